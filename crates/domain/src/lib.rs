@@ -1,0 +1,33 @@
+//! The value types and rules of Latchkey.
+//!
+//! Nothing here does I/O, asks the clock or draws random numbers, so the server and the browser run the same code.
+//! A value that exists is valid: constructors check, fields are private.
+
+mod catalogue;
+mod expiry;
+mod ids;
+mod name;
+mod network;
+mod repository;
+mod role;
+mod scope;
+mod search;
+mod secret;
+mod threshold;
+mod timestamp;
+mod token;
+pub mod words;
+
+pub use catalogue::{Catalogue, CatalogueError, Group, GroupLevel, Preset, ScopeInfo};
+pub use expiry::{Expiry, ExpiryError};
+pub use ids::{AuditEventId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId, UserId};
+pub use name::{Description, Email, NameError, OrganizationName, Password, ProjectName, TokenName};
+pub use network::{AllowedNetworks, NetworkError};
+pub use repository::{RepositoryAccess, RepositoryAccessError, RepositoryName};
+pub use role::Role;
+pub use scope::{Scope, ScopeError, ScopeSet};
+pub use search::{search_terms, search_words};
+pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix};
+pub use threshold::{InactivityThreshold, ThresholdError};
+pub use timestamp::{Timestamp, TimestampError};
+pub use token::{Level, LevelKind, RevocationReason, TokenState};
