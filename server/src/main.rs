@@ -1,1 +1,27 @@
-fn main() {}
+//! The Latchkey server.
+
+mod assets;
+mod commands;
+mod config;
+mod jobs;
+mod middleware;
+mod rest;
+mod router;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match commands::run(config::Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            // Before logging is set up, and for whoever redirects the log, the reason also stands on standard error.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("latchkey-server: {error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub use repository::{RepositoryAccess, RepositoryAccessError, RepositoryName};
 pub use role::Role;
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use search::{search_terms, search_words};
-pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix};
+pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix, sha256};
 pub use threshold::{InactivityThreshold, ThresholdError};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Level, LevelKind, RevocationReason, TokenState};

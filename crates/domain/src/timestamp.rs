@@ -47,6 +47,11 @@ impl Timestamp {
         if moved > Self::MAX.0 { Self::MAX } else { Self(moved) }
     }
 
+    /// The whole second that this moment is in.
+    pub const fn whole_second(self) -> Self {
+        Self(self.seconds() * MICROS_PER_SECOND)
+    }
+
     /// This moment moved by `days` of 24 hours.
     pub const fn plus_days(self, days: i64) -> Self {
         self.plus_seconds(days.saturating_mul(86_400))

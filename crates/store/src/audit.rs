@@ -3,16 +3,20 @@ use std::net::IpAddr;
 use latchkey_domain::{AuditEventId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, bind::text};
 
 /// An append-only record of who did what to what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEvent {
+    /// Version 7, so events sort by time.
     pub id: AuditEventId,
+    /// Whose it is; `None` for what concerns the instance.
     pub organization_id: Option<OrganizationId>,
+    /// When it happened.
     pub occurred_at: Timestamp,
     /// `user`, `api_token` or `system`.
     pub actor_kind: &'static str,
+    /// The user or token; `None` for the system and for who is not known.
     pub actor_id: Option<Uuid>,
     /// Email or token name at the time.
     pub actor_name: String,
@@ -20,17 +24,60 @@ pub struct AuditEvent {
     pub action: &'static str,
     /// Such as `token`.
     pub target_kind: &'static str,
+    /// What was acted on, if it has an id.
     pub target_id: Option<Uuid>,
+    /// Its name at the time.
     pub target_name: String,
     /// `success` or `failure`.
     pub outcome: &'static str,
+    /// Where the request came from.
     pub address: Option<IpAddr>,
+    /// What the client calls itself.
     pub user_agent: String,
+    /// Finds the request in the log.
     pub request_id: String,
     /// A JSON object with what else matters, such as the reason of a revocation.
     pub details: String,
 }
 
-pub async fn insert(_tx: &mut Tx, _event: &AuditEvent) -> Result<(), StoreError> { todo!() }
+/// Writes an event down, for good.
+pub async fn insert(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO audit_events (id, organization_id, occurred_at, actor_kind, actor_id, actor_name, \
+            action, target_kind, target_id, target_name, outcome, address, user_agent, request_id, details) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    writing!(tx, db => {
+        sqlx::query(SQL)
+            .bind(event.id.0)
+            .bind(event.organization_id.map(|id| id.0))
+            .bind(event.occurred_at.micros())
+            .bind(event.actor_kind)
+            .bind(event.actor_id)
+            .bind(text(&event.actor_name))
+            .bind(event.action)
+            .bind(event.target_kind)
+            .bind(event.target_id)
+            .bind(text(&event.target_name))
+            .bind(event.outcome)
+            .bind(event.address.map(|address| address.to_string()))
+            .bind(text(&event.user_agent))
+            .bind(text(&event.request_id))
+            .bind(text(&event.details))
+            .execute(db)
+            .await
+            .map(|_| ())
+    })?;
+    Ok(())
+}
+
 /// How many events of an action an organization has; for tests and the sweep's own check.
-pub async fn count(_store: &Store, _organization: Option<OrganizationId>, _action: &str) -> Result<u64, StoreError> { todo!() }
+pub async fn count(store: &Store, organization: Option<OrganizationId>, action: &str) -> Result<u64, StoreError> {
+    // PostgreSQL doesn't use an index for IS NOT DISTINCT FROM.
+    let sql = match organization {
+        Some(_) => "SELECT count(*) FROM audit_events WHERE organization_id = $1 AND action = $2",
+        None => "SELECT count(*) FROM audit_events WHERE organization_id IS NULL AND $1 IS NULL AND action = $2",
+    };
+    let count: i64 = reading!(store, db => {
+        sqlx::query_scalar(sql).bind(organization.map(|id| id.0)).bind(text(action)).fetch_one(db).await
+    })?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}

@@ -3,10 +3,33 @@ use latchkey_domain::{SecretHash, Timestamp};
 use crate::{Store, StoreError, Tx};
 
 /// Whether nobody can sign in yet: the instance waits for its set-up.
-pub async fn is_new(_store: &Store) -> Result<bool, StoreError> { todo!() }
+pub async fn is_new(store: &Store) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT NOT EXISTS (SELECT 1 FROM users)";
+    Ok(reading!(store, db => sqlx::query_scalar(SQL).fetch_one(db).await)?)
+}
+
 /// Sets the one-time set-up link, replacing an earlier one.
-pub async fn set_setup_hash(_tx: &mut Tx, _hash: &SecretHash, _now: Timestamp) -> Result<(), StoreError> { todo!() }
+pub async fn set_setup_hash(tx: &mut Tx, hash: &SecretHash, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO instance (id, created_at, setup_hash) VALUES (1, $1, $2) \
+        ON CONFLICT (id) DO UPDATE SET setup_hash = $2";
+    writing!(tx, db => {
+        sqlx::query(SQL).bind(now.micros()).bind(hash.as_bytes().as_slice()).execute(db).await.map(|_| ())
+    })?;
+    Ok(())
+}
+
 /// Uses the set-up link up: true once, if the hash is the current one and there is no user yet.
-pub async fn take_setup_hash(_tx: &mut Tx, _hash: &SecretHash) -> Result<bool, StoreError> { todo!() }
+pub async fn take_setup_hash(tx: &mut Tx, hash: &SecretHash) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE instance SET setup_hash = NULL \
+        WHERE setup_hash = $1 AND NOT EXISTS (SELECT 1 FROM users)";
+    let taken = writing!(tx, db => {
+        sqlx::query(SQL).bind(hash.as_bytes().as_slice()).execute(db).await.map(|done| done.rows_affected())
+    })?;
+    Ok(taken == 1)
+}
+
 /// Whether the hash is that of the current set-up link.
-pub async fn has_setup_hash(_store: &Store, _hash: &SecretHash) -> Result<bool, StoreError> { todo!() }
+pub async fn has_setup_hash(store: &Store, hash: &SecretHash) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM instance WHERE setup_hash = $1)";
+    Ok(reading!(store, db => sqlx::query_scalar(SQL).bind(hash.as_bytes().as_slice()).fetch_one(db).await)?)
+}

@@ -1,10 +1,21 @@
 //! SQL, and nothing but SQL: one file per object, the same text for SQLite and PostgreSQL wherever they agree.
 //!
 //! Reads take a [`Store`], writes take a [`Tx`], so that a use case's change and its audit event are one transaction.
+//! After an error a [`Tx`] is of no use any more: drop it.
+//!
+//! `engine` opens databases and holds the two macros that run one body on either engine; `bind` has the values that
+//! the engines take in different forms; `error` names what went wrong; `search` finds objects by their words.
+
+mod bind;
+#[macro_use]
+mod engine;
+mod error;
+mod postgres;
+mod search;
+mod sqlite;
 
 pub mod attempts;
 pub mod audit;
-mod engine;
 pub mod instance;
 pub mod memberships;
 pub mod organizations;
@@ -16,4 +27,5 @@ pub mod tokens;
 pub mod user_tokens;
 pub mod users;
 
-pub use engine::{Store, StoreError, SweepLock, Tx};
+pub use engine::{Store, SweepLock, Tx};
+pub use error::StoreError;

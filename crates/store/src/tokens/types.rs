@@ -2,35 +2,48 @@ use std::net::IpAddr;
 
 use latchkey_domain::{
     AllowedNetworks, Description, Level, LevelKind, OrganizationId, ProjectId, RepositoryAccess, RepositoryId,
-    RevocationReason, ScopeSet, SecretHash, SecretPrefix, Timestamp, TokenId, TokenName, UserId,
+    RevocationReason, ScopeSet, SecretHash, SecretPrefix, Timestamp, TokenId, TokenName, TokenState,
 };
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx};
+use super::NEVER;
 
 /// An API token as it is stored; everything but the hash of its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
+    /// Version 7, so tokens sort by creation.
     pub id: TokenId,
+    /// Unique, in any case, among the unrevoked tokens of the level and owner.
     pub name: String,
+    /// May have several lines, or none.
     pub description: String,
+    /// What it belongs to.
     pub level: Level,
     /// Name of the organization; empty at instance level.
     pub organization_name: String,
     /// Name of the project; empty at other levels.
     pub project_name: String,
+    /// What it may do.
     pub scopes: ScopeSet,
-    /// Whether all repositories; the list is read apart (see [`repositories`]).
+    /// Whether all repositories; the list is read apart (see [`super::repositories`]).
     pub all_repositories: bool,
     /// Length of the list, 0 for all.
     pub repository_count: u32,
+    /// The first 8 characters of the secret.
     pub prefix: String,
+    /// Whether unsigned requests are refused.
     pub require_signing: bool,
+    /// Where it may be used from.
     pub allowed_networks: AllowedNetworks,
+    /// When it was made.
     pub created_at: Timestamp,
+    /// By whom.
     pub created_by: Actor,
+    /// When it ends by itself, if it does.
     pub expires_at: Option<Timestamp>,
+    /// How it was ended, if it was.
     pub revocation: Option<Revocation>,
+    /// The last use that was recorded.
     pub last_use: Option<Use>,
 }
 
@@ -39,66 +52,65 @@ pub struct Token {
 pub struct Actor {
     /// `user`, `api_token` or `system`.
     pub kind: &'static str,
+    /// The user or token; `None` for the system.
     pub id: Option<Uuid>,
+    /// Email or token name at the time.
     pub name: String,
 }
 
 /// How a token ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
+    /// When.
     pub at: Timestamp,
+    /// By whom.
     pub by: Actor,
+    /// Why.
     pub reason: RevocationReason,
 }
 
 /// The last accepted request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
+    /// When.
     pub at: Timestamp,
+    /// Where from.
     pub address: Option<IpAddr>,
+    /// What the client calls itself.
     pub user_agent: String,
 }
 
 /// What is stored when a token is created.
 pub struct NewToken<'a> {
+    /// See [`Token::id`].
     pub id: TokenId,
+    /// See [`Token::name`].
     pub name: &'a TokenName,
+    /// See [`Token::description`].
     pub description: &'a Description,
+    /// See [`Token::level`].
     pub level: Level,
+    /// See [`Token::scopes`].
     pub scopes: &'a ScopeSet,
+    /// Which repositories it reaches.
     pub repositories: &'a RepositoryAccess,
+    /// Of the secret.
     pub hash: &'a SecretHash,
+    /// Of the secret.
     pub prefix: &'a SecretPrefix,
+    /// See [`Token::require_signing`].
     pub require_signing: bool,
+    /// See [`Token::allowed_networks`].
     pub allowed_networks: &'a AllowedNetworks,
+    /// See [`Token::created_at`].
     pub created_at: Timestamp,
+    /// See [`Token::created_by`].
     pub created_by: &'a Actor,
+    /// See [`Token::expires_at`].
     pub expires_at: Option<Timestamp>,
     /// Sent with the form, so that sending it twice makes one token; unique per creator.
     pub creation_key: Option<Uuid>,
 }
-
-/// Adds a token with its repositories and search words (name, description, prefix, id).
-/// `Conflict("token name")` when an unrevoked token of the level and owner has the name in any case;
-/// `Conflict("creation key")` when the creator has sent the key before.
-pub async fn insert(_tx: &mut Tx, _token: &NewToken<'_>) -> Result<(), StoreError> { todo!() }
-
-/// The token that a creator's key has made.
-pub async fn by_creation_key(_store: &Store, _creator: Uuid, _key: Uuid) -> Result<Option<Token>, StoreError> { todo!() }
-
-/// The check of a presented secret: one indexed read.
-pub async fn by_hash(_store: &Store, _hash: &SecretHash) -> Result<Option<Token>, StoreError> { todo!() }
-
-pub async fn by_id(_store: &Store, _id: TokenId) -> Result<Option<Token>, StoreError> { todo!() }
-
-/// Those of `ids` that exist.
-pub async fn by_ids(_store: &Store, _ids: &[TokenId]) -> Result<Vec<Token>, StoreError> { todo!() }
-
-/// The listed repositories of a token, with their names, by name. Empty for all.
-pub async fn repositories(_store: &Store, _token: TokenId) -> Result<Vec<(RepositoryId, String)>, StoreError> { todo!() }
-
-/// The same for the tokens of a page in one query: (token, repository, name), by name.
-pub async fn repositories_of(_store: &Store, _tokens: &[TokenId]) -> Result<Vec<(TokenId, RepositoryId, String)>, StoreError> { todo!() }
 
 /// Which tokens a list shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,12 +118,16 @@ pub struct Filter {
     /// `None`: instance tokens.
     pub organization: Option<OrganizationId>,
     /// `None`: all states.
-    pub state: Option<latchkey_domain::TokenState>,
+    pub state: Option<TokenState>,
+    /// `None`: all levels.
     pub level: Option<LevelKind>,
+    /// Tokens of this project.
     pub project: Option<ProjectId>,
+    /// Tokens that have this scope.
     pub scope: Option<String>,
     /// Tokens that list this repository, or all.
     pub repository: Option<RepositoryId>,
+    /// Tokens that this user or token has made.
     pub creator: Option<Uuid>,
     /// Beginnings of words, all of which must match (see `latchkey_domain::search_terms`).
     pub terms: Vec<String>,
@@ -124,7 +140,9 @@ pub struct Filter {
 /// What a list is sorted by; ties by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortKey {
+    /// In lower case, by code point.
     Name,
+    /// By id, which is the order of creation.
     Created,
     /// Tokens without expiry come last when ascending.
     Expires,
@@ -135,49 +153,43 @@ pub enum SortKey {
 /// A sort with its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
+    /// By what.
     pub key: SortKey,
+    /// From the largest down.
     pub descending: bool,
 }
 
 /// Where a page begins: after the row with this sort value and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The lower-case name, or microseconds in decimal, as [`Position::of`] writes it.
+    /// The lower-case name, or microseconds in decimal, as [`Position::of`] writes it. A number that can't be read
+    /// counts as 0.
     pub key: String,
+    /// Of the row.
     pub id: TokenId,
+}
+
+impl Position {
+    /// Where `token` stands in a list that is sorted by `key`.
+    pub fn of(token: &Token, key: SortKey) -> Self {
+        let key = match key {
+            SortKey::Name => token.name.to_lowercase(),
+            SortKey::Created => token.created_at.micros().to_string(),
+            SortKey::Expires => token.expires_at.map_or(NEVER, Timestamp::micros).to_string(),
+            SortKey::LastUsed => token.last_use.as_ref().map_or(0, |last| last.at.micros()).to_string(),
+        };
+        Self { key, id: token.id }
+    }
 }
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
+    /// In the order asked for.
     pub tokens: Vec<Token>,
     /// Where the next page begins, if there is more, or more to look through.
     pub next: Option<Position>,
-    /// The look-up stopped at its limit of rows read before the page was full: `next` goes on from there.
+    /// The look-up stopped at its limit of rows read before the page was full: `next` goes on from there. Without a
+    /// `next`, a search had more than [`super::CANDIDATES_MAX`] matches and the list ends before their end.
     pub partial: bool,
 }
-
-/// Rows that one look-up reads at most, so that a rare filter in a huge organization costs no more than a common one.
-pub const READ_MAX: u32 = 10_000;
-/// Highest number that [`count`] tells; more is "more than that".
-pub const COUNT_MAX: u32 = 1_000;
-
-/// A page of `limit` tokens.
-pub async fn list(_store: &Store, _filter: &Filter, _sort: Sort, _after: Option<&Position>, _limit: u32, _now: Timestamp) -> Result<Page, StoreError> { todo!() }
-
-/// How many tokens match, at most [`COUNT_MAX`] + 1; reads at most [`READ_MAX`] rows.
-pub async fn count(_store: &Store, _filter: &Filter, _now: Timestamp) -> Result<u32, StoreError> { todo!() }
-
-/// Revokes an unrevoked token; `None` if it is not there or was revoked before. Returns it as it is now.
-pub async fn revoke(_tx: &mut Tx, _id: TokenId, _revocation: &Revocation) -> Result<Option<Token>, StoreError> { todo!() }
-
-/// What the next sweep would revoke: active tokens of the organization that are idle since before `cutoff`, longest
-/// idle first.
-pub async fn inactive(_store: &Store, _organization: OrganizationId, _cutoff: Timestamp, _limit: u32, _now: Timestamp) -> Result<Vec<Token>, StoreError> { todo!() }
-
-/// Revokes up to `limit` of them in one conditional statement, with reason `inactive` and actor `system`; returns
-/// those that this call revoked.
-pub async fn revoke_inactive(_tx: &mut Tx, _organization: OrganizationId, _cutoff: Timestamp, _limit: u32, _now: Timestamp) -> Result<Vec<(TokenId, String)>, StoreError> { todo!() }
-
-/// Records uses; `last_used_at` never moves backwards. Returns the ids of those that are unrevoked.
-pub async fn record_uses(_tx: &mut Tx, _uses: &[(TokenId, Use)]) -> Result<Vec<TokenId>, StoreError> { todo!() }

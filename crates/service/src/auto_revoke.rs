@@ -1,0 +1,209 @@
+//! Auto-revoke: the setting, its preview, and the sweep.
+
+use latchkey_domain::{InactivityThreshold, OrganizationId, SweepId, Timestamp};
+use latchkey_store::organizations::Organization;
+use latchkey_store::sweeps::Sweep;
+use latchkey_store::tokens::{self, Filter};
+use latchkey_store::{organizations, sweeps};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::authorization::Action;
+use crate::recorder::{Happened, system};
+use crate::{Caller, Error, FieldError, Origin, Service, StateFilter, TokenDetail};
+
+/// Sweeps begin with each full hour in UTC, the same on every replica and after every restart.
+const INTERVAL_SECONDS: i64 = 3_600;
+/// Tokens revoked in one transaction: a larger one would keep SQLite's other writers waiting.
+const BATCH: u32 = 500;
+/// Organizations read at a time.
+const ORGANIZATIONS: u32 = 100;
+/// Tokens that a preview names.
+const PREVIEW: u32 = 50;
+/// Sweeps that the page shows.
+const SHOWN_SWEEPS: u32 = 10;
+/// Sweeps are remembered for so long.
+const KEPT_DAYS: i64 = 90;
+
+/// An organization's setting, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoRevoke {
+    pub threshold: Option<InactivityThreshold>,
+    pub next_sweep_at: Timestamp,
+    /// Newest first, 10 at most.
+    pub sweeps: Vec<Sweep>,
+    /// Whether this caller may change the threshold.
+    pub changeable: bool,
+}
+
+/// What the next sweep would revoke with a threshold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// 0: auto-revoke is off.
+    pub days: u16,
+    /// Counted to [`COUNT_MAX`](crate::COUNT_MAX) + 1 at most.
+    pub would_revoke: u32,
+    /// Active tokens of the organization, counted likewise.
+    pub active: u32,
+    /// Longest idle first, 50 at most.
+    pub tokens: Vec<TokenDetail>,
+    pub next_sweep_at: Timestamp,
+}
+
+/// What one run of auto-revoke did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Organizations that have a threshold and were looked at.
+    pub organizations: u32,
+    /// Tokens revoked.
+    pub revoked: u32,
+}
+
+/// Whether a run looks at organizations that were swept in this hour already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SweepKind {
+    /// The hourly one, by whichever replica comes first.
+    Scheduled,
+    /// An operator's.
+    Manual,
+}
+
+impl Service {
+    /// The organization's setting and its last sweeps.
+    pub async fn auto_revoke(&self, caller: &Caller, organization: &str) -> Result<AutoRevoke, Error> {
+        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+        Ok(AutoRevoke {
+            threshold: access.organization.threshold,
+            next_sweep_at: next_sweep(self.now()),
+            sweeps: sweeps::latest(self.store(), access.id(), SHOWN_SWEEPS).await?,
+            changeable: access.allow(caller, Action::SetAutoRevoke).is_ok(),
+        })
+    }
+
+    /// Exactly what the next sweep would revoke with a threshold of `days`. Judged at the moment of that sweep, so that
+    /// a token that becomes inactive within the hour is shown.
+    pub async fn preview_auto_revoke(&self, caller: &Caller, organization: &str, days: i64) -> Result<Preview, Error> {
+        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+        let threshold = threshold(days)?;
+        self.flush_uses().await?;
+        let now = self.now();
+        let next_sweep_at = next_sweep(now);
+        let active_filter = self.state_filter(caller, &access, StateFilter::Active);
+        let active = tokens::count(self.store(), &active_filter, now).await?;
+        let Some(threshold) = threshold else {
+            return Ok(Preview { days: 0, would_revoke: 0, active, tokens: Vec::new(), next_sweep_at });
+        };
+        let cutoff = threshold.cutoff(next_sweep_at);
+        let filter = Filter { idle_before: Some(cutoff), ..active_filter };
+        let would_revoke = tokens::count(self.store(), &filter, next_sweep_at).await?;
+        let inactive = tokens::inactive(self.store(), access.id(), cutoff, PREVIEW, next_sweep_at).await?;
+        let tokens = self.details(caller, &access, inactive, now).await?;
+        Ok(Preview { days: threshold.days(), would_revoke, active, tokens, next_sweep_at })
+    }
+
+    /// Sets the threshold, or turns auto-revoke off with 0. People only.
+    pub async fn set_auto_revoke(&self, caller: &Caller, organization: &str, days: i64) -> Result<(), Error> {
+        let access = self.authorize(caller, organization, Action::SetAutoRevoke).await?;
+        let threshold = threshold(days)?;
+        let of = |threshold: Option<InactivityThreshold>| threshold.map_or(0, InactivityThreshold::days);
+        let mut tx = self.store().begin().await?;
+        if !organizations::set_threshold(&mut tx, access.id(), threshold, self.now()).await? {
+            return Err(Error::NotFound("organization"));
+        }
+        let happened = Happened {
+            organization: Some(access.id()),
+            action: "organization.auto_revoke_set",
+            target: ("organization", Some(access.id().0), &access.organization.name),
+            success: true,
+            details: json!({ "days": of(threshold), "before": of(access.organization.threshold) }),
+        };
+        self.record(&mut tx, &caller.principal.actor(), &caller.origin, happened).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Runs auto-revoke; `None` when another replica is at it. Authorized by being the server or the operator's shell.
+    pub async fn sweep(&self, kind: SweepKind) -> Result<Option<SweepReport>, Error> {
+        let Some(lock) = self.store().try_lock_sweep().await? else { return Ok(None) };
+        self.flush_uses().await?;
+        let mut report = SweepReport::default();
+        let mut after = OrganizationId(Uuid::nil());
+        loop {
+            let organizations = organizations::with_threshold(self.store(), after, ORGANIZATIONS).await?;
+            let Some(last) = organizations.last() else { break };
+            after = last.id;
+            for organization in &organizations {
+                if let Some(revoked) = self.sweep_organization(organization, kind).await? {
+                    report.organizations += 1;
+                    report.revoked += revoked;
+                }
+            }
+        }
+        drop(lock);
+        Ok(Some(report))
+    }
+
+    /// When the next scheduled sweep begins.
+    pub fn next_sweep_at(&self) -> Timestamp {
+        next_sweep(self.now())
+    }
+
+    async fn sweep_organization(&self, organization: &Organization, kind: SweepKind) -> Result<Option<u32>, Error> {
+        let Some(threshold) = organization.threshold else { return Ok(None) };
+        let started_at = self.now();
+        let this_hour = next_sweep(started_at).plus_seconds(-INTERVAL_SECONDS);
+        let last = sweeps::latest(self.store(), organization.id, 1).await?.pop();
+        if kind == SweepKind::Scheduled && last.is_some_and(|last| last.started_at >= this_hour) {
+            return Ok(None);
+        }
+        let mut revoked = 0;
+        loop {
+            let of_batch = self.sweep_batch(organization.id, threshold).await?;
+            revoked += of_batch;
+            if of_batch < BATCH {
+                break;
+            }
+        }
+        let sweep = Sweep {
+            id: SweepId(self.new_id()),
+            organization_id: organization.id,
+            threshold_days: threshold.days(),
+            started_at,
+            finished_at: self.now(),
+            revoked,
+        };
+        let mut tx = self.store().begin().await?;
+        sweeps::insert(&mut tx, &sweep).await?;
+        sweeps::delete_old(&mut tx, organization.id, started_at.plus_days(-KEPT_DAYS)).await?;
+        tx.commit().await?;
+        Ok(Some(revoked))
+    }
+
+    async fn sweep_batch(&self, organization: OrganizationId, threshold: InactivityThreshold) -> Result<u32, Error> {
+        let now = self.now();
+        let mut tx = self.store().begin().await?;
+        let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
+        for (id, name) in &revoked {
+            let happened = Happened {
+                organization: Some(organization),
+                action: "token.revoked",
+                target: ("token", Some(id.0), name),
+                success: true,
+                details: json!({ "reason": "inactive", "days": threshold.days() }),
+            };
+            self.record(&mut tx, &system(), &Origin::default(), happened).await?;
+        }
+        tx.commit().await?;
+        Ok(u32::try_from(revoked.len()).unwrap_or(u32::MAX))
+    }
+}
+
+fn threshold(days: i64) -> Result<Option<InactivityThreshold>, Error> {
+    InactivityThreshold::from_setting(days)
+        .map_err(|error| FieldError::new("apiTokenMaxDaysInactive", error).into())
+}
+
+/// The next full hour.
+fn next_sweep(now: Timestamp) -> Timestamp {
+    let seconds = now.seconds();
+    now.plus_seconds(INTERVAL_SECONDS - seconds.rem_euclid(INTERVAL_SECONDS)).whole_second()
+}

@@ -1,0 +1,113 @@
+use latchkey_domain::{RepositoryId, Scope, TokenId};
+use latchkey_store::StoreError;
+use thiserror::Error;
+
+/// Why a use case did not do what it was asked. Each transport turns it into its own form in one exhaustive `match`.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The credential is missing or not accepted.
+    #[error("{0}")]
+    Unauthenticated(#[from] Refusal),
+    /// The credential is good, but may not do this.
+    #[error("{0}")]
+    Forbidden(#[from] Denial),
+    /// There is no such thing, or it is another organization's: nobody learns which.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// What was sent can't be used; every field that is wrong, at once.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldError>),
+    /// The name is taken.
+    #[error("{0}")]
+    Conflict(FieldError),
+    /// The form was sent before and has made this token; its secret was in that answer.
+    #[error("this form was sent before and has created a token already; its secret was shown then")]
+    AlreadyCreated(TokenId),
+    /// Too many wrong passwords for the account or from the address.
+    #[error("too many attempts; try again in {retry_after} seconds")]
+    TooManyAttempts { retry_after: u64 },
+    /// The database does not answer; the same request may work in a moment.
+    #[error("the service is not available for a moment")]
+    Unavailable,
+    /// A fault of ours; the text is for the log only.
+    #[error("internal error")]
+    Internal(#[source] StoreError),
+}
+
+/// Why a credential was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error("no credential was sent; send `Authorization: Bearer <token>`")]
+    Missing,
+    #[error("the token is not of the form of a Latchkey token")]
+    Malformed,
+    #[error("the token's checksum does not match: it was mistyped or cut")]
+    Checksum,
+    #[error("the token is unknown")]
+    Unknown,
+    #[error("the token has expired")]
+    Expired,
+    #[error("the token was revoked")]
+    Revoked,
+    #[error("the token may not be used from this network")]
+    Network,
+    #[error("the token requires signed requests")]
+    Unsigned,
+    #[error("email or password is wrong")]
+    Password,
+}
+
+/// What a good credential lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Denial {
+    #[error("this needs the scope {0}, which the token does not have")]
+    MissingScope(Scope),
+    #[error("the token does not reach this repository")]
+    MissingRepository(Option<RepositoryId>),
+    #[error("this needs the role {0}")]
+    MissingRole(&'static str),
+    #[error("this is for people only; an API token can't do it")]
+    PeopleOnly,
+    #[error("the token belongs to another organization than the one that the request names")]
+    OtherOrganization,
+    #[error("name the organization in the header latchkey-organization")]
+    NoOrganization,
+    #[error("a token can't give more than it has: {0}")]
+    Exceeds(String),
+    #[error("only instance admins can do this")]
+    InstanceAdminOnly,
+}
+
+/// What is wrong with one field; completes the sentence "The {field} …" or stands alone beside the field.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field}: {message}")]
+pub struct FieldError {
+    /// The field's name in the API.
+    pub field: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl FieldError {
+    pub(crate) fn new(field: &'static str, message: impl ToString) -> Self {
+        Self { field, message: message.to_string() }
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(vec![error])
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(source) => {
+                tracing::error!(%source, "the database is not available");
+                Self::Unavailable
+            }
+            other => Self::Internal(other),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+use latchkey_domain::{OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
+use latchkey_store::repositories::{self, Repository};
+use latchkey_store::{StoreError, Tx};
+use serde_json::json;
+
+use crate::authorization::Action;
+use crate::recorder::Happened;
+use crate::{Caller, Denial, Error, FieldError, Service};
+
+/// A page of repositories, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryPage {
+    pub repositories: Vec<Repository>,
+    /// The name to go on after, if there is more.
+    pub next: Option<String>,
+}
+
+impl Service {
+    /// The organization's repositories that the caller reaches, by name; those that match a query when there is one
+    /// (the best 100 at most, then without `next`).
+    pub async fn repositories(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        query: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RepositoryPage, Error> {
+        let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
+        if !(1..=100).contains(&limit) {
+            return Err(FieldError::new("limit", "must be between 1 and 100").into());
+        }
+        let reach = self.reach(&caller.principal).await?;
+        let terms = search_terms(query);
+        if !terms.is_empty() {
+            let mut repositories = repositories::search(self.store(), access.id(), &terms, limit).await?;
+            repositories.retain(|repository| reach.reaches(repository.id));
+            return Ok(RepositoryPage { repositories, next: None });
+        }
+        let within: Option<Vec<RepositoryId>> = match reach {
+            RepositoryAccess::All => None,
+            RepositoryAccess::Only(ids) => Some(ids.into_iter().collect()),
+        };
+        let after = after.unwrap_or_default();
+        let mut repositories =
+            repositories::list(self.store(), access.id(), within.as_deref(), after, limit + 1).await?;
+        let more = repositories.len() > limit as usize;
+        repositories.truncate(limit as usize);
+        let next = repositories.last().filter(|_| more).map(|last| last.name.clone());
+        Ok(RepositoryPage { repositories, next })
+    }
+
+    /// One repository.
+    pub async fn repository(&self, caller: &Caller, organization: &str, id: &str) -> Result<Repository, Error> {
+        let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
+        let found = self.find_repositories(access.id(), &[id]).await?.pop().flatten();
+        let repository = found.ok_or(Error::NotFound("repository"))?;
+        self.needs_repository(&caller.principal, repository.id).await?;
+        Ok(repository)
+    }
+
+    /// Those of `ids` (ids or full names) that the organization has.
+    pub async fn repositories_by_id(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        ids: &[String],
+    ) -> Result<Vec<Repository>, Error> {
+        let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
+        let ids = &ids[..ids.len().min(RepositoryAccess::MAX)];
+        Ok(self.find_repositories(access.id(), ids).await?.into_iter().flatten().collect())
+    }
+
+    /// Adds a repository. A token confined to a list can't: it would not reach what it adds.
+    pub async fn create_repository(&self, caller: &Caller, organization: &str, name: &str) -> Result<Repository, Error> {
+        let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
+        if self.reach(&caller.principal).await? != RepositoryAccess::All {
+            return Err(Denial::MissingRepository(None).into());
+        }
+        let name = RepositoryName::new(name).map_err(|error| FieldError::new("name", error))?;
+        let repository = Repository {
+            id: RepositoryId(self.new_id()),
+            organization_id: access.id(),
+            name: name.as_str().to_owned(),
+            created_at: self.now(),
+        };
+        let mut tx = self.store().begin().await?;
+        let inserted =
+            repositories::insert(&mut tx, repository.id, access.id(), &name, repository.created_at).await;
+        inserted.map_err(|error| match error {
+            StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another repository")),
+            error => error.into(),
+        })?;
+        self.record_repository(&mut tx, caller, "repository.created", &repository).await?;
+        tx.commit().await?;
+        Ok(repository)
+    }
+
+    /// Removes a repository, also from the lists of tokens. A token that listed nothing else then reaches nothing.
+    pub async fn delete_repository(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
+        let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
+        let found = self.find_repositories(access.id(), &[id]).await?.pop().flatten();
+        let repository = found.ok_or(Error::NotFound("repository"))?;
+        self.needs_repository(&caller.principal, repository.id).await?;
+        let mut tx = self.store().begin().await?;
+        repositories::delete(&mut tx, access.id(), repository.id).await?.ok_or(Error::NotFound("repository"))?;
+        self.record_repository(&mut tx, caller, "repository.deleted", &repository).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// For each text the repository that it names by id or full name, in the same order.
+    pub(crate) async fn find_repositories<S: AsRef<str>>(
+        &self,
+        organization: OrganizationId,
+        texts: &[S],
+    ) -> Result<Vec<Option<Repository>>, Error> {
+        let ids: Vec<RepositoryId> = texts.iter().filter_map(|text| text.as_ref().parse().ok()).collect();
+        let by_id =
+            if ids.is_empty() { Vec::new() } else { repositories::by_ids(self.store(), organization, &ids).await? };
+        let mut found = Vec::with_capacity(texts.len());
+        for text in texts.iter().map(AsRef::as_ref) {
+            found.push(match text.parse::<RepositoryId>() {
+                Ok(id) => by_id.iter().find(|repository| repository.id == id).cloned(),
+                Err(_) => repositories::by_name(self.store(), organization, text).await?,
+            });
+        }
+        Ok(found)
+    }
+
+    async fn record_repository(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        action: &'static str,
+        repository: &Repository,
+    ) -> Result<(), Error> {
+        let happened = Happened {
+            organization: Some(repository.organization_id),
+            action,
+            target: ("repository", Some(repository.id.0), &repository.name),
+            success: true,
+            details: json!({}),
+        };
+        self.record(tx, &caller.principal.actor(), &caller.origin, happened).await
+    }
+}

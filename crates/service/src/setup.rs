@@ -1,0 +1,132 @@
+//! The first start: nobody can sign in, so whoever can read the log makes the first account.
+
+use latchkey_domain::{
+    Email, OrganizationId, OrganizationName, Password, Role, Secret, SecretHash, SecretKind, Timestamp, UserId,
+};
+use latchkey_store::{StoreError, Tx, instance, memberships, organizations, users, users::User};
+use serde_json::json;
+
+use crate::recorder::{Happened, system};
+use crate::{Error, FieldError, Origin, Service, SignedIn};
+
+impl Service {
+    /// Nobody can sign in yet: the instance waits for its set-up.
+    pub async fn is_new(&self) -> Result<bool, Error> {
+        Ok(instance::is_new(self.store()).await?)
+    }
+
+    /// A new one-time set-up link's secret, in the place of an earlier one; `None` once there is a user.
+    pub async fn setup_link(&self) -> Result<Option<Secret>, Error> {
+        if !self.is_new().await? {
+            return Ok(None);
+        }
+        let link = self.new_secret(SecretKind::Setup);
+        let mut tx = self.store().begin().await?;
+        instance::set_setup_hash(&mut tx, &link.hash(), self.now()).await?;
+        tx.commit().await?;
+        Ok(Some(link))
+    }
+
+    /// Whether the text is the current set-up link's secret.
+    pub async fn is_setup_link(&self, link: &str) -> Result<bool, Error> {
+        match setup_hash(link) {
+            Some(hash) => Ok(instance::has_setup_hash(self.store(), &hash).await?),
+            None => Ok(false),
+        }
+    }
+
+    /// Uses the set-up link up: makes the instance admin with the organization `default`, and signs them in.
+    pub async fn set_up(&self, origin: &Origin, link: &str, email: &str, password: &str) -> Result<SignedIn, Error> {
+        let hash = setup_hash(link).ok_or(Error::NotFound("set-up link"))?;
+        let (email, password_hash) = self.first_account(email, password).await?;
+        let mut tx = self.store().begin().await?;
+        if !instance::take_setup_hash(&mut tx, &hash).await? {
+            return Err(Error::NotFound("set-up link"));
+        }
+        let user = self.make_instance_admin(&mut tx, origin, &email, &password_hash).await?;
+        let signed_in = self.open_session(&mut tx, origin, user).await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+
+    /// Makes the instance admin from the configuration, if there is no user yet; true if it did.
+    pub async fn bootstrap(&self, email: &str, password: &str) -> Result<bool, Error> {
+        if !self.is_new().await? {
+            return Ok(false);
+        }
+        let (email, password_hash) = self.first_account(email, password).await?;
+        let mut tx = self.store().begin().await?;
+        let made = self.make_instance_admin(&mut tx, &Origin::default(), &email, &password_hash).await;
+        match made {
+            Ok(_) => {}
+            // Another replica was quicker.
+            Err(Error::Conflict(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn first_account(&self, email: &str, password: &str) -> Result<(Email, String), Error> {
+        let email = Email::new(email).map_err(|error| FieldError::new("email", error));
+        let password = Password::chosen(password).map_err(|error| FieldError::new("password", error));
+        match (email, password) {
+            (Ok(email), Ok(password)) => {
+                let hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
+                Ok((email, hash))
+            }
+            (email, password) => {
+                let errors = [email.err(), password.err()];
+                Err(Error::Invalid(errors.into_iter().flatten().collect()))
+            }
+        }
+    }
+
+    async fn make_instance_admin(
+        &self,
+        tx: &mut Tx,
+        origin: &Origin,
+        email: &Email,
+        password_hash: &str,
+    ) -> Result<User, Error> {
+        let now = self.now();
+        let user = User {
+            id: UserId(self.new_id()),
+            email: email.as_str().to_owned(),
+            instance_admin: true,
+            created_at: now,
+        };
+        users::insert(tx, user.id, email, Some(password_hash), true, now).await.map_err(|error| match error {
+            StoreError::Conflict(_) => Error::Conflict(FieldError::new("email", "is taken")),
+            error => error.into(),
+        })?;
+        self.make_organization(tx, "default", user.id, now).await?;
+        let happened = Happened {
+            organization: None,
+            action: "instance.set_up",
+            target: ("user", Some(user.id.0), &user.email),
+            success: true,
+            details: json!({}),
+        };
+        self.record(tx, &system(), origin, happened).await?;
+        Ok(user)
+    }
+
+    pub(crate) async fn make_organization(
+        &self,
+        tx: &mut Tx,
+        name: &str,
+        owner: UserId,
+        now: Timestamp,
+    ) -> Result<OrganizationId, Error> {
+        let id = OrganizationId(self.new_id());
+        let name = OrganizationName::new(name).map_err(|error| FieldError::new("name", error))?;
+        organizations::insert(tx, id, &name, now).await?;
+        memberships::insert(tx, id, owner, Role::Owner, now).await?;
+        Ok(id)
+    }
+}
+
+fn setup_hash(link: &str) -> Option<SecretHash> {
+    Secret::parse(link).ok().filter(|secret| secret.kind() == SecretKind::Setup).map(|secret| secret.hash())
+}

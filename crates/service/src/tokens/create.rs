@@ -1,0 +1,282 @@
+use latchkey_domain::{
+    AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, ProjectId, RepositoryAccess, ScopeSet, Secret,
+    SecretKind, Timestamp, TokenId, TokenName,
+};
+use latchkey_store::tokens::{NewToken, Token};
+use latchkey_store::{StoreError, projects, tokens};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::TokenDetail;
+use crate::authorization::{Action, OrganizationAccess, Power};
+use crate::recorder::Happened;
+use crate::{Caller, Denial, Error, FieldError, Principal, Service};
+
+/// What somebody asks for, as it was sent; checked here and nowhere else.
+#[derive(Clone, Debug, Default)]
+pub struct CreateToken {
+    pub name: String,
+    pub description: String,
+    pub scopes: Vec<String>,
+    pub all_repositories: bool,
+    /// Ids or full names.
+    pub repositories: Vec<String>,
+    pub expires: ExpiresIn,
+    /// Id or name of a project; `None` for a token of the organization.
+    pub project: Option<String>,
+    /// A token of the whole instance; for instance admins.
+    pub instance: bool,
+    /// Networks in CIDR notation; empty for everywhere.
+    pub allowed_networks: Vec<String>,
+    /// Sent with a form, so that sending it twice creates one token.
+    pub creation_key: Option<Uuid>,
+}
+
+/// When the token is to expire, as it was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ExpiresIn {
+    #[default]
+    Never,
+    /// So many days.
+    Days(u16),
+    /// A duration such as `720h`.
+    Duration(String),
+    /// A moment of RFC 3339.
+    Moment(String),
+    /// A day, `YYYY-MM-DD`: the token works until that day ends (UTC).
+    EndOf(String),
+}
+
+/// A new token, with its secret for the one time.
+#[derive(Debug)]
+pub struct CreatedToken {
+    pub detail: TokenDetail,
+    pub secret: Secret,
+}
+
+/// What was asked for, checked.
+struct Checked {
+    name: TokenName,
+    description: Description,
+    scopes: ScopeSet,
+    level: Level,
+    repositories: RepositoryAccess,
+    expires_at: Option<Timestamp>,
+    allowed_networks: AllowedNetworks,
+}
+
+impl Service {
+    /// Creates a token. Nobody makes one that can do more than they can.
+    pub async fn create_token(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        asked: CreateToken,
+    ) -> Result<CreatedToken, Error> {
+        let access = self.access(caller, organization).await?;
+        // Whoever may create nothing at all learns that before anything about what they sent.
+        let least = Level::Project(access.id(), ProjectId(Uuid::nil()));
+        access.allow(caller, Action::CreateToken(caller.principal.level().unwrap_or(least)))?;
+        let checked = self.check(&access, &asked).await?;
+        access.allow(caller, Action::CreateToken(checked.level))?;
+        self.contain(caller, &access, &checked).await?;
+
+        let secret = self.new_secret(SecretKind::ApiToken);
+        let actor = caller.principal.actor();
+        let now = self.now();
+        let id = TokenId(self.new_id());
+        let new = NewToken {
+            id,
+            name: &checked.name,
+            description: &checked.description,
+            level: checked.level,
+            scopes: &checked.scopes,
+            repositories: &checked.repositories,
+            hash: &secret.hash(),
+            prefix: &secret.prefix(),
+            require_signing: false,
+            allowed_networks: &checked.allowed_networks,
+            created_at: now,
+            created_by: &actor,
+            expires_at: checked.expires_at,
+            creation_key: asked.creation_key,
+        };
+        let mut tx = self.store().begin().await?;
+        if let Err(error) = tokens::insert(&mut tx, &new).await {
+            drop(tx);
+            return Err(self.explain_conflict(error, actor.id, &asked).await);
+        }
+        let happened = Happened {
+            organization: checked.level.organization(),
+            action: "token.created",
+            target: ("token", Some(id.0), checked.name.as_str()),
+            success: true,
+            details: json!({
+                "level": checked.level.kind(),
+                "scopes": checked.scopes,
+                "all_repositories": checked.repositories == RepositoryAccess::All,
+                "expires_at": checked.expires_at,
+            }),
+        };
+        self.record(&mut tx, &actor, &caller.origin, happened).await?;
+        tx.commit().await?;
+
+        let token = tokens::by_id(self.store(), id).await?.ok_or(Error::NotFound("token"))?;
+        let detail = self.detail(caller, &access, token, now).await?;
+        Ok(CreatedToken { detail, secret })
+    }
+
+    /// Every field that is wrong, at once.
+    async fn check(&self, access: &OrganizationAccess, asked: &CreateToken) -> Result<Checked, Error> {
+        let mut errors = Vec::new();
+        let name = keep(&mut errors, "name", TokenName::new(&asked.name));
+        let description = keep(&mut errors, "description", Description::new(&asked.description));
+        let scopes = keep(&mut errors, "scopes", self.catalogue().choose(&asked.scopes));
+        let expires_at = keep(&mut errors, "expires", asked.expires.at(self.now()));
+        let networks = asked.allowed_networks.iter().filter(|network| !network.trim().is_empty());
+        let allowed_networks = keep(&mut errors, "allowedNetworks", AllowedNetworks::new(networks));
+        let level = keep(&mut errors, "project", self.level(access, asked).await?);
+        if let (Some(scopes), Some(level)) = (&scopes, level)
+            && let Some(scope) = beyond_level(self.catalogue(), scopes, level)
+        {
+            errors.push(FieldError::new("scopes", format!("{scope} is for instance tokens only")));
+        }
+        let repositories = keep(&mut errors, "repositories", self.chosen_repositories(access, asked).await?);
+        match (name, description, scopes, level, repositories, expires_at, allowed_networks) {
+            (
+                Some(name),
+                Some(description),
+                Some(scopes),
+                Some(level),
+                Some(repositories),
+                Some(expires_at),
+                Some(allowed_networks),
+            ) if errors.is_empty() => {
+                Ok(Checked { name, description, scopes, level, repositories, expires_at, allowed_networks })
+            }
+            _ => Err(Error::Invalid(errors)),
+        }
+    }
+
+    async fn level(&self, access: &OrganizationAccess, asked: &CreateToken) -> Result<Result<Level, String>, Error> {
+        let project = asked.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
+        match (project, asked.instance) {
+            (Some(_), true) => Ok(Err("an instance token belongs to no project".to_owned())),
+            (None, true) => Ok(Ok(Level::Instance)),
+            (None, false) => Ok(Ok(Level::Organization(access.id()))),
+            (Some(project), false) => {
+                let found = match project.parse::<ProjectId>() {
+                    Ok(id) => projects::by_id(self.store(), access.id(), id).await?,
+                    Err(_) => projects::by_name(self.store(), access.id(), project).await?,
+                };
+                let level = found.map(|found| Level::Project(access.id(), found.id));
+                Ok(level.ok_or_else(|| "there is no such project in this organization".to_owned()))
+            }
+        }
+    }
+
+    async fn chosen_repositories(
+        &self,
+        access: &OrganizationAccess,
+        asked: &CreateToken,
+    ) -> Result<Result<RepositoryAccess, String>, Error> {
+        if asked.repositories.len() > RepositoryAccess::MAX {
+            return Ok(Err(latchkey_domain::RepositoryAccessError::TooMany.to_string()));
+        }
+        let mut ids = Vec::with_capacity(asked.repositories.len());
+        for (text, found) in asked.repositories.iter().zip(self.find_repositories(access.id(), &asked.repositories).await?)
+        {
+            match found {
+                Some(repository) => ids.push(repository.id),
+                None => {
+                    let shown: String = text.chars().take(80).collect();
+                    return Ok(Err(format!("there is no repository {shown:?} in this organization")));
+                }
+            }
+        }
+        Ok(RepositoryAccess::new(asked.all_repositories, ids).map_err(|error| error.to_string()))
+    }
+
+    /// The rule of containment.
+    async fn contain(&self, caller: &Caller, access: &OrganizationAccess, asked: &Checked) -> Result<(), Error> {
+        match (&caller.principal, access.power) {
+            (Principal::ApiToken(own), _) => {
+                let reach = self.reach(&caller.principal).await?;
+                exceeds(own, &reach, asked).map_or(Ok(()), |beyond| Err(Denial::Exceeds(beyond).into()))
+            }
+            (_, Power::Role(role)) if !role.administers() => {
+                let powerful = ["tokens:manage", "tokens:introspect"].into_iter().find(|scope| asked.scopes.contains(scope));
+                powerful.map_or(Ok(()), |_| Err(Denial::MissingRole("admin").into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn explain_conflict(&self, error: StoreError, creator: Option<Uuid>, asked: &CreateToken) -> Error {
+        match (&error, creator, asked.creation_key) {
+            (StoreError::Conflict("token name"), ..) => Error::Conflict(FieldError::new(
+                "name",
+                "is taken by another token that is not revoked; choose another name, or revoke that one first",
+            )),
+            (StoreError::Conflict("creation key"), Some(creator), Some(key)) => {
+                match tokens::by_creation_key(self.store(), creator, key).await {
+                    Ok(Some(token)) => Error::AlreadyCreated(token.id),
+                    Ok(None) => error.into(),
+                    Err(error) => error.into(),
+                }
+            }
+            _ => error.into(),
+        }
+    }
+}
+
+impl ExpiresIn {
+    fn at(&self, now: Timestamp) -> Result<Option<Timestamp>, String> {
+        let expiry = match self {
+            Self::Never => Ok(Expiry::Never),
+            Self::Days(days) => Ok(Expiry::In { seconds: i64::from(*days) * 86_400 }),
+            Self::Duration(text) => Expiry::parse_duration(text).map_err(|error| error.to_string()),
+            Self::Moment(text) => text.parse().map(Expiry::At).map_err(|error| format!("is {error}")),
+            Self::EndOf(text) => Timestamp::from_date(text)
+                .map(|day| Expiry::At(day.plus_days(1)))
+                .map_err(|_| "must be a date such as 2027-02-20".to_owned()),
+        }?;
+        expiry.at(now).map_err(|error| error.to_string())
+    }
+}
+
+fn keep<T, E: ToString>(errors: &mut Vec<FieldError>, field: &'static str, result: Result<T, E>) -> Option<T> {
+    result.map_err(|error| errors.push(FieldError::new(field, error))).ok()
+}
+
+fn beyond_level(catalogue: &Catalogue, scopes: &ScopeSet, level: Level) -> Option<String> {
+    if level == Level::Instance {
+        return None;
+    }
+    let mut of_instance = catalogue.groups().iter().filter(|group| group.level == GroupLevel::Instance);
+    of_instance
+        .find_map(|group| group.scopes.iter().find(|info| scopes.contains(info.name.as_str())))
+        .map(|info| info.name.to_string())
+}
+
+/// In what a new token would exceed the one that creates it.
+fn exceeds(own: &Token, reach: &RepositoryAccess, asked: &Checked) -> Option<String> {
+    if !own.level.contains(asked.level) {
+        return Some("its level".to_owned());
+    }
+    if let Some(scope) = asked.scopes.beyond(&own.scopes).next() {
+        return Some(format!("the scope {scope}"));
+    }
+    if !reach.contains(&asked.repositories) {
+        return Some("its repositories".to_owned());
+    }
+    if let Some(own_end) = own.expires_at
+        && asked.expires_at.is_none_or(|end| end > own_end)
+    {
+        return Some(format!("its own expiry on {own_end}"));
+    }
+    if !own.allowed_networks.contains(&asked.allowed_networks) {
+        return Some("its networks".to_owned());
+    }
+    None
+}

@@ -1,0 +1,157 @@
+use latchkey_domain::{LevelKind, ProjectId, RepositoryId, TokenState, search_terms};
+use latchkey_store::tokens::{self, Filter, Position, Sort};
+use latchkey_store::{projects, repositories};
+use uuid::Uuid;
+
+use super::TokenDetail;
+use crate::authorization::{Action, OrganizationAccess};
+use crate::{Caller, Error, FieldError, Service};
+
+/// "Expiring within 7 days".
+const SOON_DAYS: i64 = 7;
+/// "Unused for 30 days".
+const UNUSED_DAYS: i64 = 30;
+/// Longest search, in characters.
+const QUERY_MAX: usize = 200;
+
+/// Which tokens to list; everything as it was sent.
+#[derive(Clone, Debug)]
+pub struct ListTokens {
+    pub state: StateFilter,
+    /// Searches names, descriptions, the start of secrets, and ids.
+    pub query: String,
+    pub scope: Option<String>,
+    /// `organization`, or a project's id or name.
+    pub level: Option<String>,
+    /// Id or full name.
+    pub repository: Option<String>,
+    /// Id of a user or token.
+    pub creator: Option<String>,
+    pub sort: Sort,
+    /// From an earlier page.
+    pub cursor: Option<Position>,
+    /// 1 to 100.
+    pub limit: u32,
+}
+
+/// The states that the list can show; the last two are what the counts above it link to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StateFilter {
+    #[default]
+    Active,
+    Expired,
+    Revoked,
+    All,
+    /// Active, expires within 7 days.
+    ExpiringSoon,
+    /// Active, not used for 30 days.
+    Unused,
+}
+
+/// A page of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPage {
+    pub tokens: Vec<TokenDetail>,
+    pub next: Option<Position>,
+    /// The look-up stopped at its limit before the page was full; `next` goes on.
+    pub partial: bool,
+    /// How many match in all; more than [`COUNT_MAX`](crate::COUNT_MAX) means "more than that".
+    pub total: u32,
+}
+
+/// The three numbers above the list, each counted to [`COUNT_MAX`](crate::COUNT_MAX) + 1 at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub active: u32,
+    pub expiring_soon: u32,
+    pub unused: u32,
+}
+
+impl Service {
+    /// A page of the organization's tokens.
+    pub async fn tokens(&self, caller: &Caller, organization: &str, list: ListTokens) -> Result<TokenPage, Error> {
+        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+        if !(1..=100).contains(&list.limit) {
+            return Err(FieldError::new("limit", "must be between 1 and 100").into());
+        }
+        if list.query.chars().count() > QUERY_MAX {
+            return Err(FieldError::new("query", format!("must have at most {QUERY_MAX} characters")).into());
+        }
+        let filter = self.filter(caller, &access, &list).await?;
+        let now = self.now();
+        let (page, total) = tokio::try_join!(
+            tokens::list(self.store(), &filter, list.sort, list.cursor.as_ref(), list.limit, now),
+            tokens::count(self.store(), &filter, now),
+        )?;
+        let tokens = self.details(caller, &access, page.tokens, now).await?;
+        Ok(TokenPage { tokens, next: page.next, partial: page.partial, total })
+    }
+
+    /// The three numbers above the list.
+    pub async fn counts(&self, caller: &Caller, organization: &str) -> Result<Counts, Error> {
+        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+        let of = |state| self.state_filter(caller, &access, state);
+        let (active, soon, unused) = (of(StateFilter::Active), of(StateFilter::ExpiringSoon), of(StateFilter::Unused));
+        let now = self.now();
+        let (active, expiring_soon, unused) = tokio::try_join!(
+            tokens::count(self.store(), &active, now),
+            tokens::count(self.store(), &soon, now),
+            tokens::count(self.store(), &unused, now),
+        )?;
+        Ok(Counts { active, expiring_soon, unused })
+    }
+
+    /// The state alone; a project's token sees its project only.
+    pub(crate) fn state_filter(&self, caller: &Caller, access: &OrganizationAccess, state: StateFilter) -> Filter {
+        let now = self.now();
+        Filter {
+            organization: Some(access.id()),
+            state: match state {
+                StateFilter::Active | StateFilter::ExpiringSoon | StateFilter::Unused => Some(TokenState::Active),
+                StateFilter::Expired => Some(TokenState::Expired),
+                StateFilter::Revoked => Some(TokenState::Revoked),
+                StateFilter::All => None,
+            },
+            level: None,
+            project: caller.principal.level().and_then(|level| level.project()),
+            scope: None,
+            repository: None,
+            creator: None,
+            terms: Vec::new(),
+            expires_before: (state == StateFilter::ExpiringSoon).then(|| now.plus_days(SOON_DAYS)),
+            idle_before: (state == StateFilter::Unused).then(|| now.plus_days(-UNUSED_DAYS)),
+        }
+    }
+
+    async fn filter(&self, caller: &Caller, access: &OrganizationAccess, list: &ListTokens) -> Result<Filter, Error> {
+        let mut filter = self.state_filter(caller, access, list.state);
+        // What is not there matches nothing; it is no error, so that a shared link still opens.
+        let nothing = Uuid::nil();
+        match list.level.as_deref().map(str::trim).filter(|level| !level.is_empty()) {
+            None => {}
+            Some("organization") => filter.level = Some(LevelKind::Organization),
+            Some(project) => {
+                let found = match project.parse::<ProjectId>() {
+                    Ok(id) => projects::by_id(self.store(), access.id(), id).await?,
+                    Err(_) => projects::by_name(self.store(), access.id(), project).await?,
+                };
+                let asked = found.map_or(ProjectId(nothing), |found| found.id);
+                let confined = filter.project.is_some_and(|own| own != asked);
+                filter.project = Some(if confined { ProjectId(nothing) } else { asked });
+            }
+        }
+        if let Some(repository) = list.repository.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            let found = match repository.parse::<RepositoryId>() {
+                Ok(id) => repositories::by_id(self.store(), access.id(), id).await?,
+                Err(_) => repositories::by_name(self.store(), access.id(), repository).await?,
+            };
+            filter.repository = Some(found.map_or(RepositoryId(nothing), |found| found.id));
+        }
+        if let Some(creator) = list.creator.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            filter.creator = Some(creator.parse().unwrap_or(nothing));
+        }
+        filter.scope = list.scope.clone().filter(|scope| !scope.is_empty());
+        filter.terms = search_terms(&list.query);
+        Ok(filter)
+    }
+}

@@ -1,0 +1,104 @@
+//! Creating, listing and revoking API tokens.
+
+mod create;
+mod list;
+mod revoke;
+
+use latchkey_domain::{RepositoryId, Timestamp, TokenId, TokenState};
+use latchkey_store::tokens::{self, Token};
+
+pub use create::{CreateToken, CreatedToken, ExpiresIn};
+pub use list::{Counts, ListTokens, StateFilter, TokenPage};
+pub use revoke::BulkRevoked;
+
+use crate::authorization::{Action, OrganizationAccess};
+use crate::{Caller, Error, Service};
+
+/// A token as people and pipelines see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenDetail {
+    pub token: Token,
+    pub state: TokenState,
+    /// The listed repositories with their names, by name; empty for all.
+    pub repositories: Vec<(RepositoryId, String)>,
+    /// Whether this caller may revoke it now.
+    pub revocable: bool,
+}
+
+impl Service {
+    /// One token of the organization, in whatever state.
+    pub async fn token(&self, caller: &Caller, organization: &str, id: &str) -> Result<TokenDetail, Error> {
+        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+        let token = self.find_token(caller, &access, id).await?;
+        self.detail(caller, &access, token, self.now()).await
+    }
+
+    /// Those of `ids` that the organization has and the caller may see, in the order of `ids`.
+    pub async fn tokens_by_id(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        ids: &[String],
+    ) -> Result<Vec<TokenDetail>, Error> {
+        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+        let ids: Vec<TokenId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let mut found = tokens::by_ids(self.store(), &ids).await?;
+        found.retain(|token| visible(caller, &access, token));
+        found.sort_by_key(|token| ids.iter().position(|id| *id == token.id));
+        self.details(caller, &access, found, self.now()).await
+    }
+
+    /// The repositories that a token lists, with their names; empty for all.
+    pub async fn repositories_of_token(&self, token: &Token) -> Result<Vec<(RepositoryId, String)>, Error> {
+        if token.all_repositories { Ok(Vec::new()) } else { Ok(tokens::repositories(self.store(), token.id).await?) }
+    }
+
+    /// A token that the caller may know of; everything else does not exist for them.
+    async fn find_token(&self, caller: &Caller, access: &OrganizationAccess, id: &str) -> Result<Token, Error> {
+        const UNKNOWN: Error = Error::NotFound("token");
+        let id: TokenId = id.parse().map_err(|_| UNKNOWN)?;
+        let token = tokens::by_id(self.store(), id).await?.ok_or(UNKNOWN)?;
+        if visible(caller, access, &token) { Ok(token) } else { Err(UNKNOWN) }
+    }
+
+    async fn detail(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        token: Token,
+        now: Timestamp,
+    ) -> Result<TokenDetail, Error> {
+        let mut details = self.details(caller, access, vec![token], now).await?;
+        details.pop().ok_or(Error::NotFound("token"))
+    }
+
+    /// Completes tokens with what lists and pages show beside the row, in one query for all of them.
+    pub(crate) async fn details(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        tokens: Vec<Token>,
+        now: Timestamp,
+    ) -> Result<Vec<TokenDetail>, Error> {
+        let listing: Vec<_> = tokens.iter().filter(|token| !token.all_repositories).map(|token| token.id).collect();
+        let repositories =
+            if listing.is_empty() { Vec::new() } else { tokens::repositories_of(self.store(), &listing).await? };
+        let details = tokens.into_iter().map(|mut token| {
+            self.inner.uses.overlay(&mut token);
+            let of_token = repositories.iter().filter(|(of, ..)| *of == token.id);
+            TokenDetail {
+                state: TokenState::at(now, token.expires_at, token.revocation.as_ref().map(|revocation| revocation.at)),
+                repositories: of_token.map(|(_, id, name)| (*id, name.clone())).collect(),
+                revocable: token.revocation.is_none() && access.allow(caller, Action::Revoke(&token)).is_ok(),
+                token,
+            }
+        });
+        Ok(details.collect())
+    }
+}
+
+/// Whether a token is of this organization and within the level of a token that asks.
+fn visible(caller: &Caller, access: &OrganizationAccess, token: &Token) -> bool {
+    token.level.organization() == Some(access.id())
+        && caller.principal.level().is_none_or(|own| own.contains(token.level))
+}

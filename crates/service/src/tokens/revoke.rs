@@ -1,0 +1,89 @@
+use latchkey_domain::{RevocationReason, TokenId};
+use latchkey_store::Tx;
+use latchkey_store::tokens::{self, Revocation, Token};
+use serde_json::json;
+
+use super::TokenDetail;
+use crate::authorization::Action;
+use crate::recorder::Happened;
+use crate::{Caller, Error, FieldError, Service};
+
+/// Most tokens that one call revokes.
+const BULK_MAX: usize = 100;
+
+/// What a bulk revocation did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BulkRevoked {
+    /// Revoked by this call, with their names.
+    pub revoked: Vec<(TokenId, String)>,
+    /// Revoked before, or not there.
+    pub skipped: usize,
+}
+
+impl Service {
+    /// Ends a token for good. When this has returned, no replica accepts it. Revoking it again changes nothing.
+    pub async fn revoke_token(&self, caller: &Caller, organization: &str, id: &str) -> Result<TokenDetail, Error> {
+        let access = self.access(caller, organization).await?;
+        caller.principal.needs_scope("tokens:manage")?;
+        let token = self.find_token(caller, &access, id).await?;
+        access.allow(caller, Action::Revoke(&token))?;
+        let mut tx = self.store().begin().await?;
+        let revoked = self.revoke_recorded(&mut tx, caller, token.id).await?;
+        tx.commit().await?;
+        let token = match revoked {
+            Some(token) => token,
+            None => self.find_token(caller, &access, id).await?,
+        };
+        self.detail(caller, &access, token, self.now()).await
+    }
+
+    /// Revokes up to 100 tokens, all in one transaction, or none if one of them may not be revoked by the caller.
+    pub async fn revoke_tokens(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        ids: &[String],
+    ) -> Result<BulkRevoked, Error> {
+        if ids.is_empty() || ids.len() > BULK_MAX {
+            return Err(FieldError::new("ids", format!("choose 1 to {BULK_MAX} tokens")).into());
+        }
+        let access = self.access(caller, organization).await?;
+        caller.principal.needs_scope("tokens:manage")?;
+        let mut chosen = Vec::new();
+        for id in ids {
+            match self.find_token(caller, &access, id).await {
+                Ok(token) => {
+                    access.allow(caller, Action::Revoke(&token))?;
+                    chosen.push(token.id);
+                }
+                Err(Error::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut done = BulkRevoked::default();
+        let mut tx = self.store().begin().await?;
+        for id in chosen {
+            if let Some(token) = self.revoke_recorded(&mut tx, caller, id).await? {
+                done.revoked.push((token.id, token.name));
+            }
+        }
+        tx.commit().await?;
+        done.skipped = ids.len() - done.revoked.len();
+        Ok(done)
+    }
+
+    async fn revoke_recorded(&self, tx: &mut Tx, caller: &Caller, id: TokenId) -> Result<Option<Token>, Error> {
+        let actor = caller.principal.actor();
+        let revocation = Revocation { at: self.now(), by: actor.clone(), reason: RevocationReason::Manual };
+        let Some(token) = tokens::revoke(tx, id, &revocation).await? else { return Ok(None) };
+        let happened = Happened {
+            organization: token.level.organization(),
+            action: "token.revoked",
+            target: ("token", Some(token.id.0), &token.name),
+            success: true,
+            details: json!({ "reason": RevocationReason::Manual }),
+        };
+        self.record(tx, &actor, &caller.origin, happened).await?;
+        Ok(Some(token))
+    }
+}

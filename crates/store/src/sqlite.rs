@@ -1,0 +1,99 @@
+use std::{
+    fs, io,
+    path::Path,
+    str::FromStr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use sqlx::{
+    SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{StoreError, engine::Engine};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+const READERS: u32 = 4;
+/// How long a request waits for the writer before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
+    let file = SqliteConnectOptions::from_str(url)?;
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        // Every connection would see a database of its own.
+        let reason = "an in-memory database can't be shared by several connections; name a file";
+        return Err(StoreError::Database(sqlx::Error::Configuration(reason.into())));
+    }
+    create(file.get_filename()).map_err(sqlx::Error::Io)?;
+
+    let options = file
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .statement_cache_capacity(500)
+        .pragma("temp_store", "memory")
+        .pragma("mmap_size", "268435456");
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(PATIENCE)
+            // There is no server that could hang up, so connections are neither tested nor replaced.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let writing = options
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL would lose the last commits in a power cut: an acknowledged revocation would come undone.
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", "-32768")
+        .pragma("journal_size_limit", "67108864");
+    let writer = pool().min_connections(1).max_connections(1).connect_with(writing).await?;
+    let reading = options.pragma("cache_size", "-8192").pragma("query_only", "on");
+    let readers = pool().max_connections(READERS).connect_with(reading).await?;
+    Ok(Engine::Sqlite { writer, readers, sweeping: Arc::new(AtomicBool::new(false)) })
+}
+
+pub(crate) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    // sqlx takes no lock on SQLite: this transaction is it, should two processes start at once.
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Tells a database that can't be reached from a migration that is wrong.
+pub(crate) fn failed(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) => match error.into() {
+            unavailable @ StoreError::Unavailable(_) => unavailable,
+            StoreError::Database(error) => StoreError::Migrate(MigrateError::Execute(error)),
+            other => other,
+        },
+        error => StoreError::Migrate(error),
+    }
+}
+
+/// Makes the file and its folder when they are missing, for nobody else to read. The WAL takes the file's mode.
+fn create(path: &Path) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new();
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true);
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        file.mode(0o600);
+        folder.mode(0o700);
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        folder.create(parent)?;
+    }
+    match file.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}

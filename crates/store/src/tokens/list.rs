@@ -1,0 +1,149 @@
+use latchkey_domain::{Timestamp, TokenId, TokenState};
+use uuid::Uuid;
+
+use super::{
+    Filter, Page, Position, Sort, SortKey, Token,
+    candidates::{Conditions, bind_filters},
+    phase,
+    row::{TokenRow, tokens},
+    settle::settle,
+    statements::statements,
+};
+use crate::{
+    Store, StoreError,
+    bind::{Ids, text},
+};
+
+/// A row of the sort's index.
+struct Place {
+    key: Key,
+    id: Uuid,
+}
+
+enum Key {
+    Name(String),
+    Id(Uuid),
+    Number(i64),
+}
+
+/// Binds a place, `$n` and `$n + 1`.
+macro_rules! bind_place {
+    ($query:expr, $place:expr) => {{
+        let query = $query;
+        match &$place.key {
+            Key::Name(name) => query.bind(name.clone()),
+            Key::Id(id) => query.bind(*id),
+            Key::Number(number) => query.bind(*number),
+        }
+        .bind($place.id)
+    }};
+}
+
+impl Place {
+    fn of(position: &Position, key: SortKey) -> Self {
+        let id = position.id.0;
+        let key = match key {
+            SortKey::Name => Key::Name(text(&position.key).into_owned()),
+            SortKey::Created => Key::Id(id),
+            SortKey::Expires | SortKey::LastUsed => Key::Number(position.key.parse().unwrap_or_default()),
+        };
+        Self { key, id }
+    }
+
+    fn first(key: SortKey) -> Self {
+        let key = match key {
+            SortKey::Name => Key::Name(String::new()),
+            SortKey::Created => Key::Id(Uuid::nil()),
+            SortKey::Expires | SortKey::LastUsed => Key::Number(i64::MIN),
+        };
+        Self { key, id: Uuid::nil() }
+    }
+
+    fn last(key: SortKey) -> Self {
+        let key = match key {
+            // A name has 100 characters at most, so it can't be greater.
+            SortKey::Name => Key::Name(char::MAX.to_string().repeat(101)),
+            SortKey::Created => Key::Id(Uuid::max()),
+            SortKey::Expires | SortKey::LastUsed => Key::Number(i64::MAX),
+        };
+        Self { key, id: Uuid::max() }
+    }
+}
+
+/// A page of `limit` tokens.
+pub async fn list(
+    store: &Store,
+    filter: &Filter,
+    sort: Sort,
+    after: Option<&Position>,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Page, StoreError> {
+    let conditions = Conditions::of(filter);
+    if filter.state != Some(TokenState::Revoked) {
+        settle(store, conditions.list, now).await?;
+    }
+    let (first, last) = (Place::first(sort.key), Place::last(sort.key));
+    let (first, last) = if sort.descending { (last, first) } else { (first, last) };
+    let from = after.map_or(first, |position| Place::of(position, sort.key));
+    let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+
+    let candidates = conditions.candidates(store, &filter.terms).await?;
+    let end = match &candidates {
+        None if !conditions.are_none() => end(store, &conditions, sort, &from).await?,
+        _ => None,
+    };
+    let to = end.as_ref().map_or(last, |position| Place::of(position, sort.key));
+    let capped = candidates.as_ref().is_some_and(|candidates| candidates.capped);
+    let ids = candidates.map(|candidates| candidates.ids);
+    let mut tokens = page(store, &conditions, sort, (&from, &to), ids, limit + 1).await?;
+
+    let full = tokens.len() > limit;
+    tokens.truncate(limit);
+    let next = if full { tokens.last().map(|token| Position::of(token, sort.key)) } else { end };
+    let partial = !full && (next.is_some() || capped);
+    Ok(Page { tokens, next, partial })
+}
+
+async fn page(
+    store: &Store,
+    conditions: &Conditions,
+    sort: Sort,
+    (from, to): (&Place, &Place),
+    ids: Option<Vec<Uuid>>,
+    limit: usize,
+) -> Result<Vec<Token>, StoreError> {
+    if ids.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
+    }
+    let statements = statements(sort);
+    let sql = match &ids {
+        None => statements.page,
+        Some(_) => store.dialect(statements.chosen.0, statements.chosen.1),
+    };
+    let rows: Vec<TokenRow> = reading!(store, db => {
+        let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
+        let query = bind_place!(bind_place!(query, from), to);
+        let query = bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        match ids {
+            None => query,
+            Some(ids) => query.bind(Ids::from_iter(ids)),
+        }
+        .fetch_all(db)
+        .await
+    })?;
+    tokens(rows)
+}
+
+/// Where a walk with filters ends for this time, having read as much as it may; `None` if it gets to the end before.
+async fn end(store: &Store, conditions: &Conditions, sort: Sort, from: &Place) -> Result<Option<Position>, StoreError> {
+    let statements = statements(sort);
+    let sql = if conditions.phase == phase::ANY { statements.end_of_all } else { statements.end };
+    let rows: Vec<(String, Uuid)> = reading!(store, db => {
+        let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
+        bind_place!(query, from).bind(conditions.reach(store) - 1).fetch_all(db).await
+    })?;
+    // The second row says that there is more after the first.
+    let more = rows.len() > 1;
+    Ok(rows.into_iter().next().filter(|_| more).map(|(key, id)| Position { key, id: TokenId(id) }))
+}

@@ -1,0 +1,78 @@
+use latchkey_domain::{RepositoryId, SecretHash, TokenId};
+use uuid::Uuid;
+
+use super::{
+    Token,
+    row::{TokenRow, columns, tokens},
+};
+use crate::{
+    Store, StoreError,
+    bind::{Ids, among},
+};
+
+macro_rules! select {
+    ($($condition:expr),+) => {
+        concat!("SELECT ", columns!(), " FROM api_tokens t WHERE ", $($condition),+)
+    };
+}
+
+/// The token that a creator's key has made.
+pub async fn by_creation_key(store: &Store, creator: Uuid, key: Uuid) -> Result<Option<Token>, StoreError> {
+    const SQL: &str = select!("t.created_by_id = $1 AND t.creation_key = $2");
+    let row: Option<TokenRow> = reading!(store, db => {
+        sqlx::query_as(SQL).bind(creator).bind(key).fetch_optional(db).await
+    })?;
+    row.map(Token::try_from).transpose()
+}
+
+/// The check of a presented secret: one indexed read.
+pub async fn by_hash(store: &Store, hash: &SecretHash) -> Result<Option<Token>, StoreError> {
+    const SQL: &str = select!("t.hash = $1");
+    let row: Option<TokenRow> = reading!(store, db => {
+        sqlx::query_as(SQL).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
+    })?;
+    row.map(Token::try_from).transpose()
+}
+
+/// The token of an id, of whatever organization.
+pub async fn by_id(store: &Store, id: TokenId) -> Result<Option<Token>, StoreError> {
+    const SQL: &str = select!("t.id = $1");
+    let row: Option<TokenRow> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
+    row.map(Token::try_from).transpose()
+}
+
+/// Those of `ids` that exist.
+pub async fn by_ids(store: &Store, ids: &[TokenId]) -> Result<Vec<Token>, StoreError> {
+    let sql = store.dialect(select!("t.id ", among!(sqlite "$1")), select!("t.id ", among!(postgres "$1")));
+    let ids = ids.iter().map(|id| id.0).collect::<Ids>();
+    let rows: Vec<TokenRow> = reading!(store, db => sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+    tokens(rows)
+}
+
+/// The listed repositories of a token, with their names, by name. Empty for all.
+pub async fn repositories(store: &Store, token: TokenId) -> Result<Vec<(RepositoryId, String)>, StoreError> {
+    let rows = repositories_of(store, &[token]).await?;
+    Ok(rows.into_iter().map(|(_, repository, name)| (repository, name)).collect())
+}
+
+/// The same for the tokens of a page in one query: (token, repository, name), by name.
+pub async fn repositories_of(
+    store: &Store,
+    tokens: &[TokenId],
+) -> Result<Vec<(TokenId, RepositoryId, String)>, StoreError> {
+    macro_rules! sql {
+        ($engine:ident) => {
+            concat!(
+                "SELECT r.token_id, r.repository_id, \
+                    (SELECT p.name FROM repositories p WHERE p.id = r.repository_id) AS name \
+                 FROM api_token_repositories r WHERE r.token_id ",
+                among!($engine "$1"),
+                " ORDER BY name, r.token_id"
+            )
+        };
+    }
+    let sql = store.dialect(sql!(sqlite), sql!(postgres));
+    let ids = tokens.iter().map(|id| id.0).collect::<Ids>();
+    let rows: Vec<(Uuid, Uuid, String)> = reading!(store, db => sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+    Ok(rows.into_iter().map(|(token, repository, name)| (TokenId(token), RepositoryId(repository), name)).collect())
+}

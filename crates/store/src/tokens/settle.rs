@@ -1,0 +1,46 @@
+//! Expiry happens by itself, but an index can't hold what depends on the clock. So a token's phase says "live" until
+//! somebody looks: before a list is read, what has expired since is noted in the phase, and the list is one walk.
+
+use latchkey_domain::Timestamp;
+use uuid::Uuid;
+
+use crate::{Store, StoreError, Tx};
+
+/// Notes which tokens of a list have expired by `now`. Reads one index entry when there are none.
+pub(super) async fn settle(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
+    // Compared here and not in the statement: with a condition, a planner may think that any other order finds a row
+    // soon.
+    const FIRST: &str = "SELECT t.expires_key FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0 \
+        ORDER BY t.expires_key, t.id LIMIT 1";
+    loop {
+        let first: Option<i64> = reading!(store, db => sqlx::query_scalar(FIRST).bind(list).fetch_optional(db).await)?;
+        if first.is_none_or(|first| first > now.micros()) {
+            return Ok(());
+        }
+        let mut tx = store.begin().await?;
+        batch(&mut tx, list, now, store.limits.settled).await?;
+        tx.commit().await?;
+    }
+}
+
+/// Notes up to `limit` of them.
+pub(super) async fn batch(tx: &mut Tx, list: Uuid, now: Timestamp, limit: u32) -> Result<(), StoreError> {
+    macro_rules! sql {
+        ($locking:literal) => {
+            concat!(
+                "WITH due AS (SELECT t.id FROM api_tokens t \
+                    WHERE t.list_id = $1 AND t.phase = 0 AND t.expires_key <= $2 \
+                    ORDER BY t.expires_key, t.id LIMIT $3), \
+                 locked AS (SELECT t.id FROM api_tokens t WHERE t.id IN (SELECT id FROM due) ORDER BY t.id",
+                $locking,
+                ") UPDATE api_tokens SET phase = 1 WHERE id IN (SELECT id FROM locked) AND phase = 0"
+            )
+        };
+    }
+    // Locked in the order of ids, as every batch of tokens is, so that two of them can't wait for each other.
+    let sql = tx.dialect(sql!(""), sql!(" FOR NO KEY UPDATE"));
+    writing!(tx, db => {
+        sqlx::query(sql).bind(list).bind(now.micros()).bind(i64::from(limit)).execute(db).await.map(|_| ())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+use latchkey_domain::{OrganizationId, RevocationReason, Timestamp, TokenId};
+use uuid::Uuid;
+
+use super::{
+    SETTLED_MAX, Token,
+    row::{TokenRow, columns, tokens},
+    settle,
+};
+use crate::{Store, StoreError, Tx};
+
+/// The inactive tokens of an organization, longest idle first, for `inactive` and `revoke_inactive` alike: what is
+/// shown before a threshold is saved is what the sweep then takes. The sum keeps planners away from the index by expiry.
+macro_rules! inactive {
+    ($columns:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0 AND t.level <> 0 AND t.idle_key < $2 \
+             AND t.expires_key + 0 > $3 ORDER BY t.idle_key, t.id LIMIT $4"
+        )
+    };
+}
+
+/// What the next sweep would revoke: active tokens of the organization that are idle since before `cutoff`, longest
+/// idle first.
+pub async fn inactive(
+    store: &Store,
+    organization: OrganizationId,
+    cutoff: Timestamp,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<Token>, StoreError> {
+    const SQL: &str = inactive!(columns!());
+    settle::settle(store, organization.0, now).await?;
+    let rows: Vec<TokenRow> = reading!(store, db => {
+        sqlx::query_as(SQL)
+            .bind(organization.0)
+            .bind(cutoff.micros())
+            .bind(now.micros())
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await
+    })?;
+    tokens(rows)
+}
+
+/// Revokes up to `limit` of them in one conditional statement, with reason `inactive` and actor `system`; returns
+/// those that this call revoked. On PostgreSQL it leaves out what another transaction is changing at the moment, a use
+/// being recorded above all: the next sweep looks at it again.
+pub async fn revoke_inactive(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    cutoff: Timestamp,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<(TokenId, String)>, StoreError> {
+    macro_rules! sql {
+        ($materialized:literal, $locking:literal) => {
+            concat!(
+                "WITH picked AS ",
+                $materialized,
+                "(",
+                inactive!("t.id"),
+                $locking,
+                ") \
+                 UPDATE api_tokens AS t SET revoked_at = $3, revoked_by_kind = 'system', revoked_by_name = $5, \
+                    revoked_reason = $6, phase = 2 \
+                 WHERE t.id IN (SELECT id FROM picked) AND t.revoked_at IS NULL AND t.idle_key < $2 \
+                    AND t.expires_key > $3 RETURNING t.id, t.name"
+            )
+        };
+    }
+    // Skipping instead of waiting: it can't be part of a deadlock, and what is locked is in use or being revoked.
+    let sql = tx.dialect(sql!("", ""), sql!("MATERIALIZED ", " FOR NO KEY UPDATE SKIP LOCKED"));
+    settle::batch(tx, organization.0, now, SETTLED_MAX).await?;
+    let rows: Vec<(Uuid, String)> = writing!(tx, db => {
+        sqlx::query_as(sql)
+            .bind(organization.0)
+            .bind(cutoff.micros())
+            .bind(now.micros())
+            .bind(i64::from(limit))
+            .bind("auto-revoke")
+            .bind(RevocationReason::Inactive.as_str())
+            .fetch_all(db)
+            .await
+    })?;
+    Ok(rows.into_iter().map(|(id, name)| (TokenId(id), name)).collect())
+}

@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+
+use latchkey_domain::{RepositoryAccess, Timestamp, TokenId, search_words};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    NEVER, NewToken, Revocation, Token, Use, level, phase,
+    row::{TokenRow, columns},
+};
+use crate::{
+    StoreError, Tx,
+    bind::{Ids, text},
+    engine::Begun,
+    search::{self, Kind},
+};
+
+/// Adds a token with its repositories and search words (name, description, prefix, id).
+/// `Conflict("token name")` when an unrevoked token of the level and owner has the name in any case;
+/// `Conflict("creation key")` when the creator has sent the key before.
+pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO api_tokens (id, level, organization_id, project_id, list_id, owner_id, phase, \
+            name, name_key, description, scopes, all_repositories, prefix, hash, require_signing, allowed_networks, \
+            created_at, created_by_kind, created_by_id, created_by_name, creation_key, expires_at, expires_key, \
+            used_key, idle_key) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+            $17, $18, $19, $20, $21, $22, $23, 0, $17)";
+    let organization = token.level.organization().map(|id| id.0);
+    let project = token.level.project().map(|id| id.0);
+    let list = organization.unwrap_or_default();
+    let owner = project.unwrap_or(list);
+    writing!(tx, db => {
+        sqlx::query(SQL)
+            .bind(token.id.0)
+            .bind(level(token.level.kind()))
+            .bind(organization)
+            .bind(project)
+            .bind(list)
+            .bind(owner)
+            .bind(phase::LIVE)
+            .bind(token.name.as_str())
+            .bind(token.name.key())
+            .bind(token.description.as_str())
+            .bind(token.scopes.to_string())
+            .bind(matches!(token.repositories, RepositoryAccess::All))
+            .bind(token.prefix.as_str())
+            .bind(token.hash.as_bytes().as_slice())
+            .bind(token.require_signing)
+            .bind(token.allowed_networks.to_string())
+            .bind(token.created_at.micros())
+            .bind(token.created_by.kind)
+            .bind(token.created_by.id)
+            .bind(text(&token.created_by.name))
+            .bind(token.creation_key)
+            .bind(token.expires_at.map(Timestamp::micros))
+            .bind(token.expires_at.map_or(NEVER, Timestamp::micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+    })?;
+    if let RepositoryAccess::Only(repositories) = token.repositories {
+        let sql = tx.dialect(
+            "INSERT INTO api_token_repositories (token_id, repository_id) \
+             SELECT $1, unhex(value) FROM json_each($2)",
+            "INSERT INTO api_token_repositories (token_id, repository_id) SELECT $1, id FROM unnest($2) AS id",
+        );
+        let repositories = repositories.iter().map(|id| id.0).collect::<Ids>();
+        writing!(tx, db => sqlx::query(sql).bind(token.id.0).bind(repositories).execute(db).await.map(|_| ()))?;
+    }
+    let mut words = search_words([token.name.as_str(), token.description.as_str()]);
+    // Whole, as `search_terms` looks for them.
+    words.insert(token.prefix.as_str().to_lowercase());
+    words.insert(token.id.to_string());
+    search::index(tx, list, Kind::Token, token.id.0, words).await
+}
+
+/// Revokes an unrevoked token; `None` if it is not there or was revoked before. Returns it as it is now.
+pub async fn revoke(tx: &mut Tx, id: TokenId, revocation: &Revocation) -> Result<Option<Token>, StoreError> {
+    const SQL: &str = concat!(
+        "UPDATE api_tokens AS t SET revoked_at = $2, revoked_by_kind = $3, revoked_by_id = $4, \
+            revoked_by_name = $5, revoked_reason = $6, phase = 2 \
+         WHERE t.id = $1 AND t.revoked_at IS NULL RETURNING ",
+        columns!()
+    );
+    let row: Option<TokenRow> = writing!(tx, db => {
+        sqlx::query_as(SQL)
+            .bind(id.0)
+            .bind(revocation.at.micros())
+            .bind(revocation.by.kind)
+            .bind(revocation.by.id)
+            .bind(text(&revocation.by.name))
+            .bind(revocation.reason.as_str())
+            .fetch_optional(db)
+            .await
+    })?;
+    row.map(Token::try_from).transpose()
+}
+
+/// Assignments that record a use, if it is newer than what is stored.
+macro_rules! newer {
+    ($at:literal, $address:literal, $agent:literal) => {
+        concat!(
+            "last_used_address = CASE WHEN t.used_key < ",
+            $at,
+            " THEN ",
+            $address,
+            " ELSE t.last_used_address END, ",
+            "last_used_user_agent = CASE WHEN t.used_key < ",
+            $at,
+            " THEN ",
+            $agent,
+            " ELSE t.last_used_user_agent END, ",
+            "last_used_at = CASE WHEN t.used_key < ",
+            $at,
+            " THEN ",
+            $at,
+            " ELSE t.last_used_at END, ",
+            "idle_key = CASE WHEN t.used_key < ",
+            $at,
+            " THEN ",
+            $at,
+            " ELSE t.idle_key END, ",
+            "used_key = CASE WHEN t.used_key < ",
+            $at,
+            " THEN ",
+            $at,
+            " ELSE t.used_key END"
+        )
+    };
+}
+
+/// Records uses; `last_used_at` never moves backwards. Returns the ids of those that are unrevoked.
+pub async fn record_uses(tx: &mut Tx, uses: &[(TokenId, Use)]) -> Result<Vec<TokenId>, StoreError> {
+    // By id, so that two batches lock the rows they share in the same order; and the newest of each.
+    let mut newest = BTreeMap::<Uuid, &Use>::new();
+    for (id, last) in uses {
+        let kept = newest.entry(id.0).or_insert(last);
+        if kept.at < last.at {
+            *kept = last;
+        }
+    }
+    let unrevoked = match &mut tx.0 {
+        Begun::Sqlite(db) => {
+            const SQL: &str = concat!(
+                "UPDATE api_tokens AS t SET ",
+                newer!("$2", "$3", "$4"),
+                " WHERE t.id = $1 AND t.revoked_at IS NULL RETURNING t.id"
+            );
+            let mut unrevoked = Vec::with_capacity(newest.len());
+            for (id, last) in newest {
+                let id: Option<Uuid> = sqlx::query_scalar(SQL)
+                    .bind(id)
+                    .bind(last.at.micros())
+                    .bind(last.address.map(|address| address.to_string()))
+                    .bind(text(&last.user_agent))
+                    .fetch_optional(&mut **db)
+                    .await?;
+                unrevoked.extend(id);
+            }
+            unrevoked
+        }
+        Begun::Postgres(db) => record_all(db, newest).await?,
+    };
+    Ok(unrevoked.into_iter().map(TokenId).collect())
+}
+
+/// The same in two statements however many there are: on PostgreSQL each statement is a message there and back.
+async fn record_all(db: &mut PgConnection, uses: BTreeMap<Uuid, &Use>) -> Result<Vec<Uuid>, StoreError> {
+    // Locked first and in order, because an UPDATE visits rows in the order that its plan happens to have.
+    const LOCK: &str = "SELECT t.id FROM api_tokens t WHERE t.id = ANY($1) AND t.revoked_at IS NULL \
+        ORDER BY t.id FOR NO KEY UPDATE";
+    const SQL: &str = concat!(
+        "UPDATE api_tokens AS t SET ",
+        newer!("u.at", "u.address", "u.agent"),
+        " FROM unnest($1, $2, $3, $4) AS u (id, at, address, agent) \
+         WHERE t.id = u.id AND t.id = ANY($5) AND t.revoked_at IS NULL"
+    );
+    let ids: Vec<_> = uses.keys().copied().collect();
+    let unrevoked: Vec<Uuid> = sqlx::query_scalar(LOCK).bind(&ids).fetch_all(&mut *db).await?;
+    let times: Vec<_> = uses.values().map(|last| last.at.micros()).collect();
+    let addresses: Vec<_> = uses.values().map(|last| last.address.map(|address| address.to_string())).collect();
+    let agents: Vec<_> = uses.values().map(|last| text(&last.user_agent).into_owned()).collect();
+    sqlx::query(SQL).bind(ids).bind(times).bind(addresses).bind(agents).bind(&unrevoked).execute(db).await?;
+    Ok(unrevoked)
+}

@@ -1,0 +1,255 @@
+//! Settings: environment variables, a TOML file and flags, in rising precedence.
+
+use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use latchkey_domain::{AllowedNetworks, Catalogue};
+use serde::Deserialize;
+use thiserror::Error;
+use url::Url;
+
+/// Self-hosted portal for API tokens.
+#[derive(Debug, Parser)]
+#[command(name = "latchkey-server", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the portal and its API
+    Serve {
+        #[command(flatten)]
+        flags: Flags,
+        /// Fill an empty database with an example organization
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Bring the database schema up to date, and end
+    Migrate {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Run auto-revoke once now, and end
+    Sweep {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Check the configuration, the database and the built assets, and end
+    Doctor {
+        #[command(flatten)]
+        flags: Flags,
+    },
+}
+
+/// Settings that every command takes. Each can also be set by the environment variable in brackets, or in the file
+/// under the flag's name with underscores; a flag wins over the file, the file over the environment.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Flags {
+    /// TOML file with settings; unknown keys are errors [env: LATCHKEY_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen [env: LATCHKEY_ADDR] [default: 127.0.0.1:3000]
+    #[arg(long)]
+    addr: Option<String>,
+    /// What browsers and clients use [env: LATCHKEY_PUBLIC_URL] [default: http://{addr}]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// sqlite://PATH or postgres://… [env: LATCHKEY_DATABASE_URL] [default: sqlite://data/latchkey.db]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// TOML file with the scope catalogue [env: LATCHKEY_SCOPES_FILE] [default: built in]
+    #[arg(long, value_name = "FILE")]
+    scopes_file: Option<PathBuf>,
+    /// Email of the first instance admin, for the first start only; its password comes from the environment variable
+    /// LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD or the file, never from a flag [env: LATCHKEY_BOOTSTRAP_ADMIN_EMAIL]
+    #[arg(long, value_name = "EMAIL")]
+    bootstrap_admin_email: Option<String>,
+    /// Proxies in front, in CIDR notation with commas between: their X-Forwarded-For is believed
+    /// [env: LATCHKEY_TRUSTED_PROXIES] [default: none]
+    #[arg(long, value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
+    /// What to log, as a tracing filter [env: LATCHKEY_LOG] [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// How to log [env: LATCHKEY_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// The settings file, and the same names read from the environment.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    addr: Option<String>,
+    public_url: Option<String>,
+    database_url: Option<String>,
+    scopes_file: Option<PathBuf>,
+    bootstrap_admin_email: Option<String>,
+    bootstrap_admin_password: Option<String>,
+    trusted_proxies: Option<String>,
+    log: Option<String>,
+    log_format: Option<LogFormat>,
+}
+
+/// Lines for people or for machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Checked settings.
+pub(crate) struct Config {
+    pub(crate) addr: SocketAddr,
+    public_url: Option<Url>,
+    pub(crate) database_url: String,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) bootstrap_admin: Option<BootstrapAdmin>,
+    pub(crate) trusted_proxies: Option<AllowedNetworks>,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+}
+
+/// The first account, for the first start.
+pub(crate) struct BootstrapAdmin {
+    pub(crate) email: String,
+    pub(crate) password: String,
+}
+
+/// What is wrong with the settings, and where.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigError {
+    #[error("can't read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {message}")]
+    Syntax { path: PathBuf, message: String },
+    #[error("{name} is {value:?}; it must be {expected}")]
+    Value { name: &'static str, value: String, expected: &'static str },
+    #[error("LATCHKEY_BOOTSTRAP_ADMIN_EMAIL and LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD go together; one is missing")]
+    HalfBootstrap,
+}
+
+impl Config {
+    /// Reads everything; `env` is the process's environment.
+    pub(crate) fn load(flags: &Flags, env: &HashMap<String, String>) -> Result<Self, ConfigError> {
+        let env_of = |name: &str| env.get(name).filter(|value| !value.is_empty()).cloned();
+        let path = flags.config.clone().or_else(|| env_of("LATCHKEY_CONFIG").map(PathBuf::from));
+        let file = path.map_or(Ok(Settings::default()), read_file)?;
+        let pick = |flag: &Option<String>, file: Option<String>, name| flag.clone().or(file).or_else(|| env_of(name));
+
+        let addr = pick(&flags.addr, file.addr, "LATCHKEY_ADDR").unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+        let addr: SocketAddr =
+            addr.parse().map_err(|_| invalid("addr", &addr, "an address and port such as 127.0.0.1:3000"))?;
+        let public_url = pick(&flags.public_url, file.public_url, "LATCHKEY_PUBLIC_URL");
+        let database_url = pick(&flags.database_url, file.database_url, "LATCHKEY_DATABASE_URL")
+            .unwrap_or_else(|| "sqlite://data/latchkey.db".to_owned());
+        let email = pick(&flags.bootstrap_admin_email, file.bootstrap_admin_email, "LATCHKEY_BOOTSTRAP_ADMIN_EMAIL");
+        let password = pick(&None, file.bootstrap_admin_password, "LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD");
+        let proxies = pick(&flags.trusted_proxies, file.trusted_proxies, "LATCHKEY_TRUSTED_PROXIES");
+        let scopes_file =
+            flags.scopes_file.clone().or(file.scopes_file).or_else(|| env_of("LATCHKEY_SCOPES_FILE").map(PathBuf::from));
+        let log_format = match flags.log_format.or(file.log_format) {
+            Some(format) => format,
+            None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
+                LogFormat::from_str(&text, true).map_err(|_| invalid("log_format", &text, "text or json"))
+            })?,
+        };
+        Ok(Self {
+            addr,
+            public_url: public_url.map(parse_public_url).transpose()?,
+            database_url,
+            catalogue: scopes_file.map_or_else(|| Ok(Catalogue::built_in()), read_catalogue)?,
+            bootstrap_admin: match (email, password) {
+                (Some(email), Some(password)) => Some(BootstrapAdmin { email, password }),
+                (None, None) => None,
+                _ => return Err(ConfigError::HalfBootstrap),
+            },
+            trusted_proxies: proxies.map(parse_networks).transpose()?,
+            log: pick(&flags.log, file.log, "LATCHKEY_LOG").unwrap_or_else(|| "info".to_owned()),
+            log_format,
+        })
+    }
+
+    /// What browsers and clients use, without a slash at the end; `bound` is where the server really listens.
+    pub(crate) fn public_url(&self, bound: SocketAddr) -> String {
+        let url = self.public_url.as_ref().map_or_else(|| format!("http://{bound}"), Url::to_string);
+        url.trim_end_matches('/').to_owned()
+    }
+}
+
+fn read_file(path: PathBuf) -> Result<Settings, ConfigError> {
+    let text = read(&path)?;
+    toml::from_str(&text).map_err(|error| ConfigError::Syntax { path, message: error.to_string() })
+}
+
+fn read_catalogue(path: PathBuf) -> Result<Catalogue, ConfigError> {
+    let text = read(&path)?;
+    Catalogue::from_toml(&text).map_err(|error| ConfigError::Syntax { path, message: error.to_string() })
+}
+
+fn read(path: &PathBuf) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.clone(), source })
+}
+
+fn parse_public_url(text: String) -> Result<Url, ConfigError> {
+    let expected = "an http or https URL without a path, such as https://tokens.example.com";
+    match Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" => Ok(url),
+        _ => Err(invalid("public_url", &text, expected)),
+    }
+}
+
+fn parse_networks(text: String) -> Result<AllowedNetworks, ConfigError> {
+    let networks = text.split([',', ' ']).map(str::trim).filter(|network| !network.is_empty());
+    AllowedNetworks::new(networks).map_err(|_| invalid("trusted_proxies", &text, "networks such as 10.0.0.0/8,::1"))
+}
+
+fn invalid(name: &'static str, value: &str, expected: &'static str) -> ConfigError {
+    ConfigError::Value { name, value: value.to_owned(), expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_environment() {
+        let path = std::env::temp_dir().join(format!("latchkey-config-{}.toml", std::process::id()));
+        fs::write(&path, "addr = '127.0.0.1:2'\nlog = 'debug'\n").unwrap();
+        let env = env(&[("LATCHKEY_ADDR", "127.0.0.1:3"), ("LATCHKEY_LOG", "warn"), ("LATCHKEY_LOG_FORMAT", "json")]);
+        let flags = Flags { config: Some(path.clone()), addr: Some("127.0.0.1:1".into()), ..Flags::default() };
+        let config = Config::load(&flags, &env).ok().unwrap();
+        fs::remove_file(path).unwrap();
+        assert_eq!(config.addr.port(), 1);
+        assert_eq!((config.log.as_str(), config.log_format), ("debug", LogFormat::Json));
+        assert_eq!(config.database_url, "sqlite://data/latchkey.db");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let refused = |pairs: &[(&str, &str)]| match Config::load(&Flags::default(), &env(pairs)) {
+            Ok(_) => "accepted".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert!(refused(&[("LATCHKEY_ADDR", "3000")]).starts_with("addr is \"3000\""));
+        assert!(refused(&[("LATCHKEY_PUBLIC_URL", "tokens.example.com")]).starts_with("public_url is"));
+        assert!(refused(&[("LATCHKEY_BOOTSTRAP_ADMIN_EMAIL", "a@b")]).contains("go together"));
+        assert!(refused(&[("LATCHKEY_CONFIG", "/nowhere.toml")]).starts_with("can't read /nowhere.toml"));
+        assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
+        assert_eq!(refused(&[]), "accepted");
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error() {
+        assert!(toml::from_str::<Settings>("adr = '127.0.0.1:1'").is_err_and(|error| error.to_string().contains("adr")));
+    }
+}

@@ -1,0 +1,66 @@
+//! What the server does without being asked.
+
+use std::time::Duration;
+
+use latchkey_service::{Service, SweepKind};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Last uses wait in memory at most this long.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How often the clock is looked at for the hourly work.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// Starts the jobs; they end after a last write when `stopping` says so.
+pub(crate) fn start(service: Service, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+    let hourly = tokio::spawn(hourly(service.clone(), stopping.clone()));
+    tokio::spawn(async move {
+        flush(service, stopping).await;
+        // A sweep ends between two transactions; what it has not done, the next one does.
+        hourly.abort();
+    })
+}
+
+async fn flush(service: Service, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = interval(FLUSH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let stop = tokio::select! {
+            _ = ticks.tick() => false,
+            _ = stopping.wait_for(|stop| *stop) => true,
+        };
+        if let Err(error) = service.flush_uses().await {
+            tracing::warn!(%error, waiting = service.waiting_uses(), "last uses could not be written; they are kept");
+        }
+        if stop {
+            return;
+        }
+    }
+}
+
+async fn hourly(service: Service, mut stopping: watch::Receiver<bool>) {
+    let mut due = service.next_sweep_at();
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        if service.now() < due {
+            continue;
+        }
+        due = service.next_sweep_at();
+        match service.sweep(SweepKind::Scheduled).await {
+            Ok(Some(report)) => {
+                tracing::info!(organizations = report.organizations, revoked = report.revoked, "swept");
+            }
+            Ok(None) => tracing::debug!("another replica sweeps"),
+            Err(error) => tracing::error!(%error, "the sweep failed; the next one will take what it left"),
+        }
+        if let Err(error) = service.tidy().await {
+            tracing::warn!(%error, "sessions and tokens that are over could not be removed");
+        }
+    }
+}

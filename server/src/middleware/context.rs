@@ -1,0 +1,105 @@
+//! Who sent the request, under which id, and a line in the log when it is answered.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use latchkey_domain::AllowedNetworks;
+use latchkey_service::{Origin, Service};
+use tracing::Instrument;
+
+/// What the layer needs.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) service: Service,
+    pub(crate) trusted_proxies: Option<Arc<AllowedNetworks>>,
+}
+
+/// Puts [`Origin`] into the request's extensions, and `x-request-id` into the answer.
+pub(crate) async fn layer(State(context): State<Context>, mut request: Request, next: Next) -> Response {
+    let id = context.service.request_id();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let address = client_address(peer, request.headers(), context.trusted_proxies.as_deref());
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let origin = Origin::new(address, user_agent.unwrap_or_default(), &id);
+    request.extensions_mut().insert(origin);
+
+    let method = request.method().clone();
+    // The query may hold what somebody searched for, or a set-up link: it is never logged.
+    let path = redacted(request.uri().path());
+    let span = tracing::info_span!("request", id = %id);
+    let started = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::info!(%method, path, status = response.status().as_u16(), micros, "answered"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+/// The peer, or what a trusted proxy says: the last address in `X-Forwarded-For` that is not a trusted proxy itself.
+fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: Option<&AllowedNetworks>) -> Option<IpAddr> {
+    let peer = peer?;
+    let Some(trusted) = trusted.filter(|trusted| trusted.allow(peer)) else { return Some(peer.to_canonical()) };
+    let lines = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    for hop in hops.iter().rev() {
+        match hop.parse::<IpAddr>() {
+            Ok(address) if trusted.allow(address) => {}
+            Ok(address) => return Some(address.to_canonical()),
+            // Whatever stands left of something unreadable could be made up.
+            Err(_) => break,
+        }
+    }
+    Some(peer.to_canonical())
+}
+
+/// A path without secrets: somebody may paste one where an id belongs.
+fn redacted(path: &str) -> String {
+    let parts = path.split('/').map(|part| {
+        let secret = ["ci_", "lku_", "lks_", "lki_"].into_iter().find(|prefix| part.contains(prefix));
+        secret.map_or(part, |_| "[secret]")
+    });
+    let mut kept = parts.collect::<Vec<_>>().join("/");
+    if let Some((cut, _)) = kept.char_indices().nth(300) {
+        kept.truncate(cut);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &[&'static str], trusted: Option<&str>) -> String {
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_static(line));
+        }
+        let trusted = trusted.map(|network| AllowedNetworks::new([network]).unwrap());
+        client_address(Some(peer.parse().unwrap()), &headers, trusted.as_ref()).unwrap().to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        assert_eq!(address("203.0.113.9", &["1.2.3.4"], None), "203.0.113.9");
+        assert_eq!(address("203.0.113.9", &["1.2.3.4"], Some("10.0.0.0/8")), "203.0.113.9");
+        assert_eq!(address("10.0.0.1", &["1.2.3.4"], Some("10.0.0.0/8")), "1.2.3.4");
+        // What the client itself sent stands left of what the proxy added.
+        assert_eq!(address("10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"], Some("10.0.0.0/8")), "1.2.3.4");
+        assert_eq!(address("10.0.0.1", &["6.6.6.6", "1.2.3.4"], Some("10.0.0.0/8")), "1.2.3.4");
+        assert_eq!(address("10.0.0.1", &["6.6.6.6, unknown"], Some("10.0.0.0/8")), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_pasted_secret_is_not_logged() {
+        assert_eq!(redacted("/api/auth/cli-tokens/ci_Abc"), "/api/auth/cli-tokens/[secret]");
+        assert_eq!(redacted("/orgs/acme/settings/tokens"), "/orgs/acme/settings/tokens");
+        assert_eq!(redacted(&"é".repeat(400)).chars().count(), 300);
+    }
+}

@@ -1,0 +1,32 @@
+//! REST: JSON in and out, problem details (RFC 9457) for what goes wrong.
+
+pub(crate) mod credential;
+pub(crate) mod json;
+pub(crate) mod login;
+pub(crate) mod operations;
+pub(crate) mod problem;
+pub(crate) mod repos;
+pub(crate) mod tokens;
+pub(crate) mod whoami;
+
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use self::problem::Problem;
+
+/// A page of a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    /// To send as `cursor` for the next page; `null` on the last one.
+    pub(crate) next_cursor: Option<String>,
+}
+
+pub(crate) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address; see the documentation of the API")
+}
+
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This address does not take this method")
+}

@@ -1,0 +1,43 @@
+//! What operators and orchestrators ask.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use latchkey_app::portal::Portal;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
+}
+
+/// `GET /infoz`, with the names that existing clients read.
+#[derive(Serialize)]
+pub(crate) struct Info {
+    #[serde(rename = "loginURL")]
+    login_url: String,
+    version: &'static str,
+}
+
+/// `GET /healthz`: the process runs.
+pub(crate) async fn live() -> Response {
+    Json(Status { status: "live" }).into_response()
+}
+
+/// `GET /readyz`: the database answers.
+pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
+    match portal.service.ready().await {
+        Ok(()) => Json(Status { status: "ready" }).into_response(),
+        Err(_) => {
+            let body = Json(Status { status: "the database does not answer" });
+            let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+        }
+    }
+}
+
+pub(crate) async fn info(State(portal): State<Portal>) -> Json<Info> {
+    Json(Info { login_url: format!("{}/login", portal.site.public_url), version: portal.site.version })
+}

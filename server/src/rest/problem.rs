@@ -1,0 +1,208 @@
+//! Errors as problem details (RFC 9457).
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use latchkey_service::{Denial, Error, FieldError, Origin, Refusal};
+use serde::Serialize;
+
+/// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Problem {
+    /// `urn:latchkey:problem:` and a word; never changes.
+    r#type: String,
+    title: &'static str,
+    #[serde(serialize_with = "number")]
+    status: StatusCode,
+    detail: String,
+    /// The path that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_repository: Option<String>,
+    /// Each field that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Field>,
+    #[serde(skip)]
+    retry_after: Option<u64>,
+    #[serde(skip)]
+    challenge: Option<Challenge>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Field {
+    field: &'static str,
+    message: String,
+}
+
+/// What `WWW-Authenticate` says (RFC 6750, section 3).
+#[derive(Clone, Debug)]
+enum Challenge {
+    Missing,
+    InvalidToken,
+    InsufficientScope(Option<String>),
+}
+
+/// Takes the place of a body until [`complete`] writes it.
+#[derive(Clone)]
+struct Pending(Box<Problem>);
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+        Self {
+            r#type: format!("urn:latchkey:problem:{kind}"),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status,
+            detail: detail.into(),
+            instance: None,
+            request_id: None,
+            missing_scope: None,
+            missing_repository: None,
+            errors: Vec::new(),
+            retry_after: None,
+            challenge: None,
+        }
+    }
+
+    fn unauthenticated(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Missing => "credential-missing",
+            Refusal::Malformed => "token-malformed",
+            Refusal::Checksum => "token-checksum",
+            Refusal::Unknown => "token-unknown",
+            Refusal::Expired => "token-expired",
+            Refusal::Revoked => "token-revoked",
+            Refusal::Network => "token-network",
+            Refusal::Unsigned => "token-unsigned",
+            Refusal::Password => "wrong-password",
+        };
+        let challenge = if refusal == Refusal::Missing { Challenge::Missing } else { Challenge::InvalidToken };
+        let problem = Self::new(StatusCode::UNAUTHORIZED, kind, sentence(&refusal));
+        Self { challenge: Some(challenge), ..problem }
+    }
+
+    fn forbidden(denial: Denial) -> Self {
+        let detail = sentence(&denial);
+        let of = |kind| Self::new(StatusCode::FORBIDDEN, kind, detail.clone());
+        match denial {
+            Denial::MissingScope(scope) => Self {
+                missing_scope: Some(scope.to_string()),
+                challenge: Some(Challenge::InsufficientScope(Some(scope.to_string()))),
+                ..of("missing-scope")
+            },
+            Denial::MissingRepository(repository) => Self {
+                missing_repository: Some(repository.map_or_else(|| "*".to_owned(), |id| id.to_string())),
+                challenge: Some(Challenge::InsufficientScope(None)),
+                ..of("missing-repository")
+            },
+            Denial::MissingRole(_) | Denial::InstanceAdminOnly => of("missing-role"),
+            Denial::PeopleOnly => of("people-only"),
+            Denial::OtherOrganization => of("other-organization"),
+            Denial::NoOrganization => of("no-organization"),
+            Denial::Exceeds(_) => of("exceeds-own"),
+        }
+    }
+
+    fn invalid(status: StatusCode, kind: &str, errors: Vec<FieldError>) -> Self {
+        let detail: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
+        let fields = errors.into_iter().map(|error| Field { field: error.field, message: error.message });
+        Self { errors: fields.collect(), ..Self::new(status, kind, detail.join("; ")) }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unauthenticated(refusal) => Self::unauthenticated(refusal),
+            Error::Forbidden(denial) => Self::forbidden(denial),
+            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", sentence(&error)),
+            Error::Invalid(errors) => Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, "invalid", errors),
+            Error::Conflict(field) => Self::invalid(StatusCode::CONFLICT, "conflict", vec![field]),
+            Error::AlreadyCreated(_) => Self::new(StatusCode::CONFLICT, "already-created", sentence(&error)),
+            Error::TooManyAttempts { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", sentence(&error))
+            },
+            Error::Unavailable => Self {
+                retry_after: Some(5),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&error))
+            },
+            Error::Internal(source) => {
+                tracing::error!(%source, "internal error");
+                let detail = "Something went wrong on our side; the request id helps the operator to find out what";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(Pending(Box::new(self)));
+        response
+    }
+}
+
+/// Writes the bodies of problems, with the path and the request id that only this layer knows; and says of every
+/// answer of the API that it is not to be kept.
+pub(crate) async fn complete(request: Request, next: Next) -> Response {
+    let path: String = request.uri().path().chars().take(300).collect();
+    let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(Pending(problem)) = response.extensions_mut().remove::<Pending>() {
+        response = written(Problem { instance: Some(path), request_id: id, ..*problem }, response);
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn written(problem: Problem, empty: Response) -> Response {
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut response = (problem.status, body).into_response();
+    let headers = response.headers_mut();
+    // Keeps what axum set, such as `Allow` for a wrong method.
+    headers.extend(empty.headers().iter().filter(|(name, _)| **name != header::CONTENT_LENGTH).map(|(name, value)| (name.clone(), value.clone())));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(challenge) = problem.challenge
+        && let Ok(value) = HeaderValue::from_str(&challenge.text(&problem.detail))
+    {
+        headers.insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+impl Challenge {
+    fn text(&self, detail: &str) -> String {
+        // Only quotes and backslashes could end the quoted string, and no text of ours has them.
+        let described = |error: &str| {
+            let detail = detail.replace(['"', '\\', '`'], "'");
+            format!("Bearer realm=\"latchkey\", error=\"{error}\", error_description=\"{detail}\"")
+        };
+        match self {
+            Self::Missing => "Bearer realm=\"latchkey\"".to_owned(),
+            Self::InvalidToken => described("invalid_token"),
+            Self::InsufficientScope(None) => described("insufficient_scope"),
+            Self::InsufficientScope(Some(scope)) => format!("{}, scope=\"{scope}\"", described("insufficient_scope")),
+        }
+    }
+}
+
+/// An error's text with a capital letter.
+fn sentence(error: &impl ToString) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}

@@ -1,0 +1,109 @@
+//! Everything that the server answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{any, get, post};
+use latchkey_app::pages;
+use latchkey_app::portal::Portal;
+use latchkey_app::server_fns;
+use latchkey_domain::AllowedNetworks;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::middleware::{context, same_origin, security, visitor};
+use crate::{assets, rest};
+
+/// Largest body of a request, in bytes.
+const BODY_MAX: usize = 1024 * 1024;
+/// No answer takes longer; what waits for the database gives up before.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>) -> Router {
+    let context =
+        context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
+    Router::new()
+        .merge(portal_routes(&portal))
+        .merge(rest_routes())
+        .merge(operations())
+        .merge(built_files())
+        .with_state(portal.clone())
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(CompressionLayer::new().no_deflate().no_zstd().compress_when(SizeAbove::new(1_024).and(Compressible)))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(portal, security::layer))
+        .layer(from_fn_with_state(context, context::layer))
+}
+
+/// What people see, and what its islands ask for.
+fn portal_routes(portal: &Portal) -> Router<Portal> {
+    Router::new()
+        .merge(pages::routes())
+        .merge(server_fns::routes())
+        .fallback(pages::not_found)
+        .layer(from_fn_with_state(portal.clone(), visitor::layer))
+        .layer(from_fn_with_state(portal.clone(), same_origin::layer))
+}
+
+/// What pipelines and scripts use.
+fn rest_routes() -> Router<Portal> {
+    Router::new()
+        .route("/api/auth/login", post(rest::login::login))
+        .route("/api/auth/whoami", get(rest::whoami::whoami))
+        .route("/api/auth/cli-tokens", get(rest::tokens::list).post(rest::tokens::create))
+        .route("/api/auth/cli-tokens/{id}", get(rest::tokens::get).delete(rest::tokens::revoke))
+        .route("/api/repos", get(rest::repos::list).post(rest::repos::create))
+        .route("/api/repos/{id}", get(rest::repos::get).delete(rest::repos::delete))
+        .route("/api", any(rest::not_found))
+        .route("/api/", any(rest::not_found))
+        .route("/api/{*path}", any(rest::not_found))
+        .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn(rest::problem::complete))
+}
+
+/// What operators and orchestrators ask.
+fn operations() -> Router<Portal> {
+    Router::new()
+        .route("/healthz", get(rest::operations::live))
+        .route("/readyz", get(rest::operations::ready))
+        .route("/infoz", get(rest::operations::info))
+}
+
+fn built_files() -> Router<Portal> {
+    let plain = |name: &'static str| get(move |headers: HeaderMap| assets::plain(name, headers));
+    Router::new()
+        .route("/pkg/{*path}", get(assets::hashed))
+        .route("/favicon.svg", plain("favicon.svg"))
+        .route("/robots.txt", plain("robots.txt"))
+        .route("/favicon.ico", get(|| async { (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, "/favicon.svg")]) }))
+}
+
+/// HTML and JSON, but not an answer that says `no-transform`: compressing a secret together with what an attacker may
+/// have put into the same page would let its size tell the secret (BREACH).
+#[derive(Clone, Copy)]
+struct Compressible;
+
+impl Predicate for Compressible {
+    fn should_compress<B>(&self, response: &axum::http::Response<B>) -> bool
+    where
+        B: axum::body::HttpBody,
+    {
+        let starts = |name, text: &str| {
+            response.headers().get(name).is_some_and(|value| value.as_bytes().starts_with(text.as_bytes()))
+        };
+        let no_transform = response
+            .headers()
+            .get(header::CACHE_CONTROL)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.contains("no-transform"));
+        let textual = ["text/html", "application/json", "application/problem+json", "text/csv"];
+        !no_transform && textual.into_iter().any(|kind| starts(header::CONTENT_TYPE, kind))
+    }
+}

@@ -1,0 +1,95 @@
+//! Serving, from the first log line to the last write.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use latchkey_app::portal::{Portal, Site};
+use latchkey_service::Service;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::{assets, jobs, router};
+
+/// How long requests in flight may take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+
+pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(config.addr).await.map_err(|error| format!("can't listen on {}: {error}", config.addr))?;
+    let bound = listener.local_addr()?;
+    let public_url = config.public_url(bound);
+    first_account(&config, &service, &public_url, demo).await?;
+
+    let Some(pkg_dir) = assets::pkg_dir() else {
+        return Err("the site is not built into this program; run `make site`, then build it again".into());
+    };
+    let site = Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
+    let portal = Portal { service: service.clone(), site: Arc::new(site) };
+    let app = router::router(portal, config.trusted_proxies);
+
+    let (stop, stopping) = watch::channel(false);
+    let jobs = jobs::start(service.clone(), stopping.clone());
+    tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
+
+    // Leptos and hyper write in small pieces; without this each answer would wait for the delayed acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "can't set TCP_NODELAY");
+        }
+    });
+    let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stopped(stopping));
+    let server = tokio::spawn(server.into_future());
+    signal().await;
+    tracing::info!("stopping: finishing requests");
+    stop.send_replace(true);
+    if tokio::time::timeout(DRAIN, server).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    jobs.await?;
+    service.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Whoever starts a new instance gets a way in.
+async fn first_account(config: &Config, service: &Service, public_url: &str, demo: bool) -> Result<(), Box<dyn Error>> {
+    if let Some(admin) = &config.bootstrap_admin
+        && service.bootstrap(&admin.email, &admin.password).await?
+    {
+        tracing::info!("created the instance admin and the organization default");
+    }
+    if demo && let Some(login) = service.fill_demo().await? {
+        let text = format!("Demo: {public_url}/login  email {}  password {}\n", login.email, login.password.reveal());
+        std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
+    }
+    if let Some(link) = service.setup_link().await? {
+        // The one secret that the log carries, and of no use once somebody has used it: the specification asks for it.
+        tracing::info!("set up this instance at {public_url}/setup?link={}", link.reveal());
+    }
+    Ok(())
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// Ctrl-C or SIGTERM.
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminate) = terminate {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}
