@@ -124,6 +124,12 @@ impl Service {
     /// Runs auto-revoke; `None` when another replica is at it. Authorized by being the server or the operator's shell.
     pub async fn sweep(&self, kind: SweepKind) -> Result<Option<SweepReport>, Error> {
         let Some(lock) = self.store().try_lock_sweep().await? else { return Ok(None) };
+        let report = self.sweep_all(kind).await;
+        lock.release().await?;
+        report.map(Some)
+    }
+
+    async fn sweep_all(&self, kind: SweepKind) -> Result<SweepReport, Error> {
         self.flush_uses().await?;
         let mut report = SweepReport::default();
         let mut after = OrganizationId(Uuid::nil());
@@ -138,8 +144,7 @@ impl Service {
                 }
             }
         }
-        drop(lock);
-        Ok(Some(report))
+        Ok(report)
     }
 
     /// When the next scheduled sweep begins.

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::{
     StoreError, postgres, sqlite,
@@ -41,12 +41,11 @@ pub(crate) enum Begun {
 
 /// Held while this replica sweeps; released when dropped or when the process dies.
 pub struct SweepLock {
-    _held: Held,
+    held: Held,
 }
 
-#[expect(dead_code, reason = "held for what dropping it does")]
 enum Held {
-    Flag(Flag),
+    Flag(#[expect(dead_code, reason = "held for what dropping it does")] Flag),
     /// The lock is the server's, and belongs to this connection.
     Connection(Box<PgConnection>),
 }
@@ -83,6 +82,17 @@ macro_rules! writing {
             }
         }
     };
+}
+
+impl SweepLock {
+    /// Lets the next sweep begin at once. Dropping the lock does the same, but PostgreSQL notices that a little later.
+    pub async fn release(self) -> Result<(), StoreError> {
+        if let Held::Connection(mut connection) = self.held {
+            sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut *connection).await?;
+            connection.close().await?;
+        }
+        Ok(())
+    }
 }
 
 impl Store {
@@ -142,7 +152,7 @@ impl Store {
                 postgres::try_lock_sweep(pool).await?.map(|connection| Held::Connection(Box::new(connection)))
             }
         };
-        Ok(held.map(|held| SweepLock { _held: held }))
+        Ok(held.map(|held| SweepLock { held }))
     }
 
     /// Closes every connection, after what runs has ended.

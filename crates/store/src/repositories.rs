@@ -82,7 +82,11 @@ pub async fn by_id(
 }
 
 /// The organization's repository of exactly that full name.
-pub async fn by_name(store: &Store, organization: OrganizationId, name: &str) -> Result<Option<Repository>, StoreError> {
+pub async fn by_name(
+    store: &Store,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<Option<Repository>, StoreError> {
     const SQL: &str = select!("WHERE organization_id = $1 AND name = $2");
     let row: Option<Row> = reading!(store, db => {
         sqlx::query_as(SQL).bind(organization.0).bind(text(name)).fetch_optional(db).await

@@ -212,21 +212,20 @@ impl Service {
         }
     }
 
+    /// Which index noticed first is chance when a form is sent twice, so the key is asked about before the name.
     async fn explain_conflict(&self, error: StoreError, creator: Option<Uuid>, asked: &CreateToken) -> Error {
-        match (&error, creator, asked.creation_key) {
-            (StoreError::Conflict("token name"), ..) => Error::Conflict(FieldError::new(
-                "name",
-                "is taken by another token that is not revoked; choose another name, or revoke that one first",
-            )),
-            (StoreError::Conflict("creation key"), Some(creator), Some(key)) => {
-                match tokens::by_creation_key(self.store(), creator, key).await {
-                    Ok(Some(token)) => Error::AlreadyCreated(token.id),
-                    Ok(None) => error.into(),
-                    Err(error) => error.into(),
-                }
-            }
-            _ => error.into(),
+        if !matches!(error, StoreError::Conflict(_)) {
+            return error.into();
         }
+        if let (Some(creator), Some(key)) = (creator, asked.creation_key) {
+            match tokens::by_creation_key(self.store(), creator, key).await {
+                Ok(Some(token)) => return Error::AlreadyCreated(token.id),
+                Ok(None) => {}
+                Err(error) => return error.into(),
+            }
+        }
+        let taken = "is taken by another token that is not revoked; choose another name, or revoke that one first";
+        Error::Conflict(FieldError::new("name", taken))
     }
 }
 

@@ -3,18 +3,12 @@ use uuid::Uuid;
 
 use super::{
     Token,
-    row::{TokenRow, columns, tokens},
+    row::{TokenRow, columns, select, tokens},
 };
 use crate::{
     Store, StoreError,
     bind::{Ids, among},
 };
-
-macro_rules! select {
-    ($($condition:expr),+) => {
-        concat!("SELECT ", columns!(), " FROM api_tokens t WHERE ", $($condition),+)
-    };
-}
 
 /// The token that a creator's key has made.
 pub async fn by_creation_key(store: &Store, creator: Uuid, key: Uuid) -> Result<Option<Token>, StoreError> {

@@ -27,6 +27,14 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
+/// Reads the tokens of a condition.
+macro_rules! select {
+    ($($condition:expr),+) => {
+        concat!("SELECT ", columns!(), " FROM api_tokens t WHERE ", $($condition),+)
+    };
+}
+pub(super) use select;
+
 #[derive(FromRow)]
 pub(super) struct TokenRow {
     id: Uuid,

@@ -66,7 +66,7 @@ pub async fn revoke_inactive(
                  UPDATE api_tokens AS t SET revoked_at = $3, revoked_by_kind = 'system', revoked_by_name = $5, \
                     revoked_reason = $6, phase = 2 \
                  WHERE t.id IN (SELECT id FROM picked) AND t.revoked_at IS NULL AND t.idle_key < $2 \
-                    AND t.expires_key > $3 RETURNING t.id, t.name"
+                    AND t.expires_key > $3 RETURNING id, name"
             )
         };
     }

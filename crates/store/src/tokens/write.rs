@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     NEVER, NewToken, Revocation, Token, Use, level, phase,
-    row::{TokenRow, columns},
+    row::{TokenRow, columns, select},
 };
 use crate::{
     StoreError, Tx,
@@ -76,22 +76,26 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError>
 
 /// Revokes an unrevoked token; `None` if it is not there or was revoked before. Returns it as it is now.
 pub async fn revoke(tx: &mut Tx, id: TokenId, revocation: &Revocation) -> Result<Option<Token>, StoreError> {
-    const SQL: &str = concat!(
-        "UPDATE api_tokens AS t SET revoked_at = $2, revoked_by_kind = $3, revoked_by_id = $4, \
+    const SQL: &str = "UPDATE api_tokens SET revoked_at = $2, revoked_by_kind = $3, revoked_by_id = $4, \
             revoked_by_name = $5, revoked_reason = $6, phase = 2 \
-         WHERE t.id = $1 AND t.revoked_at IS NULL RETURNING ",
-        columns!()
-    );
-    let row: Option<TokenRow> = writing!(tx, db => {
-        sqlx::query_as(SQL)
+        WHERE id = $1 AND revoked_at IS NULL";
+    let changed = writing!(tx, db => {
+        sqlx::query(SQL)
             .bind(id.0)
             .bind(revocation.at.micros())
             .bind(revocation.by.kind)
             .bind(revocation.by.id)
             .bind(text(&revocation.by.name))
             .bind(revocation.reason.as_str())
-            .fetch_optional(db)
+            .execute(db)
             .await
+            .map(|done| done.rows_affected())
+    })?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    let row: Option<TokenRow> = writing!(tx, db => {
+        sqlx::query_as(select!("t.id = $1")).bind(id.0).fetch_optional(db).await
     })?;
     row.map(Token::try_from).transpose()
 }
@@ -144,7 +148,7 @@ pub async fn record_uses(tx: &mut Tx, uses: &[(TokenId, Use)]) -> Result<Vec<Tok
             const SQL: &str = concat!(
                 "UPDATE api_tokens AS t SET ",
                 newer!("$2", "$3", "$4"),
-                " WHERE t.id = $1 AND t.revoked_at IS NULL RETURNING t.id"
+                " WHERE t.id = $1 AND t.revoked_at IS NULL RETURNING id"
             );
             let mut unrevoked = Vec::with_capacity(newest.len());
             for (id, last) in newest {

@@ -1,0 +1,195 @@
+//! A small world with two organizations, on either engine, whose clock stands still until it is told to move.
+#![allow(unreachable_pub, reason = "a module of a test has no other side")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use latchkey_domain::{
+    Catalogue, Email, OrganizationId, OrganizationName, ProjectId, ProjectName, RepositoryId, RepositoryName, Role,
+    Timestamp, UserId,
+};
+use latchkey_service::{
+    Caller, Clock, CreateToken, CreatedToken, Error, ListTokens, Origin, Person, Principal, Random, Service, Sort,
+    SortKey, StateFilter, SystemRandom,
+};
+use latchkey_store::{Store, memberships, organizations, projects, repositories, users};
+
+/// 2026-11-22T12:34:56Z
+pub const START: Timestamp = Timestamp::from_micros(1_795_350_896_000_000);
+
+pub struct World {
+    pub service: Service,
+    pub store: Store,
+    pub clock: Arc<TestClock>,
+    pub acme: OrganizationId,
+    pub globex: OrganizationId,
+    pub project: ProjectId,
+    pub repositories: Vec<RepositoryId>,
+    pub foreign_repository: RepositoryId,
+}
+
+pub struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl TestClock {
+    pub fn advance_seconds(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+
+    pub fn advance_days(&self, days: i64) {
+        self.advance_seconds(days * 86_400);
+    }
+}
+
+/// Runs each named test on SQLite and on PostgreSQL.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(&super::common::sqlite().await).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name(&super::common::postgres().await).await; })*
+        }
+    };
+}
+
+static DATABASES: AtomicU64 = AtomicU64::new(0);
+
+fn unique() -> String {
+    let mut random = [0_u8; 6];
+    SystemRandom.fill(&mut random);
+    let count = DATABASES.fetch_add(1, Ordering::SeqCst);
+    let random = random.map(|byte| format!("{byte:02x}")).concat();
+    format!("latchkey_{}_{count}_{random}", std::process::id())
+}
+
+pub async fn sqlite() -> World {
+    let path = std::env::temp_dir().join(unique()).join("latchkey.db");
+    world(&format!("sqlite://{}", path.display())).await
+}
+
+pub async fn postgres() -> World {
+    let server = std::env::var("LATCHKEY_TEST_POSTGRES_URL")
+        .expect("LATCHKEY_TEST_POSTGRES_URL is set: run by `make test`, or `scripts/with-postgres cargo test`");
+    let name = unique();
+    let pool = sqlx::PgPool::connect(&server).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(create).execute(&pool).await.unwrap();
+    pool.close().await;
+    let (base, _) = server.rsplit_once('/').unwrap();
+    world(&format!("{base}/{name}")).await
+}
+
+async fn world(url: &str) -> World {
+    let store = Store::connect(url).await.unwrap();
+    store.migrate().await.unwrap();
+    let clock = Arc::new(TestClock(AtomicI64::new(START.micros())));
+    let service = Service::new(store.clone(), Catalogue::built_in(), clock.clone(), Arc::new(SystemRandom));
+    let id = || SystemRandom.id(START);
+
+    let mut tx = store.begin().await.unwrap();
+    let (acme, globex) = (OrganizationId(id()), OrganizationId(id()));
+    for (organization, name) in [(acme, "acme"), (globex, "globex")] {
+        organizations::insert(&mut tx, organization, &OrganizationName::new(name).unwrap(), START).await.unwrap();
+    }
+    let project = ProjectId(id());
+    let row = projects::Project { id: project, organization_id: acme, name: "Website".into(), created_at: START };
+    projects::insert(&mut tx, &row, &ProjectName::new("Website").unwrap()).await.unwrap();
+    let mut ids = Vec::new();
+    for (organization, name) in [(acme, "acme/api"), (acme, "acme/web"), (acme, "acme/docs"), (globex, "globex/api")] {
+        let repository = RepositoryId(id());
+        let name = RepositoryName::new(name).unwrap();
+        repositories::insert(&mut tx, repository, organization, &name, START).await.unwrap();
+        ids.push(repository);
+    }
+    tx.commit().await.unwrap();
+    let foreign_repository = ids.pop().unwrap();
+    World { service, store, clock, acme, globex, project, repositories: ids, foreign_repository }
+}
+
+impl World {
+    /// A second replica on the same database, with the same clock and its own memory.
+    pub fn replica(&self) -> Service {
+        Service::new(self.store.clone(), Catalogue::built_in(), self.clock.clone(), Arc::new(SystemRandom))
+    }
+
+    /// A signed-in person with a role in an organization.
+    pub async fn person(&self, organization: OrganizationId, role: Role) -> Caller {
+        let id = UserId(SystemRandom.id(START));
+        let email = Email::new(&format!("{id}@example.com")).unwrap();
+        let mut tx = self.store.begin().await.unwrap();
+        users::insert(&mut tx, id, &email, None, false, START).await.unwrap();
+        memberships::insert(&mut tx, organization, id, role, START).await.unwrap();
+        tx.commit().await.unwrap();
+        let person = Person { id, email: email.as_str().to_owned(), instance_admin: false };
+        Caller { principal: Principal::Session(person), origin: origin("203.0.113.7") }
+    }
+
+    pub async fn admin(&self) -> Caller {
+        self.person(self.acme, Role::Admin).await
+    }
+
+    pub async fn create(&self, caller: &Caller, asked: CreateToken) -> Result<CreatedToken, Error> {
+        self.service.create_token(caller, "acme", asked).await
+    }
+
+    /// What a pipeline that presents the secret is to the use cases.
+    pub async fn pipeline(&self, created: &CreatedToken) -> Caller {
+        let origin = origin("198.51.100.9");
+        let principal = self.service.authenticate(created.secret.reveal(), &origin).await.unwrap();
+        Caller { principal, origin }
+    }
+
+    pub async fn events(&self, action: &str) -> u64 {
+        latchkey_store::audit::count(&self.store, Some(self.acme), action).await.unwrap()
+    }
+}
+
+pub fn origin(address: &str) -> Origin {
+    Origin::new(Some(address.parse().unwrap()), "tests/1.0", "request-1")
+}
+
+/// What a careful admin asks for.
+pub fn asked(name: &str) -> CreateToken {
+    CreateToken {
+        name: name.to_owned(),
+        scopes: vec!["scans:read".into(), "repos:read".into()],
+        all_repositories: true,
+        ..CreateToken::default()
+    }
+}
+
+pub fn scoped(name: &str, scopes: &[&str]) -> CreateToken {
+    CreateToken { scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(), ..asked(name) }
+}
+
+pub fn listing(state: StateFilter) -> ListTokens {
+    ListTokens {
+        state,
+        query: String::new(),
+        scope: None,
+        level: None,
+        repository: None,
+        creator: None,
+        sort: Sort { key: SortKey::Name, descending: false },
+        cursor: None,
+        limit: 50,
+    }
+}
+
+/// The names of the fields that were refused.
+pub fn fields(error: Error) -> Vec<&'static str> {
+    match error {
+        Error::Invalid(errors) => errors.into_iter().map(|error| error.field).collect(),
+        error => panic!("expected invalid fields, got {error:?}"),
+    }
+}

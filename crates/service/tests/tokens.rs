@@ -1,0 +1,297 @@
+//! Creating, listing and revoking.
+
+mod common;
+
+use common::{World, asked, fields, listing, scoped};
+use latchkey_domain::{Role, TokenState};
+use latchkey_service::{CreateToken, Denial, Error, ExpiresIn, Principal, Refusal, StateFilter};
+
+on_both_engines!(
+    a_token_is_made_used_and_revoked,
+    every_wrong_field_is_named_at_once,
+    a_name_is_free_again_after_revocation,
+    a_form_sent_twice_makes_one_token,
+    roles_decide_who_creates_and_revokes,
+    a_token_makes_only_lesser_tokens,
+    organizations_do_not_see_each_other,
+    a_project_token_sees_its_project_only,
+    the_list_finds_what_is_asked_for,
+    bulk_revocation_is_all_or_nothing,
+    a_failed_use_case_leaves_no_audit_event,
+);
+
+async fn a_token_is_made_used_and_revoked(world: &World) {
+    let admin = world.admin().await;
+    let created = world.create(&admin, asked("CI")).await.unwrap();
+    assert_eq!((created.detail.state, created.detail.revocable), (TokenState::Active, true));
+    assert_eq!(created.detail.token.prefix, created.secret.reveal()[..8]);
+
+    let pipeline = world.pipeline(&created).await;
+    assert_eq!(world.service.repositories(&pipeline, "acme", "", None, 50).await.unwrap().repositories.len(), 3);
+    // Seen in the list before it is written.
+    let id = created.detail.token.id.to_string();
+    let seen = world.service.token(&admin, "acme", &id).await.unwrap();
+    assert_eq!(seen.token.last_use.unwrap().address, Some("198.51.100.9".parse().unwrap()));
+
+    let revoked = world.service.revoke_token(&admin, "acme", &id).await.unwrap();
+    assert_eq!((revoked.state, revoked.revocable), (TokenState::Revoked, false));
+    let refused = world.replica().authenticate(created.secret.reveal(), &common::origin("198.51.100.9")).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))));
+    // Again changes nothing, and says nothing new.
+    assert_eq!(world.service.revoke_token(&admin, "acme", &id).await.unwrap(), revoked);
+    assert_eq!((world.events("token.created").await, world.events("token.revoked").await), (1, 1));
+}
+
+async fn every_wrong_field_is_named_at_once(world: &World) {
+    let admin = world.admin().await;
+    let wrong = CreateToken {
+        name: "  ".into(),
+        description: "x".repeat(501),
+        scopes: vec!["scans:delete".into()],
+        repositories: vec![world.foreign_repository.to_string()],
+        expires: ExpiresIn::Moment("2020-01-01T00:00:00Z".into()),
+        project: Some("Nowhere".into()),
+        allowed_networks: vec!["10.0.0.0/33".into()],
+        ..CreateToken::default()
+    };
+    let refused = fields(world.create(&admin, wrong).await.unwrap_err());
+    assert_eq!(
+        refused,
+        ["name", "description", "scopes", "expires", "allowedNetworks", "project", "repositories"]
+    );
+    for (asked, field) in [
+        (scoped("a", &[]), "scopes"),
+        (scoped("a", &["orgs:create"]), "scopes"),
+        (CreateToken { all_repositories: false, ..asked("a") }, "repositories"),
+        (CreateToken { repositories: vec!["acme/api".into()], ..asked("a") }, "repositories"),
+        (CreateToken { all_repositories: false, repositories: vec!["acme/no".into()], ..asked("a") }, "repositories"),
+        (CreateToken { all_repositories: false, repositories: vec![String::new(); 501], ..asked("a") }, "repositories"),
+        (CreateToken { expires: ExpiresIn::Days(0), ..asked("a") }, "expires"),
+        (CreateToken { expires: ExpiresIn::EndOf("2026-11-21".into()), ..asked("a") }, "expires"),
+        (CreateToken { expires: ExpiresIn::Duration("soon".into()), ..asked("a") }, "expires"),
+    ] {
+        assert_eq!(fields(world.create(&admin, asked).await.unwrap_err()), [field]);
+    }
+    assert_eq!(world.events("token.created").await, 0);
+}
+
+async fn a_name_is_free_again_after_revocation(world: &World) {
+    let admin = world.admin().await;
+    let first = world.create(&admin, asked("Deploy")).await.unwrap();
+    assert!(matches!(world.create(&admin, asked("deploy")).await, Err(Error::Conflict(field)) if field.field == "name"));
+    world.service.revoke_token(&admin, "acme", &first.detail.token.id.to_string()).await.unwrap();
+    world.create(&admin, asked("DEPLOY")).await.unwrap();
+    // Another owner's names are another matter.
+    let of_project = CreateToken { project: Some("Website".into()), ..asked("Deploy") };
+    world.create(&admin, of_project).await.unwrap();
+}
+
+async fn a_form_sent_twice_makes_one_token(world: &World) {
+    let admin = world.admin().await;
+    let form = CreateToken { creation_key: Some(world.service.creation_key()), ..asked("CI") };
+    let (a, b) = tokio::join!(world.create(&admin, form.clone()), world.create(&admin, form.clone()));
+    let (made, refused) = if a.is_ok() { (a, b) } else { (b, a) };
+    let made = made.unwrap().detail.token.id;
+    let name_or_key = refused.unwrap_err();
+    // Whichever index the database looks at first, the answer is the same.
+    assert!(matches!(name_or_key, Error::AlreadyCreated(id) if id == made), "{name_or_key:?}");
+    assert_eq!(world.service.counts(&admin, "acme").await.unwrap().active, 1);
+    // Somebody else's form with the same key is another form.
+    let other = world.admin().await;
+    world.create(&other, CreateToken { name: "Other".into(), ..form }).await.unwrap();
+}
+
+async fn roles_decide_who_creates_and_revokes(world: &World) {
+    let of_project = |name: &str| CreateToken { project: Some(world.project.to_string()), ..asked(name) };
+    for (role, organization, project) in [
+        (Role::Viewer, false, false),
+        (Role::Contributor, false, true),
+        (Role::Member, false, true),
+        (Role::Admin, true, true),
+        (Role::Owner, true, true),
+    ] {
+        let caller = world.person(world.acme, role).await;
+        let made = world.create(&caller, asked(&format!("o {role:?}"))).await;
+        assert_eq!(made.is_ok(), organization, "{role:?}");
+        let made = world.create(&caller, of_project(&format!("p {role:?}"))).await;
+        assert_eq!(made.is_ok(), project, "{role:?}");
+        let instance = CreateToken { instance: true, ..asked(&format!("i {role:?}")) };
+        assert!(matches!(world.create(&caller, instance).await, Err(Error::Forbidden(_))), "{role:?}");
+        let threshold = world.service.set_auto_revoke(&caller, "acme", 90).await;
+        assert_eq!(threshold.is_ok(), organization, "{role:?}");
+    }
+    let member = world.person(world.acme, Role::Member).await;
+    let powerful = CreateToken { project: Some("Website".into()), ..scoped("powerful", &["tokens:manage"]) };
+    assert!(matches!(world.create(&member, powerful).await, Err(Error::Forbidden(Denial::MissingRole("admin")))));
+    // A member ends what they made, and nothing else.
+    let own = world.create(&member, of_project("own")).await.unwrap().detail.token.id.to_string();
+    let others = world.create(&world.admin().await, of_project("theirs")).await.unwrap().detail.token.id.to_string();
+    assert!(world.service.revoke_token(&member, "acme", &others).await.is_err());
+    assert!(world.service.revoke_token(&member, "acme", &own).await.is_ok());
+    let viewer = world.person(world.acme, Role::Viewer).await;
+    assert!(world.service.revoke_token(&viewer, "acme", &others).await.is_err());
+}
+
+async fn a_token_makes_only_lesser_tokens(world: &World) {
+    let admin = world.admin().await;
+    let own = CreateToken {
+        all_repositories: false,
+        repositories: vec!["acme/api".into(), "acme/web".into()],
+        expires: ExpiresIn::Days(30),
+        allowed_networks: vec!["198.51.100.0/24".into()],
+        ..scoped("maker", &["tokens:manage", "tokens:read", "scans:read"])
+    };
+    let maker = world.pipeline(&world.create(&admin, own).await.unwrap()).await;
+    let lesser = |name: &str| CreateToken {
+        all_repositories: false,
+        repositories: vec!["acme/api".into()],
+        expires: ExpiresIn::Days(29),
+        allowed_networks: vec!["198.51.100.9".into()],
+        ..scoped(name, &["scans:read"])
+    };
+    world.create(&maker, lesser("fine")).await.unwrap();
+    for (what, more) in [
+        ("scope", CreateToken { scopes: vec!["scans:trigger".into()], ..lesser("a") }),
+        ("repositories", CreateToken { repositories: vec!["acme/docs".into()], ..lesser("a") }),
+        ("all repositories", CreateToken { all_repositories: true, repositories: vec![], ..lesser("a") }),
+        ("longer", CreateToken { expires: ExpiresIn::Days(31), ..lesser("a") }),
+        ("for ever", CreateToken { expires: ExpiresIn::Never, ..lesser("a") }),
+        ("networks", CreateToken { allowed_networks: vec!["198.51.0.0/16".into()], ..lesser("a") }),
+        ("everywhere", CreateToken { allowed_networks: vec![], ..lesser("a") }),
+        ("level", CreateToken { instance: true, ..lesser("a") }),
+    ] {
+        let refused = world.create(&maker, more).await;
+        assert!(matches!(refused, Err(Error::Forbidden(Denial::Exceeds(_)))), "{what}: {refused:?}");
+    }
+    let reader = world.pipeline(&world.create(&admin, scoped("reader", &["tokens:read"])).await.unwrap()).await;
+    let refused = world.create(&reader, scoped("a", &["tokens:read"])).await.unwrap_err();
+    assert!(matches!(&refused, Error::Forbidden(Denial::MissingScope(scope)) if scope.as_str() == "tokens:manage"));
+    assert!(matches!(
+        world.service.set_auto_revoke(&maker, "acme", 90).await,
+        Err(Error::Forbidden(Denial::PeopleOnly))
+    ));
+}
+
+async fn organizations_do_not_see_each_other(world: &World) {
+    let admin = world.admin().await;
+    let stranger = world.person(world.globex, Role::Owner).await;
+    let created = world.create(&admin, asked("CI")).await.unwrap();
+    let id = created.detail.token.id.to_string();
+    let service = &world.service;
+    let repository = world.repositories[0].to_string();
+    let not_found = |what: &str, result: Result<(), Error>| {
+        assert!(matches!(result, Err(Error::NotFound(_))), "{what}: {result:?}");
+    };
+    for organization in ["acme", "globex"] {
+        not_found("token", service.token(&stranger, organization, &id).await.map(drop));
+        not_found("revoke", service.revoke_token(&stranger, organization, &id).await.map(drop));
+        not_found("repository", service.repository(&stranger, organization, &repository).await.map(drop));
+        not_found("delete", service.delete_repository(&stranger, organization, &repository).await);
+    }
+    not_found("list", service.tokens(&stranger, "acme", listing(StateFilter::All)).await.map(drop));
+    not_found("counts", service.counts(&stranger, "acme").await.map(drop));
+    not_found("create", service.create_token(&stranger, "acme", asked("x")).await.map(drop));
+    not_found("preview", service.preview_auto_revoke(&stranger, "acme", 1).await.map(drop));
+    not_found("setting", service.auto_revoke(&stranger, "acme").await.map(drop));
+    not_found("set", service.set_auto_revoke(&stranger, "acme", 1).await);
+    not_found("repositories", service.repositories(&stranger, "acme", "", None, 10).await.map(drop));
+    not_found("projects", service.projects(&stranger, "acme").await.map(drop));
+    assert_eq!(service.revoke_tokens(&stranger, "globex", &[id.clone()]).await.unwrap().revoked, []);
+    assert_eq!(service.tokens_by_id(&stranger, "globex", &[id.clone()]).await.unwrap(), []);
+    assert_eq!(service.tokens(&stranger, "globex", listing(StateFilter::All)).await.unwrap().tokens, []);
+    // Nor by a token, whatever its scopes.
+    let created = world.create(&admin, scoped("all", &["tokens:read", "repos:read"])).await.unwrap();
+    let pipeline = world.pipeline(&created).await;
+    not_found("by token", service.tokens(&pipeline, "globex", listing(StateFilter::All)).await.map(drop));
+    assert!(matches!(
+        service.organization_of(&pipeline, Some("globex")).await,
+        Err(Error::Forbidden(Denial::OtherOrganization))
+    ));
+    assert_eq!(service.token(&admin, "acme", &id).await.unwrap().state, TokenState::Active);
+}
+
+async fn a_project_token_sees_its_project_only(world: &World) {
+    let admin = world.admin().await;
+    let of_project = CreateToken { project: Some("Website".into()), ..scoped("mine", &["tokens:read"]) };
+    let caller = world.pipeline(&world.create(&admin, of_project).await.unwrap()).await;
+    let other = world.create(&admin, asked("organization's")).await.unwrap().detail.token.id.to_string();
+    let seen = world.service.tokens(&caller, "acme", listing(StateFilter::All)).await.unwrap();
+    assert_eq!(seen.tokens.iter().map(|seen| seen.token.name.as_str()).collect::<Vec<_>>(), ["mine"]);
+    assert!(matches!(world.service.token(&caller, "acme", &other).await, Err(Error::NotFound(_))));
+}
+
+async fn the_list_finds_what_is_asked_for(world: &World) {
+    let admin = world.admin().await;
+    let api = CreateToken {
+        all_repositories: false,
+        repositories: vec!["acme/api".into()],
+        expires: ExpiresIn::Days(3),
+        ..scoped("Deploy api", &["scans:trigger"])
+    };
+    world.create(&admin, api).await.unwrap();
+    world.create(&admin, CreateToken { description: "posts to chat".into(), ..asked("Nightly") }).await.unwrap();
+    world.create(&admin, CreateToken { project: Some("Website".into()), ..asked("Site") }).await.unwrap();
+    let names = async |list| {
+        let page = world.service.tokens(&admin, "acme", list).await.unwrap();
+        assert_eq!(page.total as usize, page.tokens.len());
+        page.tokens.into_iter().map(|detail| detail.token.name).collect::<Vec<_>>()
+    };
+    let all = listing(StateFilter::Active);
+    let with = |query: &str| latchkey_service::ListTokens { query: query.into(), ..all.clone() };
+    assert_eq!(names(all.clone()).await, ["Deploy api", "Nightly", "Site"]);
+    assert_eq!(names(with("depl")).await, ["Deploy api"]);
+    assert_eq!(names(with("CHAT")).await, ["Nightly"]);
+    assert_eq!(names(with("nothing")).await, Vec::<String>::new());
+    let mut list = all.clone();
+    list.scope = Some("scans:trigger".into());
+    assert_eq!(names(list).await, ["Deploy api"]);
+    let mut list = all.clone();
+    list.level = Some("organization".into());
+    assert_eq!(names(list).await, ["Deploy api", "Nightly"]);
+    let mut list = all.clone();
+    list.level = Some("Website".into());
+    assert_eq!(names(list).await, ["Site"]);
+    let mut list = all.clone();
+    list.repository = Some("acme/web".into());
+    assert_eq!(names(list).await, ["Nightly", "Site"]);
+    let mut list = all.clone();
+    list.creator = Some("nobody".into());
+    assert_eq!(names(list).await, Vec::<String>::new());
+    assert_eq!(names(listing(StateFilter::ExpiringSoon)).await, ["Deploy api"]);
+    assert_eq!(names(listing(StateFilter::Unused)).await, Vec::<String>::new());
+    world.clock.advance_days(31);
+    assert_eq!(names(listing(StateFilter::Expired)).await, ["Deploy api"]);
+    assert_eq!(names(listing(StateFilter::Unused)).await, ["Nightly", "Site"]);
+    let counts = world.service.counts(&admin, "acme").await.unwrap();
+    assert_eq!((counts.active, counts.expiring_soon, counts.unused), (2, 0, 2));
+}
+
+async fn bulk_revocation_is_all_or_nothing(world: &World) {
+    let admin = world.admin().await;
+    let member = world.person(world.acme, Role::Member).await;
+    let of_project = CreateToken { project: Some("Website".into()), ..asked("own") };
+    let own = world.create(&member, of_project).await.unwrap().detail.token.id.to_string();
+    let theirs = world.create(&admin, asked("theirs")).await.unwrap().detail.token.id.to_string();
+    let both = [own.clone(), theirs.clone()];
+    assert!(matches!(world.service.revoke_tokens(&member, "acme", &both).await, Err(Error::Forbidden(_))));
+    assert_eq!(world.service.counts(&admin, "acme").await.unwrap().active, 2);
+    let done = world.service.revoke_tokens(&admin, "acme", &both).await.unwrap();
+    assert_eq!((done.revoked.len(), done.skipped), (2, 0));
+    let again = world.service.revoke_tokens(&admin, "acme", &[own, "nonsense".into()]).await.unwrap();
+    assert_eq!((again.revoked.len(), again.skipped), (0, 2));
+    assert_eq!(world.events("token.revoked").await, 2);
+    assert_eq!(fields(world.service.revoke_tokens(&admin, "acme", &[]).await.unwrap_err()), ["ids"]);
+    assert_eq!(fields(world.service.revoke_tokens(&admin, "acme", &vec![theirs; 101]).await.unwrap_err()), ["ids"]);
+}
+
+async fn a_failed_use_case_leaves_no_audit_event(world: &World) {
+    let admin = world.admin().await;
+    world.create(&admin, asked("CI")).await.unwrap();
+    world.create(&admin, asked("CI")).await.unwrap_err();
+    world.service.create_repository(&admin, "acme", "acme/api").await.unwrap_err();
+    world.service.set_auto_revoke(&admin, "acme", 366).await.unwrap_err();
+    assert_eq!(world.events("token.created").await, 1);
+    assert_eq!(world.events("repository.created").await, 0);
+    assert_eq!(world.events("organization.auto_revoke_set").await, 0);
+    assert!(matches!(admin.principal, Principal::Session(_)));
+}

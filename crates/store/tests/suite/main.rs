@@ -1,0 +1,19 @@
+//! The store's promises, each kept on SQLite and on a real PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod database;
+mod given;
+mod model;
+
+mod audit;
+mod engine;
+mod lists;
+mod organizations;
+mod pages;
+mod people;
+mod repositories;
+mod search;
+mod sweep;
+mod tokens;
+mod uses;

@@ -1,0 +1,192 @@
+//! Users, sessions, user tokens, sign-in attempts and the set-up of a new instance.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use latchkey_domain::{Email, SecretKind, UserId};
+use latchkey_store::{
+    attempts::{self, Attempts},
+    instance,
+    sessions::{self, Session},
+    user_tokens,
+    users::{self, User},
+};
+
+use crate::{
+    database::on_both_engines,
+    given::{Given, NOW, conflict},
+};
+
+on_both_engines!(
+    users_are_read_as_written,
+    an_email_is_taken_once,
+    a_session_lives_until_idle_or_old,
+    dead_sessions_are_removed_in_batches,
+    user_tokens_tell_their_expiry,
+    attempts_are_counted_within_a_window,
+    attempts_at_once_are_counted_one_by_one,
+    old_attempts_are_removed_in_batches,
+    a_new_instance_is_set_up_once,
+);
+
+async fn users_are_read_as_written(given: &Given) {
+    let user = User { id: UserId(given.id()), email: "ada@example.com".into(), instance_admin: true, created_at: NOW };
+    let email = Email::new(&user.email).unwrap();
+    given.write(async |tx| users::insert(tx, user.id, &email, Some("hash"), true, NOW).await).await;
+    let without = UserId(given.id());
+    let email = Email::new("bob@example.com").unwrap();
+    given.write(async |tx| users::insert(tx, without, &email, None, false, NOW).await).await;
+
+    assert_eq!(users::by_id(given.store(), user.id).await.unwrap(), Some(user.clone()));
+    assert_eq!(users::by_id(given.store(), UserId(given.id())).await.unwrap(), None);
+    let by_email = async |email: &str| users::by_email(given.store(), email).await.unwrap();
+    assert_eq!(by_email("ada@example.com").await, Some((user, Some("hash".into()))));
+    let (bob, hash) = by_email("bob@example.com").await.unwrap();
+    assert_eq!((bob.id, bob.instance_admin, hash), (without, false, None));
+    assert_eq!(by_email("eve@example.com").await, None);
+    assert_eq!(by_email("ada@example.com\0").await, None);
+}
+
+async fn an_email_is_taken_once(given: &Given) {
+    given.user("ada@example.com").await;
+    let email = Email::new("Ada@example.com").unwrap();
+    let again = given.try_write(async |tx| users::insert(tx, UserId(given.id()), &email, None, false, NOW).await).await;
+    assert_eq!(conflict(again), "email");
+}
+
+async fn a_session_lives_until_idle_or_old(given: &Given) {
+    let user = given.user("ada@example.com").await;
+    let hash = given.secret(SecretKind::Session).hash();
+    let address = Some("192.0.2.1".parse().unwrap());
+    given.write(async |tx| sessions::insert(tx, &hash, user, address, "agent", NOW).await).await;
+    let seen = NOW.plus_seconds(100);
+    given.write(async |tx| sessions::touch(tx, &hash, seen).await).await;
+    // A slower replica doesn't turn the clock back.
+    given.write(async |tx| sessions::touch(tx, &hash, NOW.plus_seconds(50)).await).await;
+
+    let live =
+        async |made_since, seen_since| sessions::live(given.store(), &hash, made_since, seen_since).await.unwrap();
+    let ada = users::by_id(given.store(), user).await.unwrap().unwrap();
+    let expected = Session { user: ada, created_at: NOW, last_seen_at: seen };
+    assert_eq!(live(NOW, seen).await, Some(expected));
+    assert_eq!(live(NOW, seen.plus_seconds(1)).await, None);
+    assert_eq!(live(NOW.plus_seconds(1), seen).await, None);
+    let unknown = given.secret(SecretKind::Session).hash();
+    assert_eq!(sessions::live(given.store(), &unknown, NOW, NOW).await.unwrap(), None);
+
+    assert!(given.write(async |tx| sessions::delete(tx, &hash).await).await);
+    assert_eq!(live(NOW, NOW).await, None);
+    assert!(!given.write(async |tx| sessions::delete(tx, &hash).await).await);
+}
+
+async fn dead_sessions_are_removed_in_batches(given: &Given) {
+    let user = given.user("ada@example.com").await;
+    let mut hashes = Vec::new();
+    // Made and last seen, in seconds from the two limits; the last two live.
+    for (made, seen) in [(-1, 5), (-9, -9), (5, -1), (0, 0), (5, 5)] {
+        let hash = given.secret(SecretKind::Session).hash();
+        let made = NOW.plus_seconds(made);
+        given.write(async |tx| sessions::insert(tx, &hash, user, None, "", made).await).await;
+        given.write(async |tx| sessions::touch(tx, &hash, made.plus_seconds(100)).await).await;
+        hashes.push((hash, made, seen));
+    }
+    // Those that were made later are seen by a clock of their own: the limit for sight is relative to it.
+    let seen_since = NOW.plus_seconds(100);
+    let delete = |limit| given.write(async move |tx| sessions::delete_dead(tx, NOW, seen_since, limit).await);
+    assert_eq!(delete(1).await, 1);
+    assert_eq!(delete(100).await, 1);
+    assert_eq!(delete(100).await, 0);
+    let later = NOW.plus_seconds(101);
+    assert_eq!(given.write(async |tx| sessions::delete_dead(tx, NOW, later, 100).await).await, 1);
+    let mut left = 0;
+    for (hash, _, _) in &hashes {
+        let epoch = latchkey_domain::Timestamp::EPOCH;
+        left += usize::from(sessions::live(given.store(), hash, epoch, epoch).await.unwrap().is_some());
+    }
+    assert_eq!(left, 2);
+}
+
+async fn user_tokens_tell_their_expiry(given: &Given) {
+    let user = given.user("ada@example.com").await;
+    let mut hashes = Vec::new();
+    for seconds in [-2, -1, 0, 1] {
+        let hash = given.secret(SecretKind::UserToken).hash();
+        let expires_at = NOW.plus_seconds(seconds);
+        given.write(async |tx| user_tokens::insert(tx, &hash, user, NOW.plus_days(-1), expires_at).await).await;
+        hashes.push((hash, expires_at));
+    }
+    for (hash, expires_at) in &hashes {
+        let (found, expiry) = user_tokens::by_hash(given.store(), hash).await.unwrap().unwrap();
+        assert_eq!((found.id, expiry), (user, *expires_at));
+    }
+    let delete = |limit| given.write(async move |tx| user_tokens::delete_expired(tx, NOW, limit).await);
+    assert_eq!((delete(1).await, delete(100).await, delete(100).await), (1, 1, 0));
+    assert_eq!(user_tokens::by_hash(given.store(), &hashes[1].0).await.unwrap(), None);
+    assert!(user_tokens::by_hash(given.store(), &hashes[2].0).await.unwrap().is_some());
+}
+
+async fn attempts_are_counted_within_a_window(given: &Given) {
+    let (ada, bob) = ([1; 32], [2; 32]);
+    let get = |key, since| given.write(async move |tx| attempts::get(tx, &key, since).await);
+    let add = |key, since, at| given.write(async move |tx| attempts::add(tx, &key, since, at).await);
+    assert_eq!(get(ada, NOW).await, None);
+    add(ada, NOW, NOW).await;
+    add(ada, NOW, NOW.plus_seconds(1)).await;
+    add(bob, NOW, NOW).await;
+    assert_eq!(get(ada, NOW).await, Some(Attempts { failures: 2, last_at: NOW.plus_seconds(1) }));
+    assert_eq!(get(ada, NOW.plus_seconds(1)).await.unwrap().failures, 2);
+    // The window has moved on: the old ones are forgotten.
+    assert_eq!(get(ada, NOW.plus_seconds(2)).await, None);
+    add(ada, NOW.plus_seconds(2), NOW.plus_seconds(3)).await;
+    assert_eq!(get(ada, NOW.plus_seconds(2)).await, Some(Attempts { failures: 1, last_at: NOW.plus_seconds(3) }));
+    given.write(async |tx| attempts::clear(tx, &ada).await).await;
+    assert_eq!(get(ada, NOW).await, None);
+    assert_eq!(get(bob, NOW).await.unwrap().failures, 1);
+}
+
+async fn attempts_at_once_are_counted_one_by_one(given: &Given) {
+    let key = [7; 32];
+    let attempt = || {
+        given.write(async |tx| {
+            let before = attempts::get(tx, &key, NOW).await?;
+            attempts::add(tx, &key, NOW, NOW).await?;
+            Ok(before.map_or(0, |attempts| attempts.failures))
+        })
+    };
+    let seen = join_all((0..10).map(|_| attempt())).await;
+    assert_eq!(BTreeSet::from_iter(seen), BTreeSet::from_iter(0..10));
+}
+
+async fn old_attempts_are_removed_in_batches(given: &Given) {
+    for number in 0..5_u8 {
+        let at = NOW.plus_seconds(i64::from(number));
+        given.write(async |tx| attempts::add(tx, &[number; 32], NOW, at).await).await;
+    }
+    let before = NOW.plus_seconds(3);
+    let delete = |limit| given.write(async move |tx| attempts::delete_old(tx, before, limit).await);
+    assert_eq!((delete(2).await, delete(2).await, delete(2).await), (2, 1, 0));
+    assert!(given.write(async |tx| attempts::get(tx, &[3; 32], NOW).await).await.is_some());
+}
+
+async fn a_new_instance_is_set_up_once(given: &Given) {
+    let store = given.store();
+    let (old, new) = (given.secret(SecretKind::Setup).hash(), given.secret(SecretKind::Setup).hash());
+    let take = |hash| given.write(async move |tx| instance::take_setup_hash(tx, &hash).await);
+    assert!(instance::is_new(store).await.unwrap());
+    assert!(!instance::has_setup_hash(store, &old).await.unwrap());
+    given.write(async |tx| instance::set_setup_hash(tx, &old, NOW).await).await;
+    assert!(instance::has_setup_hash(store, &old).await.unwrap());
+    given.write(async |tx| instance::set_setup_hash(tx, &new, NOW).await).await;
+    assert!(!instance::has_setup_hash(store, &old).await.unwrap());
+
+    assert!(!take(old).await);
+    let taken: Vec<_> = join_all((0..4).map(|_| take(new))).await;
+    assert_eq!(taken.iter().filter(|taken| **taken).count(), 1);
+    assert!(!instance::has_setup_hash(store, &new).await.unwrap());
+
+    // Once somebody can sign in, no link sets anything up.
+    given.write(async |tx| instance::set_setup_hash(tx, &new, NOW).await).await;
+    given.user("ada@example.com").await;
+    assert!(!instance::is_new(store).await.unwrap());
+    assert!(!take(new).await);
+}

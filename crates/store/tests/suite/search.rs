@@ -1,0 +1,104 @@
+//! Search, beyond what the model of lists covers.
+
+use latchkey_domain::{TokenState, search_terms};
+use latchkey_store::{
+    repositories,
+    tokens::{self, Filter, Sort, SortKey, Token},
+};
+
+use crate::{
+    database::on_both_engines,
+    given::{Given, NOW},
+    model::everything,
+};
+
+on_both_engines!(
+    a_pasted_secret_finds_its_token,
+    words_are_found_by_their_beginning_in_any_script,
+    a_search_picks_the_newest_and_says_that_there_are_more,
+    the_dead_do_not_hide_the_living,
+    repositories_are_found_by_words,
+);
+
+const BY_NAME: Sort = Sort { key: SortKey::Name, descending: false };
+
+async fn found(given: &Given, query: &str) -> Vec<Token> {
+    let filter = Filter { terms: search_terms(query), ..everything(given) };
+    tokens::list(given.store(), &filter, BY_NAME, None, 100, NOW).await.unwrap().tokens
+}
+
+async fn a_pasted_secret_finds_its_token(given: &Given) {
+    given.token(&given.spec("a")).await;
+    let (id, secret) = given.try_token(&given.spec("b")).await.unwrap();
+    let ids: Vec<_> = found(given, secret.reveal()).await.into_iter().map(|token| token.id).collect();
+    assert_eq!(ids, [id]);
+    assert_eq!(found(given, &id.to_string()).await.len(), 1);
+}
+
+async fn words_are_found_by_their_beginning_in_any_script(given: &Given) {
+    for name in ["Größe prüfen", "部署 生产", "\u{10428}eseret", "e\u{301}clair", "zebra"] {
+        given.token(&given.spec(name)).await;
+    }
+    for (query, names) in [
+        ("gr", vec!["Größe prüfen"]),
+        ("GRÖSSE", vec![]),
+        ("größe PRÜ", vec!["Größe prüfen"]),
+        ("rüfen", vec![]),
+        ("部", vec!["部署 生产"]),
+        ("\u{10400}", vec!["\u{10428}eseret"]),
+        ("zebras", vec![]),
+    ] {
+        let found: Vec<_> = found(given, query).await.into_iter().map(|token| token.name).collect();
+        assert_eq!(found, names, "{query}");
+    }
+}
+
+async fn a_search_picks_the_newest_and_says_that_there_are_more(given: &Given) {
+    let mut ids = Vec::new();
+    for number in 0..8 {
+        ids.push(given.token(&given.spec(&format!("deploy {number}"))).await.id);
+    }
+    // Two words that begin alike are one match.
+    given.token(&given.spec("depot depots")).await;
+    let filter = Filter { terms: vec!["deploy".into()], ..everything(given) };
+    for (candidates, shown, partial) in [(5, &ids[3..], true), (9, &ids[..], false)] {
+        let store = given.store().clone().with_limits(100, candidates, 5_000);
+        let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
+        assert_eq!(page.tokens.iter().map(|token| token.id).collect::<Vec<_>>(), shown);
+        assert_eq!((page.partial, page.next), (partial, None));
+    }
+    let filter = Filter { terms: vec!["dep".into()], ..everything(given) };
+    assert_eq!(tokens::count(given.store(), &filter, NOW).await.unwrap(), 9);
+}
+
+async fn the_dead_do_not_hide_the_living(given: &Given) {
+    let living = given.token(&given.spec("deploy")).await;
+    for _ in 0..6 {
+        let mut spec = given.spec("deploy");
+        spec.name = "Deploy to prod".into();
+        spec.revoked_at = Some(NOW);
+        given.token(&spec).await;
+    }
+    let store = given.store().clone().with_limits(100, 3, 5_000);
+    for (state, shown) in [(TokenState::Active, 1), (TokenState::Revoked, 3)] {
+        let filter = Filter { terms: vec!["deploy".into()], state: Some(state), ..everything(given) };
+        let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
+        assert_eq!((page.tokens.len(), page.tokens.contains(&living)), (shown, state == TokenState::Active));
+    }
+}
+
+async fn repositories_are_found_by_words(given: &Given) {
+    for name in ["acme/web-shop", "acme/api", "acme/Shop.Backend", "globex/shop"] {
+        given.repository(given.acme, name).await;
+    }
+    given.repository(given.other, "acme/shop").await;
+    let found = async |query: &str, limit| -> Vec<String> {
+        let found = repositories::search(given.store(), given.acme, &search_terms(query), limit).await.unwrap();
+        found.into_iter().map(|repository| repository.name).collect()
+    };
+    assert_eq!(found("shop", 10).await, ["acme/Shop.Backend", "acme/web-shop", "globex/shop"]);
+    assert_eq!(found("acme/sho", 10).await, ["acme/Shop.Backend", "acme/web-shop"]);
+    assert_eq!(found("sho", 1).await, ["acme/Shop.Backend"]);
+    assert_eq!(found("", 2).await, ["acme/Shop.Backend", "acme/api"]);
+    assert_eq!(found("hop", 10).await, [""; 0]);
+}

@@ -1,0 +1,268 @@
+//! The REST API over real HTTP.
+
+mod common;
+
+use common::{Server, answer, text};
+use insta::assert_json_snapshot;
+use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+on_both_engines!(
+    a_pipeline_uses_a_token_until_it_is_revoked,
+    bad_input_gets_a_clear_answer_and_changes_nothing,
+    another_organization_is_not_there,
+    refusals_are_problems_with_a_challenge,
+    lists_are_paged,
+    guesses_are_slowed_down,
+    other_addresses_and_methods_are_problems,
+);
+
+/// A problem without what differs from run to run.
+fn problem(mut body: Value) -> Value {
+    let id = body.as_object_mut().and_then(|body| body.remove("request_id"));
+    assert!(id.is_some_and(|id| id.as_str().is_some_and(|id| id.len() == 36)), "{body}");
+    body
+}
+
+async fn a_pipeline_uses_a_token_until_it_is_revoked(server: Server) {
+    let user = server.log_in().await;
+    let (status, repository) = server.post("/api/repos", &user, json!({ "name": "acme/api" })).await;
+    assert_eq!(status, StatusCode::CREATED);
+    server.post("/api/repos", &user, json!({ "name": "acme/web" })).await;
+
+    let request = server.request(Method::POST, "/api/auth/cli-tokens", &user).json(&json!({
+        "name": "Prod Only",
+        "description": "Deploys",
+        "scopes": ["scans:read", "repos:read"],
+        "allRepositories": false,
+        "repositories": [repository["id"]],
+        "expiresIn": "720h",
+    }));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store, no-transform");
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    let (status, created) = answer(response).await;
+    assert_eq!(status, StatusCode::CREATED);
+    assert_json_snapshot!("created", created, {
+        ".token" => "[secret]", ".id" => "[id]", ".prefix" => "[prefix]", ".repositories[]" => "[id]",
+        ".createdAt" => "[time]", ".expiresAt" => "[time]",
+    });
+    let secret = text(&created["token"]);
+
+    let (status, me) = server.get("/api/auth/whoami", &secret).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_json_snapshot!("whoami", me, { ".id" => "[id]", ".repositories[]" => "[id]", ".expiresAt" => "[time]" });
+    let (_, reached) = server.get("/api/repos", &secret).await;
+    assert_json_snapshot!("reached", reached, { ".items[].id" => "[id]", ".items[].createdAt" => "[time]" });
+
+    let (status, seen) = server.get(&location, &user).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(seen["lastUsedAt"].is_string() && seen["token"].is_null());
+    assert_eq!(seen["lastUsedFrom"], "127.0.0.1");
+
+    assert_eq!(server.delete(&location, &user).await.0, StatusCode::NO_CONTENT);
+    let (status, refused) = server.get("/api/auth/whoami", &secret).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert_json_snapshot!("revoked", problem(refused));
+    assert_eq!(server.delete(&location, &user).await.0, StatusCode::NO_CONTENT);
+    let (_, ended) = server.get(&location, &user).await;
+    assert_eq!((&ended["status"], &ended["revokedReason"]), (&json!("revoked"), &json!("manual")));
+}
+
+async fn bad_input_gets_a_clear_answer_and_changes_nothing(server: Server) {
+    let user = server.log_in().await;
+    let foreign = server.foreign_organization().await;
+    let good = json!({ "name": "CI", "scopes": ["scans:read"], "allRepositories": true });
+    let with = |field: &str, value: Value| {
+        let mut body = good.clone();
+        body[field] = value;
+        body
+    };
+    let many: Vec<_> = (0..501).map(|number| format!("acme/r{number}")).collect();
+    let mut answers = Vec::new();
+    for (what, body) in [
+        ("no name", json!({ "scopes": ["scans:read"], "allRepositories": true })),
+        ("empty name", with("name", json!(" "))),
+        ("long name", with("name", json!("x".repeat(101)))),
+        ("name of another type", with("name", json!(7))),
+        ("long description", with("description", json!("x".repeat(501)))),
+        ("no scopes", with("scopes", json!([]))),
+        ("unknown scope", with("scopes", json!(["scans:delete"]))),
+        ("scopes of another type", with("scopes", json!("scans:read"))),
+        ("neither all nor a list", with("allRepositories", json!(false))),
+        ("foreign repository", json!({ "name": "CI", "scopes": ["scans:read"], "repositories": [foreign.repository_id] })),
+        ("too many repositories", json!({ "name": "CI", "scopes": ["scans:read"], "repositories": many })),
+        ("past expiry", with("expiresAt", json!("2020-01-01T00:00:00Z"))),
+        ("no date", with("expiresAt", json!("tomorrow"))),
+        ("no duration", with("expiresIn", json!("1 month"))),
+        ("unknown project", with("project", json!("Nowhere"))),
+        ("unknown network", with("allowedNetworks", json!(["example.com"]))),
+        ("unknown field", with("expires", json!("30d"))),
+        ("not an object", json!([])),
+    ] {
+        let (status, body) = server.post("/api/auth/cli-tokens", &user, body).await;
+        assert!(status.is_client_error(), "{what}: {status}");
+        let detail = text(&problem(body)["detail"]).replace(&foreign.repository_id, "[id]");
+        answers.push(format!("{what}: {} {detail}", status.as_u16()));
+    }
+    let raw = async |kind: &str, body: Vec<u8>| {
+        let request = server.request(Method::POST, "/api/auth/cli-tokens", &user).header(CONTENT_TYPE, kind);
+        answer(request.body(body).send().await.unwrap()).await
+    };
+    for (what, kind, body) in [
+        ("broken JSON", "application/json", b"{\"name\":".to_vec()),
+        ("invalid UTF-8", "application/json", b"{\"name\":\"\xff\xfe\"}".to_vec()),
+        ("no body", "application/json", Vec::new()),
+        ("another type", "text/plain", b"{}".to_vec()),
+        ("10 MB", "application/json", vec![b' '; 10_000_000]),
+    ] {
+        let (status, body) = raw(kind, body).await;
+        answers.push(format!("{what}: {} {}", status.as_u16(), text(&problem(body)["detail"])));
+    }
+    for (what, path, body) in [
+        ("repository without owner", "/api/repos", json!({ "name": "api" })),
+        ("long repository", "/api/repos", json!({ "name": format!("acme/{}", "x".repeat(200)) })),
+        ("login without password", "/api/auth/login", json!({ "email": "a" })),
+    ] {
+        let (status, body) = server.post(path, &user, body).await;
+        answers.push(format!("{what}: {} {}", status.as_u16(), text(&problem(body)["detail"])));
+    }
+    for path in [
+        "/api/auth/cli-tokens?limit=0",
+        "/api/auth/cli-tokens?limit=101",
+        "/api/auth/cli-tokens?limit=many",
+        "/api/auth/cli-tokens?cursor=zz",
+        "/api/auth/cli-tokens?status=dead",
+        "/api/auth/cli-tokens?colour=red",
+        "/api/auth/cli-tokens/not-an-id",
+        "/api/auth/cli-tokens/%ff",
+        "/api/repos/not-an-id",
+        "/api/repos?limit=1000",
+    ] {
+        let (status, body) = server.get(path, &user).await;
+        answers.push(format!("{path}: {} {}", status.as_u16(), text(&problem(body)["detail"])));
+    }
+    insta::assert_snapshot!("bad_input", answers.join("\n"));
+    let (_, tokens) = server.get("/api/auth/cli-tokens", &user).await;
+    assert_eq!(tokens["items"], json!([]));
+    assert_eq!(server.get("/api/repos", &user).await.1["items"], json!([]));
+}
+
+async fn another_organization_is_not_there(server: Server) {
+    let user = server.log_in().await;
+    let (own, _) = server.create_token(&user, "CI").await;
+    server.post("/api/repos", &user, json!({ "name": "acme/api" })).await;
+    let repository = text(&server.get("/api/repos", &user).await.1["items"][0]["id"]);
+    let foreign = server.foreign_organization().await;
+    for (method, path) in [
+        (Method::GET, format!("/api/auth/cli-tokens/{own}")),
+        (Method::DELETE, format!("/api/auth/cli-tokens/{own}")),
+        (Method::GET, format!("/api/repos/{repository}")),
+        (Method::DELETE, format!("/api/repos/{repository}")),
+        (Method::GET, "/api/repos/acme%2Fapi".to_owned()),
+    ] {
+        let response = server.request(method.clone(), &path, &foreign.secret).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    let body = json!({ "name": "x", "scopes": ["repos:read"], "repositories": [repository] });
+    assert_eq!(server.post("/api/auth/cli-tokens", &foreign.secret, body).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let (_, listed) = server.get("/api/auth/cli-tokens", &foreign.secret).await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["items"][0]["id"], foreign.token_id.as_str());
+    // A header that names another organization is refused, not ignored.
+    for header in ["latchkey-organization", "chainloop-organization"] {
+        let request = server.request(Method::GET, "/api/repos", &foreign.secret).header(header, "default");
+        let (status, body) = answer(request.send().await.unwrap()).await;
+        assert_eq!((status, text(&body["type"])), (StatusCode::FORBIDDEN, "urn:latchkey:problem:other-organization".into()));
+    }
+    assert_eq!(server.get(&format!("/api/auth/cli-tokens/{own}"), &user).await.1["status"], "active");
+}
+
+async fn refusals_are_problems_with_a_challenge(server: Server) {
+    let user = server.log_in().await;
+    let (_, secret) = server.create_token(&user, "reader").await;
+    let mut seen = Vec::new();
+    let mut typo = secret.clone();
+    typo.replace_range(38..39, if secret.ends_with('a') { "b" } else { "a" });
+    for (what, header) in [
+        ("nothing", None),
+        ("another scheme", Some("Basic YTpi".to_owned())),
+        ("no token", Some("Bearer ".to_owned())),
+        ("garbage", Some("Bearer garbage".to_owned())),
+        ("a typo", Some(format!("Bearer {typo}"))),
+        ("an unknown token", Some("Bearer ci_0000000000000000000000000000000Dzvt7".to_owned())),
+    ] {
+        let mut request = server.http.get(format!("{}/api/repos", server.url));
+        if let Some(header) = header {
+            request = request.header("authorization", header);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{what}");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let challenge = response.headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned();
+        seen.push(format!("{what}: {challenge}"));
+    }
+    // What a token lacks is named, and comes before what is wrong with the request.
+    let response = server.request(Method::POST, "/api/repos", &secret).body("nonsense").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let request = server.request(Method::POST, "/api/repos", &secret).json(&json!({ "name": "" }));
+    let response = request.send().await.unwrap();
+    seen.push(format!("a scope: {}", response.headers()[WWW_AUTHENTICATE].to_str().unwrap()));
+    let (status, body) = answer(response).await;
+    assert_eq!((status, &body["missing_scope"]), (StatusCode::FORBIDDEN, &json!("repos:write")));
+    insta::assert_snapshot!("challenges", seen.join("\n"));
+}
+
+async fn lists_are_paged(server: Server) {
+    let user = server.log_in().await;
+    for number in 0..7 {
+        server.create_token(&user, &format!("token {number}")).await;
+        server.post("/api/repos", &user, json!({ "name": format!("acme/repo-{number}") })).await;
+    }
+    for (path, first, last) in
+        [("/api/auth/cli-tokens", "token 6", "token 0"), ("/api/repos", "acme/repo-0", "acme/repo-6")]
+    {
+        let (mut names, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let cursor_query = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+            let (status, page) = server.get(&format!("{path}?limit=3{cursor_query}"), &user).await;
+            assert_eq!(status, StatusCode::OK, "{page}");
+            names.extend(page["items"].as_array().unwrap().iter().map(|item| text(&item["name"])));
+            cursor = page["nextCursor"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!((names.len(), names[0].as_str(), names[6].as_str()), (7, first, last));
+    }
+}
+
+async fn guesses_are_slowed_down(server: Server) {
+    let guess = async |password: &str| {
+        let body = json!({ "email": common::EMAIL, "password": password });
+        server.http.post(format!("{}/api/auth/login", server.url)).json(&body).send().await.unwrap()
+    };
+    for _ in 0..5 {
+        assert_eq!(guess("wrong").await.status(), StatusCode::UNAUTHORIZED);
+    }
+    let slowed = guess(common::PASSWORD).await;
+    assert_eq!(slowed.status(), StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = slowed.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!((1..=5).contains(&seconds), "{seconds}");
+}
+
+async fn other_addresses_and_methods_are_problems(server: Server) {
+    let user = server.log_in().await;
+    let (status, body) = server.get("/api/nowhere", &user).await;
+    assert_eq!((status, text(&problem(body)["instance"])), (StatusCode::NOT_FOUND, "/api/nowhere".into()));
+    let response = server.request(Method::PUT, "/api/repos", &user).send().await.unwrap();
+    assert_eq!(response.headers()[ALLOW], "GET,HEAD,POST");
+    let (status, body) = answer(response).await;
+    assert_eq!((status, text(&problem(body)["type"])), (StatusCode::METHOD_NOT_ALLOWED, "urn:latchkey:problem:method-not-allowed".into()));
+    for (path, status) in [("/healthz", "live"), ("/readyz", "ready")] {
+        assert_eq!(server.get(path, "").await, (StatusCode::OK, json!({ "status": status })));
+    }
+    let (_, info) = server.get("/infoz", "").await;
+    assert_eq!(info, json!({ "loginURL": format!("{}/login", server.url), "version": env!("CARGO_PKG_VERSION") }));
+}
