@@ -25,6 +25,6 @@ pub(crate) async fn layer(
             request.extensions_mut().insert(Visitor { person, origin, theme });
             next.run(request).await
         }
-        Err(error) => pages::failure(&portal, theme, origin.request_id(), &error),
+        Err(error) => pages::failure_page(&portal, theme, origin.request_id(), &error),
     }
 }

@@ -1,0 +1,90 @@
+//! What server functions answer to islands when they don't do what they were asked: small, typed, and nothing of ours
+//! that is not meant for people.
+
+use leptos::server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
+use serde::{Deserialize, Serialize};
+
+/// A server function's result: what it did or why not, unless the answer was lost on the way.
+///
+/// A refusal travels as an ordinary answer, because browsers report every other status as an error of the page.
+pub type Answer<T> = Result<Result<T, Failure>, Failure>;
+
+/// Why a server function did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: Code,
+    /// What is wrong with the form, by field.
+    pub problems: Vec<Problem>,
+    /// With [`Code::AlreadyCreated`], the id of the token.
+    pub token: Option<String>,
+}
+
+/// What the island has to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Code {
+    /// Show the problems.
+    Invalid,
+    /// The form has made a token before.
+    AlreadyCreated,
+    /// The session has ended.
+    SignedOut,
+    /// The role does not allow it.
+    Forbidden,
+    /// The organization, or what was asked for in it, is not there.
+    NotFound,
+    /// Worth another try: the server or the network is not there for a moment.
+    Unavailable,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Name of the field in the form.
+    pub field: String,
+    /// A sentence without its full stop.
+    pub message: String,
+}
+
+impl Problem {
+    pub fn new(field: &str, message: &str) -> Self {
+        Self { field: field.to_owned(), message: message.to_owned() }
+    }
+}
+
+impl Failure {
+    /// Nothing to show beside a field.
+    pub fn new(code: Code) -> Self {
+        Self { code, problems: Vec::new(), token: None }
+    }
+
+    pub fn invalid(problems: Vec<Problem>) -> Self {
+        Self { code: Code::Invalid, problems, token: None }
+    }
+
+    /// What to tell when there is no field to blame.
+    pub fn message(&self) -> &'static str {
+        match self.code {
+            Code::Invalid | Code::AlreadyCreated => "",
+            Code::SignedOut => "Your session has ended. Sign in again in another tab, then try again here",
+            Code::Forbidden => "Your role does not allow this. Ask an admin of the organization",
+            Code::NotFound => "This is not there any more. Reload the page",
+            Code::Unavailable => "Latchkey could not be reached. Nothing was changed; try again in a moment",
+        }
+    }
+}
+
+impl FromServerFnError for Failure {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(_: ServerFnErrorErr) -> Self {
+        Self::new(Code::Unavailable)
+    }
+}
+
+/// The answer, wherever the failure comes from.
+pub fn flat<T>(answer: Answer<T>) -> Result<T, Failure> {
+    answer.and_then(|answer| answer)
+}

@@ -1,0 +1,53 @@
+//! The pieces that pages are made of.
+//!
+//! | component | what it is |
+//! |---|---|
+//! | [`Frame`] | a signed-in page: navigation, top bar, `<main>`; takes a [`Here`](crate::visit::Here), a title, a [`Section`] and a `trail` |
+//! | [`Plain`] | a page before signing in: one card |
+//! | [`TextField`], [`Field`], [`FieldError`], [`described_by`] | label, hint, control and error of a field; `Field` wraps any control |
+//! | [`TextArea`] | the only `<textarea>`: it escapes its value |
+//! | [`Problems`], [`ErrorSummary`] | what is wrong with a form, beside the fields and on top; `Problems: From<Vec<FieldError>>` |
+//! | [`Notice`], [`Tone`] | a message in the page |
+//! | [`Dialog`] | a question over the page, open from the server (`data-modal` makes it modal once scripts run) |
+//! | [`Moment`] | a relative time with its exact one |
+//! | [`Icon`] | `arrow-left arrow-right ban book check chevron chevrons clock close copy dots down download folder globe info key menu monitor moon plus search shield sign-out sliders sun up user warning` |
+//!
+//! Classes (see `style/`): `.page-header` (with `h1`, `.page-lead`, `.page-actions`), `.narrow` (one column, 680px),
+//! `.stack` (children 16px apart), `.row` (in a line, wraps), `.card`, `.button` (+ `.primary` `.danger` `.ghost`
+//! `.small` `.icon-only`), `.input` (text fields, selects, text areas), `.label`, `.hint`, `.error`, `.field`,
+//! `.fieldset` (with `legend`), `.choice` (label around a checkbox or radio with a title and `.hint`), `.chip` (+
+//! `.chip-remove`), `.segments` (radio buttons as one row), `.switch` (a checkbox), `.notice` (+ tone), `.table`,
+//! `.mono`, `.muted`, `.ellipsis`, `.visually-hidden`, `.menu` with `.menu-list` and `.menu-item`, `.status` (+ `.active`
+//! `.soon` `.expired` `.revoked`), `.empty`, `.code` (a block of code with its copy button).
+//!
+//! Behaviours by attribute, from the island `Enhance` on every page: `data-copy="text"` on a button copies and says
+//! "Copied" (`data-copy-from="id"` copies the value or text of another element); `data-busy="Saving…"` on a submit
+//! button is what it says while the form is on its way; `time[data-relative]` ticks; `dialog[data-modal][open]`
+//! becomes modal, and its `a[data-cancel]` is followed on Esc; `details.menu` closes on Esc and on a click elsewhere;
+//! `#announce` is the one live region (see `islands::announce`).
+
+mod dialog;
+mod field;
+#[cfg(feature = "ssr")]
+mod frame;
+mod icon;
+mod moment;
+mod notice;
+#[cfg(feature = "ssr")]
+mod plain;
+mod text_area;
+
+pub use dialog::Dialog;
+pub use field::{ErrorSummary, Field, FieldError, Problems, TextField, described_by, sentence};
+#[cfg(feature = "ssr")]
+pub use frame::{Frame, Section, ThemeMenu};
+#[cfg(feature = "ssr")]
+pub use icon::Icon;
+pub use icon::{Glyph, Wordmark};
+pub use moment::Moment;
+#[cfg(feature = "ssr")]
+pub use notice::Notice;
+pub use notice::Tone;
+#[cfg(feature = "ssr")]
+pub use plain::Plain;
+pub use text_area::TextArea;

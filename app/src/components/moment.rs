@@ -1,0 +1,12 @@
+use latchkey_domain::{Timestamp, words};
+use leptos::prelude::*;
+
+/// "3 days ago", with the exact time as a tooltip: in UTC from the server, in the reader's zone once scripts run.
+#[component]
+pub fn Moment(now: Timestamp, at: Timestamp) -> impl IntoView {
+    view! {
+        <time datetime=at.to_string() title=words::date_time(at) data-relative="">
+            {words::relative(now, at)}
+        </time>
+    }
+}

@@ -1,0 +1,94 @@
+//! The two cookies of the portal: who is signed in, and which theme they chose.
+
+use http::{HeaderMap, HeaderValue, header};
+use latchkey_domain::Secret;
+
+use crate::portal::{Site, Theme};
+
+/// As long as a session lives at most, in seconds.
+const SESSION_MAX_AGE: u32 = 7 * 86_400;
+const YEAR: u32 = 365 * 86_400;
+const THEME: &str = "latchkey-theme";
+
+/// Name of the session cookie. With `__Host-` a browser takes it only from this very host, over https.
+pub const fn session_name(site: &Site) -> &'static str {
+    if site.secure { "__Host-latchkey" } else { "latchkey" }
+}
+
+/// The session cookie's value in a request.
+pub fn session<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
+    value(headers, session_name(site))
+}
+
+/// Sets the session cookie to a new secret, as happens at each sign-in.
+pub fn set_session(site: &Site, session: &Secret) -> Option<HeaderValue> {
+    let mut header = cookie(site, session_name(site), session.reveal(), SESSION_MAX_AGE)?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+/// Takes the session cookie away.
+pub fn clear_session(site: &Site) -> Option<HeaderValue> {
+    cookie(site, session_name(site), "", 0)
+}
+
+/// The theme that somebody chose with this browser.
+pub fn theme(headers: &HeaderMap) -> Option<Theme> {
+    Theme::parse(value(headers, THEME)?)
+}
+
+/// Remembers a theme, or forgets it to follow the system.
+pub fn set_theme(site: &Site, theme: Option<Theme>) -> Option<HeaderValue> {
+    match theme {
+        Some(theme) => cookie(site, THEME, theme.as_str(), YEAR),
+        None => cookie(site, THEME, "", 0),
+    }
+}
+
+/// `Lax`, not `Strict`: a strict cookie would be missing on the way back from an identity provider.
+fn cookie(site: &Site, name: &str, value: &str, max_age: u32) -> Option<HeaderValue> {
+    let secure = if site.secure { "; Secure" } else { "" };
+    HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")).ok()
+}
+
+fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(given, value)| (given == name && !value.is_empty()).then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(secure: bool) -> Site {
+        Site { public_url: "https://keys.example".into(), secure, pkg_dir: "pkg".into(), version: "1" }
+    }
+
+    #[test]
+    fn cookies_are_as_narrow_as_they_can_be() {
+        let secret = Secret::generate(latchkey_domain::SecretKind::Session, |bytes| bytes.fill(7));
+        let text = |header: Option<HeaderValue>| header.unwrap().to_str().unwrap().to_owned();
+        assert_eq!(
+            text(set_session(&site(true), &secret)),
+            format!("__Host-latchkey={}; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure", secret.reveal())
+        );
+        assert_eq!(text(clear_session(&site(false))), "latchkey=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert!(text(set_theme(&site(false), Some(Theme::Dark))).starts_with("latchkey-theme=dark; "));
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_exact_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("xlatchkey=a; latchkey=b=c;latchkey-theme=dark"));
+        assert_eq!(session(&site(false), &headers), Some("b=c"));
+        assert_eq!(session(&site(true), &headers), None);
+        assert_eq!(theme(&headers), Some(Theme::Dark));
+        headers.insert(header::COOKIE, HeaderValue::from_static("latchkey-theme=pink"));
+        assert_eq!(theme(&headers), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! What a form or a query string carries.
+
+use serde::Deserialize;
+
+/// Names with their values, in the order they were sent; a name may come more than once.
+///
+/// Take it with axum's `Query<Fields>` or `Form<Fields>`. Unknown names are nobody's business, missing ones are empty:
+/// what a value has to look like is checked by the use case that gets it.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The first value, without white space around it; empty if there is none.
+    pub fn text(&self, name: &str) -> &str {
+        self.raw(name).trim()
+    }
+
+    /// The first value as it was sent, for passwords and texts of more than one line.
+    pub fn raw(&self, name: &str) -> &str {
+        self.0.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value)
+    }
+
+    /// Like [`Fields::text`], `None` instead of empty.
+    pub fn some(&self, name: &str) -> Option<&str> {
+        Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    /// Every value of a name that is not empty.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether the name was sent at all, as a ticked box or a pressed button is.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(given, _)| given == name)
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}

@@ -1,0 +1,23 @@
+//! What runs in the browser on every page, by event delegation. Pages bring their own islands beside it.
+
+#[cfg(feature = "hydrate")]
+mod busy;
+#[cfg(feature = "hydrate")]
+mod copy;
+#[cfg(feature = "hydrate")]
+pub(crate) mod dom;
+mod enhance;
+#[cfg(feature = "hydrate")]
+mod menus;
+#[cfg(feature = "hydrate")]
+pub(crate) mod modal;
+#[cfg(feature = "hydrate")]
+mod theme;
+#[cfg(feature = "hydrate")]
+pub(crate) mod times;
+
+#[cfg(feature = "hydrate")]
+pub(crate) use busy::press;
+#[cfg(feature = "hydrate")]
+pub(crate) use dom::announce;
+pub use enhance::Enhance;

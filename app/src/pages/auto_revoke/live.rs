@@ -1,0 +1,123 @@
+//! The form in a browser with scripts.
+
+use std::time::Duration;
+
+use leptos::{
+    ev::{MouseEvent, SubmitEvent},
+    prelude::*,
+    task::spawn_local,
+};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlDialogElement, HtmlInputElement};
+
+use super::{form::State, outlook::parse_days, server::preview_auto_revoke};
+use crate::answers::flat;
+
+/// Typing pauses for so long before a new preview is asked for.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Takes the form over: what the browser restored is in the fields already.
+pub(super) fn start(state: State) {
+    Effect::new(move |started: Option<()>| {
+        if started.is_none() {
+            typed(state);
+        }
+    });
+}
+
+fn element<E: JsCast>(id: &str) -> Option<E> {
+    document().get_element_by_id(id)?.dyn_into().ok()
+}
+
+fn days() -> Option<HtmlInputElement> {
+    element("days")
+}
+
+/// A field has changed.
+pub(super) fn typed(state: State) {
+    if let Ok(Some(switch)) = document().query_selector("#sweep-form [name=on]")
+        && let Ok(switch) = switch.dyn_into::<HtmlInputElement>()
+    {
+        state.on.set(switch.checked());
+    }
+    let Some(typed) = days().map(|input| input.value()) else { return };
+    if typed == state.days.get_untracked() {
+        return;
+    }
+    state.days.set(typed);
+    state.turn.update_value(|turn| *turn = turn.wrapping_add(1));
+    let mine = state.turn.get_value();
+    set_timeout(
+        move || {
+            if state.turn.get_value() == mine {
+                ask(state, mine);
+            }
+        },
+        PAUSE,
+    );
+}
+
+fn ask(state: State, mine: u32) {
+    let days = state.days.with_untracked(|days| parse_days(days));
+    state.wrong.set(days.is_none());
+    let Some(days) = days else {
+        state.loading.set(false);
+        return;
+    };
+    state.loading.set(true);
+    let organization = state.organization.get_value();
+    spawn_local(async move {
+        let answer = flat(preview_auto_revoke(organization, days).await);
+        // Whoever typed on has asked for something else meanwhile.
+        if state.turn.get_value() != mine {
+            return;
+        }
+        state.loading.set(false);
+        match answer {
+            Ok(outlook) => {
+                state.lost.set("");
+                state.outlook.set(outlook);
+            }
+            Err(failure) => state.lost.set(failure.message()),
+        }
+    });
+}
+
+/// A preset fills the field in; without scripts it is a link to the page with that number.
+pub(super) fn clicked(state: State, event: &MouseEvent) {
+    if event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0 {
+        return;
+    }
+    let clicked = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+    let preset = clicked.and_then(|clicked| clicked.closest("[data-days]").ok().flatten());
+    if let (Some(chosen), Some(input)) = (preset.and_then(|preset| preset.get_attribute("data-days")), days()) {
+        event.prevent_default();
+        if !input.disabled() {
+            input.set_value(&chosen);
+            typed(state);
+        }
+    }
+}
+
+/// Asks first when the preview says that something would be revoked; without a preview that fits, the server asks.
+pub(super) fn submitted(state: State, event: &SubmitEvent) {
+    let confirmed = event.submitter().is_some_and(|button| button.has_attribute("form"));
+    let fits = state.outlook.with_untracked(|outlook| {
+        outlook.would_revoke > 0 && state.days.with_untracked(|days| parse_days(days)) == Some(outlook.days)
+    });
+    if !confirmed
+        && fits
+        && state.on.get_untracked()
+        && let Some(dialog) = element::<HtmlDialogElement>("sweep-question")
+    {
+        event.prevent_default();
+        let _ = dialog.show_modal();
+    }
+}
+
+/// The safe way out of the question.
+pub(super) fn cancelled() {
+    if let Some(dialog) = element::<HtmlDialogElement>("sweep-question") {
+        dialog.close();
+    }
+}

@@ -1,0 +1,141 @@
+//! What the next sweep would do, and the sentence that says it.
+
+use latchkey_domain::{InactivityThreshold, Timestamp, words};
+use serde::{Deserialize, Serialize};
+
+/// Higher numbers are "more than this".
+pub const COUNT_MAX: u32 = 1_000;
+
+#[cfg(feature = "ssr")]
+const _: () = assert!(COUNT_MAX == latchkey_service::COUNT_MAX, "the service counts as far as the page says");
+
+/// What the next sweep would revoke with a threshold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlook {
+    pub days: u16,
+    /// The moment that this is seen from.
+    pub now: Timestamp,
+    pub next_sweep_at: Timestamp,
+    /// Counted to [`COUNT_MAX`] + 1 at most.
+    pub would_revoke: u32,
+    /// Active tokens of the organization, counted likewise.
+    pub active: u32,
+    /// Longest idle first, 50 at most.
+    pub tokens: Vec<Idle>,
+}
+
+/// A token that would be revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    pub name: String,
+    /// The organization's or a project's.
+    pub owner: String,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl Outlook {
+    /// "With 90 days, the next sweep (in 23 minutes) would revoke **7** of 312 active tokens.", with the emphasised
+    /// part in the middle.
+    pub fn said(&self) -> (String, String, String) {
+        let lead = [
+            "With ",
+            &words::count_of(u64::from(self.days), "day"),
+            ", the next sweep (",
+            &words::relative(self.now, self.next_sweep_at),
+            ") would revoke ",
+        ]
+        .concat();
+        match (self.active, self.would_revoke) {
+            (0, _) => (lead, "nothing".to_owned(), ": there is no active token.".to_owned()),
+            (active, 0) => (lead, "none".to_owned(), [" of ", &tokens(active), "."].concat()),
+            (active, many) => (lead, count(many), [" of ", &tokens(active), "."].concat()),
+        }
+    }
+
+    /// "and 120 more", below the table.
+    pub fn others(&self) -> Option<String> {
+        let shown = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX);
+        let others = self.would_revoke.saturating_sub(shown);
+        match others {
+            0 => None,
+            _ if self.would_revoke > COUNT_MAX => Some("and more than ".to_owned() + &number(COUNT_MAX - shown) + " more"),
+            others => Some(["and ", &number(others), " more"].concat()),
+        }
+    }
+}
+
+/// "7", "more than 1,000".
+pub fn count(number_of: u32) -> String {
+    if number_of > COUNT_MAX { "more than ".to_owned() + &number(COUNT_MAX) } else { number(number_of) }
+}
+
+/// "1 token", "more than 1,000 tokens".
+pub fn tokens_to_revoke(number_of: u32) -> String {
+    count(number_of) + if number_of == 1 { " token" } else { " tokens" }
+}
+
+fn tokens(active: u32) -> String {
+    count(active) + if active == 1 { " active token" } else { " active tokens" }
+}
+
+fn number(number_of: u32) -> String {
+    words::number(u64::from(number_of))
+}
+
+/// The days that somebody typed: 1 to 365.
+pub fn parse_days(text: &str) -> Option<u16> {
+    let days: i64 = text.trim().parse().ok()?;
+    InactivityThreshold::from_setting(days).ok()?.map(InactivityThreshold::days)
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    fn outlook(days: u16, would_revoke: u32, active: u32) -> Outlook {
+        let now: Timestamp = "2026-11-22T10:37:00Z".parse().unwrap();
+        let idle = Idle { name: "CI".into(), owner: "acme".into(), created_at: now.plus_days(-200), last_used_at: None };
+        let tokens = vec![idle; would_revoke.min(50) as usize];
+        Outlook { days, now, next_sweep_at: now.plus_seconds(23 * 60), would_revoke, active, tokens }
+    }
+
+    fn said(days: u16, would_revoke: u32, active: u32) -> String {
+        let (lead, strong, rest) = outlook(days, would_revoke, active).said();
+        format!("{lead}**{strong}**{rest}")
+    }
+
+    #[test]
+    fn the_sentence() {
+        for (days, would_revoke, active, expected) in [
+            (90, 7, 312, "With 90 days, the next sweep (in 23 minutes) would revoke **7** of 312 active tokens."),
+            (1, 1, 1, "With 1 day, the next sweep (in 23 minutes) would revoke **1** of 1 active token."),
+            (365, 0, 312, "With 365 days, the next sweep (in 23 minutes) would revoke **none** of 312 active tokens."),
+            (90, 0, 0, "With 90 days, the next sweep (in 23 minutes) would revoke **nothing**: there is no active token."),
+            (
+                90,
+                1_001,
+                1_001,
+                "With 90 days, the next sweep (in 23 minutes) would revoke **more than 1,000** of more than 1,000 active \
+                 tokens.",
+            ),
+        ] {
+            assert_eq!(said(days, would_revoke, active), expected);
+        }
+    }
+
+    #[test]
+    fn those_that_are_not_listed_are_counted() {
+        assert_eq!(outlook(90, 50, 312).others(), None);
+        assert_eq!(outlook(90, 170, 312).others().as_deref(), Some("and 120 more"));
+        assert_eq!(outlook(90, 1_001, 1_001).others().as_deref(), Some("and more than 950 more"));
+    }
+
+    #[test]
+    fn days_are_1_to_365() {
+        assert_eq!((parse_days(" 90 "), parse_days("1"), parse_days("365")), (Some(90), Some(1), Some(365)));
+        for bad in ["", "0", "366", "-1", "abc", "1.5", "99999999999999999999"] {
+            assert_eq!(parse_days(bad), None, "{bad}");
+        }
+    }
+}

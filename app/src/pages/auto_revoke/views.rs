@@ -1,0 +1,203 @@
+//! The page around the form.
+
+use axum::response::Response;
+use latchkey_domain::{Timestamp, words};
+use latchkey_service::{AutoRevoke, Error, Sweep};
+use leptos::{either::Either, prelude::*};
+
+use super::{
+    form::{AutoRevokeForm, DAYS_PROBLEM, Setting},
+    outlook::{Outlook, tokens_to_revoke},
+};
+use crate::{
+    components::{Dialog, ErrorSummary, Frame, Moment, Notice, Problems, Section, Tone},
+    paths, render,
+    visit::Visit,
+};
+
+/// The page as it is to be rendered.
+pub struct Page {
+    pub current: AutoRevoke,
+    pub setting: Setting,
+    pub outlook: Outlook,
+    /// The days in the field are none.
+    pub wrong: bool,
+    /// Just turned on or off.
+    pub saved: Option<bool>,
+    /// Asks before it saves.
+    pub asks: bool,
+    /// Asked before, about fewer.
+    pub grown: bool,
+}
+
+impl Page {
+    pub fn new(current: AutoRevoke, setting: Setting, outlook: Outlook) -> Self {
+        Self { current, setting, outlook, wrong: false, saved: None, asks: false, grown: false }
+    }
+}
+
+/// Renders it.
+pub async fn page(visit: &Visit, organization: &str, page: Page) -> Result<Response, Error> {
+    let here = visit.here(Some(organization)).await?;
+    let organization = organization.to_owned();
+    let list = paths::tokens(&organization);
+    let now = here.now;
+    let question = page.asks.then(|| question(&list, &page));
+    let problems = Problems::new(page.wrong.then(|| ("days", DAYS_PROBLEM.to_owned())));
+    let days = page.current.threshold.map_or(0, |threshold| threshold.days());
+    let read_only = !page.setting.changeable;
+    Ok(render::page(move || {
+        view! {
+            <Frame here title="Auto-revoke" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
+                // Behind the question nothing can be reached.
+                <div class="narrow sweep-page" inert=page.asks>
+                    <header class="page-header">
+                        <h1>"Auto-revoke"</h1>
+                        <p class="page-lead">
+                            "A token that nobody uses is a way in that nobody watches. Have the forgotten ones revoked."
+                        </p>
+                    </header>
+                    {page.saved.map(|on| saved(on, days))}
+                    {read_only.then(|| only_for_admins(organization.clone()))}
+                    <ErrorSummary problems labels=&[("days", "Days without use")] />
+                    <AutoRevokeForm
+                        organization
+                        setting=page.setting
+                        wrong=page.wrong
+                        outlook=page.outlook
+                    />
+                    <Sweeps now sweeps=page.current.sweeps />
+                </div>
+                {question}
+            </Frame>
+        }
+    }))
+}
+
+fn only_for_admins(organization: String) -> AnyView {
+    view! {
+        <Notice>
+            <p>"Only admins and owners of "<b>{organization}</b>" can change this setting."</p>
+        </Notice>
+    }
+    .into_any()
+}
+
+fn saved(on: bool, days: u16) -> AnyView {
+    let said = if on {
+        ["Auto-revoke is on: tokens without a use for ", &words::count_of(days.into(), "day"), " are revoked."].concat()
+    } else {
+        "Auto-revoke is off: no token is revoked for not being used.".to_owned()
+    };
+    view! {
+        <Notice tone=Tone::Success role="status">
+            <p>{said}</p>
+        </Notice>
+    }
+    .into_any()
+}
+
+/// Asked without scripts, or when the number has grown since the page was made.
+fn question(list: &str, page: &Page) -> AnyView {
+    let many = page.outlook.would_revoke;
+    let title = ["Revoke ", &tokens_to_revoke(many), "?"].concat();
+    let action = [list, "/auto-revoke"].concat();
+    let days = page.setting.days.clone();
+    let cancel = [&action, "?days=", &days].concat();
+    let grown = page.grown.then(|| view! { <p><b>"The number has grown since you looked."</b></p> });
+    let names = page.outlook.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
+    let others = page.outlook.others().map(|others| view! { <li class="muted">{others}</li> });
+    let actions = view! {
+        <form method="post" action=action>
+            <input type="hidden" name="on" value="on" />
+            <input type="hidden" name="days" value=days />
+            <button class="button danger primary" name="confirm" value=many.to_string() data-busy="Saving…">
+                {"Save and revoke ".to_owned() + &tokens_to_revoke(many)}
+            </button>
+        </form>
+    }
+    .into_any();
+    view! {
+        <Dialog title=title.into_any() cancel actions>
+            {grown}
+            <p>
+                "The next sweep revokes these tokens. Pipelines that use them will fail from then on. This can't be undone."
+            </p>
+            <ul class="dialog-names">
+                {names}
+                {others}
+            </ul>
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// What auto-revoke has done.
+#[component]
+fn Sweeps(now: Timestamp, sweeps: Vec<Sweep>) -> impl IntoView {
+    let content = if sweeps.is_empty() {
+        Either::Left(view! {
+            <p class="sweep-none">"None yet. With auto-revoke on, one begins with every full hour."</p>
+        })
+    } else {
+        let rows = sweeps
+            .into_iter()
+            .map(|sweep| {
+                view! {
+                    <tr>
+                        <td>
+                            <Moment now at=sweep.started_at />
+                        </td>
+                        <td class="number">{words::count_of(sweep.threshold_days.into(), "day")}</td>
+                        <td class="number">{words::number(sweep.revoked.into())}</td>
+                        <td class="number">{took(sweep.started_at, sweep.finished_at)}</td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        Either::Right(view! {
+            <table class="table">
+                <thead>
+                    <tr>
+                        <th scope="col">"When"</th>
+                        <th scope="col" class="number">"Threshold"</th>
+                        <th scope="col" class="number">"Revoked"</th>
+                        <th scope="col" class="number">"Took"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        })
+    };
+    view! {
+        <section class="sweep-history" aria-labelledby="sweeps-title">
+            <h2 id="sweeps-title">"Last sweeps"</h2>
+            {content}
+        </section>
+    }
+}
+
+/// "40 ms", "3 s", "2 minutes".
+fn took(from: Timestamp, to: Timestamp) -> String {
+    let millis = (to.micros() - from.micros()).max(0) / 1_000;
+    match millis.unsigned_abs() {
+        millis @ ..1_000 => millis.max(1).to_string() + " ms",
+        millis @ ..60_000 => (millis / 1_000).to_string() + " s",
+        millis => words::count_of(millis / 60_000, "minute"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let from = Timestamp::EPOCH;
+        let took = |micros| took(from, Timestamp::from_micros(micros));
+        assert_eq!(
+            [took(0), took(40_000), took(3_400_000), took(125_000_000)],
+            ["1 ms", "40 ms", "3 s", "2 minutes"]
+        );
+    }
+}

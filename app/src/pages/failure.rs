@@ -1,0 +1,204 @@
+//! Pages that say what went wrong, and what to do now.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use latchkey_service::{Denial, Error};
+use leptos::prelude::*;
+
+use crate::{
+    components::{Frame, Plain, Section, sentence},
+    paths,
+    portal::{Portal, Theme},
+    render,
+    visit::{Visit, no_store, path_and_query, visitor},
+};
+
+/// What a reader is told about an error.
+struct Told {
+    status: StatusCode,
+    title: &'static str,
+    text: String,
+    /// Seconds until another try makes sense.
+    retry_after: Option<u64>,
+}
+
+fn told(error: &Error, request_id: &str) -> Told {
+    let (status, title, text) = match error {
+        Error::Unauthenticated(_) => (
+            StatusCode::UNAUTHORIZED,
+            "You are signed out",
+            "Your session has ended. Sign in again to go on.".to_owned(),
+        ),
+        Error::Forbidden(denial) => (StatusCode::FORBIDDEN, "You can't do this", denied(denial)),
+        Error::NotFound(what) => (
+            StatusCode::NOT_FOUND,
+            "Nothing here",
+            ["There is no such ", *what, ", or you don't have access to it. Check the address."].concat(),
+        ),
+        Error::Invalid(problems) => {
+            let problems: Vec<_> = problems.iter().map(|problem| sentence(&problem.message)).collect();
+            (StatusCode::UNPROCESSABLE_ENTITY, "This can't be used", problems.join(" "))
+        }
+        Error::Conflict(problem) => (StatusCode::CONFLICT, "This can't be used", sentence(&problem.message)),
+        Error::AlreadyCreated(_) => (
+            StatusCode::CONFLICT,
+            "The token exists already",
+            "This form was sent before and has created its token; the secret was shown then.".to_owned(),
+        ),
+        Error::TooManyAttempts { retry_after } => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", again_in(*retry_after))
+        }
+        Error::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Back in a moment",
+            "The database does not answer right now. Nothing was changed. Reload the page in a few seconds.".to_owned(),
+        ),
+        Error::Internal(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong on our side",
+            [
+                "This is not your fault. Try again; if it happens again, give your operator the request id ",
+                request_id,
+                ".",
+            ]
+            .concat(),
+        ),
+    };
+    let retry_after = match error {
+        Error::TooManyAttempts { retry_after } => Some(*retry_after),
+        Error::Unavailable => Some(5),
+        _ => None,
+    };
+    Told { status, title, text, retry_after }
+}
+
+/// What is missing, and who can help.
+fn denied(denial: &Denial) -> String {
+    match denial {
+        Denial::MissingRole(role) => {
+            ["This needs the role ", *role, " in the organization. Ask one of its owners for it."].concat()
+        }
+        other => sentence(&other.to_string()),
+    }
+}
+
+/// "Try again in 2 minutes."
+pub(crate) fn again_in(seconds: u64) -> String {
+    let wait = if seconds < 60 {
+        latchkey_domain::words::count_of(seconds.max(1), "second")
+    } else {
+        latchkey_domain::words::count_of(seconds.div_ceil(60), "minute")
+    };
+    ["Try again in ", &wait, "."].concat()
+}
+
+impl Told {
+    fn dress(&self, mut response: Response) -> Response {
+        *response.status_mut() = self.status;
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        no_store(response)
+    }
+}
+
+/// The error's page for somebody who is signed in.
+pub(crate) async fn framed(visit: &Visit, error: &Error) -> Response {
+    if matches!(error, Error::Unauthenticated(_)) {
+        return Redirect::to(&["/login?next=", &paths::encode(&visit.path)].concat()).into_response();
+    }
+    let request_id = visit.caller.origin.request_id();
+    log(error, request_id);
+    let told = told(error, request_id);
+    // The switcher is the way on from a wrong address; when the database is away, the page does without.
+    let organizations = match error {
+        Error::NotFound(_) | Error::Forbidden(_) => visit.portal.service.organizations(&visit.caller).await,
+        _ => Ok(Vec::new()),
+    };
+    let here = visit.frame(None, organizations.unwrap_or_default());
+    told.dress(render::page(|| {
+        let words = words(&told);
+        view! {
+            <Frame here title=told.title section=Section::None>
+                <div class="failure">
+                    {words}
+                    <a class="button" href="/">
+                        "Go to API tokens"
+                    </a>
+                </div>
+            </Frame>
+        }
+    }))
+}
+
+/// The error's page for anybody.
+pub fn plain(portal: &Portal, theme: Option<Theme>, request_id: &str, error: &Error) -> Response {
+    log(error, request_id);
+    let told = told(error, request_id);
+    told.dress(render::page(|| {
+        let words = words(&told);
+        view! {
+            <Plain site=portal.site.clone() theme title=told.title>
+                <div class="failure">
+                    {words}
+                    <a class="button" href="/">
+                        "Go to the start page"
+                    </a>
+                </div>
+            </Plain>
+        }
+    }))
+}
+
+/// Answers every path that is nobody's.
+pub async fn not_found(State(portal): State<Portal>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let seen = visitor(&parts);
+    if seen.person.is_some()
+        && let Ok(visit) = Visit::from_request_parts(&mut parts, &portal).await
+    {
+        return framed(&visit, &Error::NotFound("page")).await;
+    }
+    tracing::debug!(path = path_and_query(&parts), "no such page");
+    plain(&portal, seen.theme, seen.origin.request_id(), &Error::NotFound("page"))
+}
+
+fn words(told: &Told) -> impl IntoView + use<> {
+    let (status, title, text) = (told.status.as_u16().to_string(), told.title, told.text.clone());
+    view! {
+        <p class="failure-status">{status}</p>
+        <h1>{title}</h1>
+        <p>{text}</p>
+    }
+}
+
+fn log(error: &Error, request_id: &str) {
+    if let Error::Internal(source) = error {
+        tracing::error!(request_id, error = %source, "a page failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_said_in_words() {
+        assert_eq!(again_in(0), "Try again in 1 second.");
+        assert_eq!(again_in(45), "Try again in 45 seconds.");
+        assert_eq!(again_in(61), "Try again in 2 minutes.");
+    }
+
+    #[test]
+    fn each_error_has_its_status_and_a_way_on() {
+        let status = |error: &Error| told(error, "r1").status.as_u16();
+        assert_eq!(status(&Error::NotFound("token")), 404);
+        assert_eq!(status(&Denial::MissingRole("admin").into()), 403);
+        assert_eq!(told(&Error::Unavailable, "r1").retry_after, Some(5));
+        assert_eq!(status(&Error::TooManyAttempts { retry_after: 9 }), 429);
+        assert!(told(&Denial::MissingRole("admin").into(), "r1").text.contains("the role admin"));
+    }
+}

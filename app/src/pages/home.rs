@@ -1,0 +1,24 @@
+//! Short addresses that lead to the token list.
+
+use axum::{
+    extract::Path,
+    response::{IntoResponse, Redirect, Response},
+};
+use latchkey_service::Error;
+
+use crate::{paths, visit::Visit};
+
+/// `/`: the default organization's tokens.
+pub(crate) async fn home(visit: Visit) -> Response {
+    let organizations = visit.portal.service.organizations(&visit.caller).await;
+    let result = organizations.and_then(|names| match names.first() {
+        Some(name) => Ok(Redirect::to(&paths::tokens(name)).into_response()),
+        None => Err(Error::NotFound("organization")),
+    });
+    visit.answer(result).await
+}
+
+/// `/orgs/{organization}`: its tokens, which check whether there is one.
+pub(crate) async fn organization(visit: Visit, Path(organization): Path<String>) -> Response {
+    visit.answer(Ok(Redirect::to(&paths::tokens(&organization)).into_response())).await
+}

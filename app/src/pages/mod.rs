@@ -1,0 +1,39 @@
+//! The pages, each in its module: the handlers that answer its address, and its views.
+
+pub(crate) mod auto_revoke;
+pub(crate) mod new_token;
+
+#[cfg(feature = "ssr")]
+pub(crate) mod failure;
+#[cfg(feature = "ssr")]
+mod home;
+#[cfg(feature = "ssr")]
+mod session;
+#[cfg(feature = "ssr")]
+mod setup;
+#[cfg(feature = "ssr")]
+mod theme;
+mod tokens;
+
+#[cfg(feature = "ssr")]
+pub use failure::{not_found, plain as failure_page};
+
+/// Every page that the portal answers.
+#[cfg(feature = "ssr")]
+pub fn routes() -> axum::Router<crate::portal::Portal> {
+    use axum::routing::{get, post};
+
+    axum::Router::new()
+        .route("/", get(home::home))
+        .route("/setup", get(setup::show).post(setup::submit))
+        .route("/login", get(session::show).post(session::sign_in))
+        .route("/logout", post(session::sign_out))
+        .route("/theme", post(theme::choose))
+        .route("/orgs/{organization}", get(home::organization))
+        .route("/orgs/{organization}/settings/tokens", get(tokens::show))
+        .route("/orgs/{organization}/settings/tokens/revoke", get(tokens::back_to_list).post(tokens::revoke))
+        .route("/orgs/{organization}/settings/tokens/export.csv", get(tokens::export_csv))
+        .route("/orgs/{organization}/settings/tokens/export.json", get(tokens::export_json))
+        .route("/orgs/{organization}/settings/tokens/new", get(new_token::show).post(new_token::create))
+        .route("/orgs/{organization}/settings/tokens/auto-revoke", get(auto_revoke::show).post(auto_revoke::save))
+}

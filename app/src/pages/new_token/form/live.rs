@@ -1,0 +1,372 @@
+//! The form in a browser with scripts.
+
+use std::time::Duration;
+
+use leptos::{
+    ev::{Event, KeyboardEvent, SubmitEvent},
+    prelude::*,
+    task::spawn_local,
+};
+use wasm_bindgen::JsCast;
+use web_sys::{FormData, HtmlElement, HtmlFormElement, HtmlInputElement};
+
+use super::State;
+use crate::{
+    answers::{Code, Problem, flat},
+    pages::new_token::{
+        check::check,
+        query::query,
+        reveal::guard,
+        server::{create_token, search_repositories},
+        submitted::{Action, read},
+        values::{Choice, Values},
+    },
+};
+
+/// Typing pauses for so long before repositories are searched.
+const SEARCH_PAUSE: Duration = Duration::from_millis(150);
+/// And for so long before the address follows.
+const ADDRESS_PAUSE: Duration = Duration::from_millis(400);
+
+/// Takes the form over once it is hydrated.
+pub(super) fn start(state: State) {
+    // Read before hydration sets the boxes to what the server rendered: by now a person or the browser may have
+    // changed them.
+    let restored = restored(state);
+    Effect::new(move |started: Option<()>| {
+        if started.is_none() {
+            state.live.set(true);
+            if let Some(values) = restored.clone() {
+                state.values.set(values);
+            }
+        }
+    });
+    // The page may stay open past midnight, and what is said about dates must still be true.
+    let opened = js_sys::Date::now();
+    set_interval(
+        move || {
+            let passed = (js_sys::Date::now() - opened) / 1_000.0;
+            state.now.set(state.offer.with_value(|offer| offer.now).plus_seconds(passed as i64));
+        },
+        Duration::from_secs(60),
+    );
+    follow(state);
+}
+
+/// Keeps the address in step with the form.
+fn follow(state: State) {
+    let turn = StoredValue::new(0_u32);
+    Effect::new(move |started: Option<()>| {
+        state.values.track();
+        if started.is_none() {
+            return;
+        }
+        let mine = next(turn);
+        let write = move || {
+            if turn.get_value() == mine && state.created.with_untracked(Option::is_none) {
+                let query = state.offer.with_value(|offer| state.values.with_untracked(|values| query(values, offer)));
+                set_query(&query);
+            }
+        };
+        set_timeout(write, ADDRESS_PAUSE);
+    });
+}
+
+/// Replaces the query of the address.
+fn set_query(query: &str) {
+    let window = window();
+    if let (Ok(path), Ok(history)) = (window.location().pathname(), window.history()) {
+        let address = if query.is_empty() { path } else { [&path, "?", query].concat() };
+        let _ = history.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&address));
+    }
+}
+
+fn next(turn: StoredValue<u32>) -> u32 {
+    turn.update_value(|turn| *turn = turn.wrapping_add(1));
+    turn.get_value()
+}
+
+fn element<E: JsCast>(id: &str) -> Option<E> {
+    document().get_element_by_id(id)?.dyn_into().ok()
+}
+
+/// Focus, after the page has followed the state.
+fn focus(id: &'static str) {
+    request_animation_frame(move || {
+        if let Some(element) = element::<HtmlElement>(id) {
+            let _ = element.focus();
+        }
+    });
+}
+
+fn sent() -> Option<impl Fn(&str) -> Vec<String>> {
+    let data = FormData::new_with_form(&element::<HtmlFormElement>("token-form")?).ok()?;
+    Some(move |name: &str| data.get_all(name).iter().filter_map(|value| value.as_string()).collect())
+}
+
+/// The form as it is in the page, with the repositories given.
+fn in_page(state: State, repositories: Vec<Choice>) -> Option<Values> {
+    let sent = sent()?;
+    Some(state.offer.with_value(|offer| read(&sent, repositories, offer)))
+}
+
+/// The form as it is in the page before hydration.
+fn restored(state: State) -> Option<Values> {
+    let sent = sent()?;
+    let (kept, added) = (sent("repositories"), sent("add"));
+    let mut repositories = state.values.with_untracked(|values| values.repositories.clone());
+    repositories.retain(|repository| kept.contains(&repository.id));
+    state.found.with_untracked(|found| {
+        let ticked = found.repositories.iter().filter(|repository| added.contains(&repository.id));
+        repositories.extend(ticked.cloned());
+    });
+    in_page(state, repositories)
+}
+
+/// Something in the form has changed.
+pub(super) fn typed(state: State) {
+    let before = state.values.get_untracked();
+    let Some(after) = in_page(state, before.repositories.clone()) else { return };
+    if after != before {
+        forgive(state, &before, &after);
+        state.values.set(after);
+    }
+}
+
+/// Takes back what was said about fields that have changed since.
+fn forgive(state: State, before: &Values, after: &Values) {
+    if state.problems.with_untracked(Vec::is_empty) {
+        return;
+    }
+    state.problems.update(|problems| {
+        problems.retain(|problem| match &*problem.field {
+            "name" => before.name == after.name,
+            "description" => before.description == after.description,
+            "expires" => before.expires == after.expires && before.expires_on == after.expires_on,
+            "scopes" => before.scopes == after.scopes,
+            "repositories" => {
+                before.all_repositories == after.all_repositories && before.repositories == after.repositories
+            }
+            "project" => before.in_project == after.in_project && before.project == after.project,
+            "networks" => before.networks == after.networks,
+            _ => true,
+        });
+    });
+}
+
+/// Changes the form by what a button says, not a field.
+fn change(state: State, change: impl FnOnce(&mut Values)) {
+    let before = state.values.get_untracked();
+    let mut after = before.clone();
+    change(&mut after);
+    forgive(state, &before, &after);
+    state.values.set(after);
+}
+
+/// A button was pressed, or Enter.
+pub(super) fn submitted(state: State, event: &SubmitEvent) {
+    event.prevent_default();
+    let pressed = event.submitter().and_then(|button| button.get_attribute("value")).unwrap_or_default();
+    match Action::parse(&pressed) {
+        Action::Create | Action::Enter => create(state),
+        Action::Find => find(state, Duration::ZERO),
+        action => {
+            change(state, |values| state.offer.with_value(|offer| action.apply(values, offer)));
+            if let Action::Add(scope) = action {
+                focus_scope(scope);
+            }
+        }
+    }
+}
+
+/// The button that added a scope is gone by now: the focus goes to what it added.
+fn focus_scope(scope: String) {
+    request_animation_frame(move || {
+        let selector = ["#scopes input[value=\"", &scope, "\"]"].concat();
+        if let Ok(Some(found)) = document().query_selector(&selector)
+            && let Ok(input) = found.dyn_into::<HtmlElement>()
+        {
+            let _ = input.focus();
+        }
+    });
+}
+
+fn create(state: State) {
+    if state.busy.get_untracked() {
+        return;
+    }
+    typed(state);
+    let values = state.values.get_untracked();
+    let problems = state.offer.with_value(|offer| check(&values, offer, state.now.get_untracked()));
+    if !problems.is_empty() {
+        return report(state, problems);
+    }
+    state.busy.set(true);
+    let (organization, key) = state.offer.with_value(|offer| (offer.organization.clone(), offer.creation_key.clone()));
+    spawn_local(async move {
+        match flat(create_token(organization, key, values).await) {
+            Ok(created) => {
+                state.created.set(Some(created));
+                guard::show();
+            }
+            Err(failure) if failure.code == Code::AlreadyCreated => {
+                // The server has a page for that, and answers the same form with it.
+                if let Some(form) = element::<HtmlFormElement>("token-form") {
+                    let _ = form.submit();
+                }
+            }
+            Err(failure) => {
+                state.busy.set(false);
+                let mut problems = failure.problems.clone();
+                if problems.is_empty() {
+                    problems.push(Problem::new("form", failure.message()));
+                }
+                report(state, problems);
+            }
+        }
+    });
+}
+
+/// Says what is wrong, beside the fields and on top.
+fn report(state: State, problems: Vec<Problem>) {
+    for (field, disclosure) in [("description", "description-disclosure"), ("networks", "advanced")] {
+        if problems.iter().any(|problem| problem.field == field)
+            && let Some(details) = element::<web_sys::HtmlDetailsElement>(disclosure)
+        {
+            details.set_open(true);
+        }
+    }
+    state.problems.set(problems.clone());
+    state.report.set(problems);
+    focus("problems");
+}
+
+/// The search field has changed.
+pub(super) fn search(state: State) {
+    find(state, SEARCH_PAUSE);
+}
+
+fn find(state: State, pause: Duration) {
+    let mine = next(state.searches);
+    let ask = move || {
+        if state.searches.get_value() != mine {
+            return;
+        }
+        let query = element::<HtmlInputElement>("find").map(|input| input.value()).unwrap_or_default();
+        let query = query.trim().to_owned();
+        if state.found.with_untracked(|found| found.query == query) {
+            return;
+        }
+        let organization = state.offer.with_value(|offer| offer.organization.clone());
+        spawn_local(async move {
+            let answer = flat(search_repositories(organization, query).await);
+            // Whoever typed on has asked for something else meanwhile.
+            if state.searches.get_value() == mine {
+                match answer {
+                    Ok(found) => state.found.set(found),
+                    Err(failure) => state.problems.update(|problems| {
+                        problems.retain(|problem| problem.field != "repositories");
+                        problems.push(Problem::new("repositories", failure.message()));
+                    }),
+                }
+            }
+        });
+    };
+    if pause.is_zero() {
+        ask();
+    } else {
+        set_timeout(ask, pause);
+    }
+}
+
+/// Enter takes the first repository found, the arrow leads to the list.
+pub(super) fn key_in_search(state: State, event: &KeyboardEvent) {
+    match &*event.key() {
+        "Enter" => {
+            event.prevent_default();
+            let typed = element::<HtmlInputElement>("find");
+            let query = typed.as_ref().map(|input| input.value()).unwrap_or_default();
+            let (current, first) = state.found.with_untracked(|found| {
+                let chosen = |one: &&Choice| state.values.with_untracked(|values| values.repositories.contains(one));
+                (found.query == query.trim(), found.repositories.iter().find(|one| !chosen(one)).cloned())
+            });
+            match first {
+                Some(first) if current && !query.trim().is_empty() => {
+                    add(state, first);
+                    if let Some(input) = typed {
+                        input.select();
+                    }
+                }
+                _ => find(state, Duration::ZERO),
+            }
+        }
+        "ArrowDown" => move_focus(event, 1),
+        _ => (),
+    }
+}
+
+/// Up and down within the list, and back to the search from its top.
+pub(super) fn key_in_results(event: &KeyboardEvent) {
+    match &*event.key() {
+        "ArrowDown" => move_focus(event, 1),
+        "ArrowUp" => move_focus(event, -1),
+        _ => (),
+    }
+}
+
+fn move_focus(event: &KeyboardEvent, step: i32) {
+    let Ok(boxes) = document().query_selector_all("#find, #results input") else { return };
+    let active = document().active_element();
+    let nodes = (0..boxes.length()).filter_map(|at| boxes.get(at)).collect::<Vec<_>>();
+    let Some(at) = nodes.iter().position(|node| active.as_ref().is_some_and(|active| node.is_same_node(Some(active))))
+    else {
+        return;
+    };
+    let to = at.checked_add_signed(step as isize).and_then(|to| nodes.get(to));
+    if let Some(element) = to.and_then(|node| node.dyn_ref::<HtmlElement>()) {
+        event.prevent_default();
+        let _ = element.focus();
+    }
+}
+
+/// A box in the list of results was ticked or unticked.
+pub(super) fn picked(state: State, event: &Event) {
+    let Some(input) = target(event) else { return };
+    let id = input.value();
+    if !input.checked() {
+        change(state, |values| values.repositories.retain(|one| one.id != id));
+        return;
+    }
+    let found = state.found.with_untracked(|found| found.repositories.iter().find(|one| one.id == id).cloned());
+    if !found.is_some_and(|found| add(state, found)) {
+        input.set_checked(false);
+    }
+}
+
+/// A chosen repository was unticked.
+pub(super) fn unpicked(state: State, event: &Event) {
+    let Some(input) = target(event) else { return };
+    let id = input.value();
+    change(state, |values| values.repositories.retain(|one| one.id != id));
+    // The chip under the focus is now the next one; after the last, the search is what is left.
+    if state.values.with_untracked(|values| values.repositories.is_empty()) {
+        focus("find");
+    }
+}
+
+fn target(event: &Event) -> Option<HtmlInputElement> {
+    event.target()?.dyn_into().ok()
+}
+
+/// Adds a repository, if the list takes another one.
+fn add(state: State, repository: Choice) -> bool {
+    let mut added = false;
+    change(state, |values| added = values.add_repository(repository));
+    if !added {
+        state.problems.update(|problems| {
+            problems.retain(|problem| problem.field != "repositories");
+            problems.push(Problem::new("repositories", "This list is full. Choose all repositories for more"));
+        });
+    }
+    added
+}

@@ -1,0 +1,165 @@
+//! The form: rendered by the server, kept live by the browser.
+//!
+//! The fields are the truth: each input event reads the whole form anew, so that what a browser restored, filled in or
+//! took before the scripts came is never lost. Buttons send the form, with scripts or without; [`live`] answers for
+//! the server where it can.
+
+mod basics;
+mod expiration;
+// The events have no one to answer on the server.
+#[cfg_attr(not(feature = "hydrate"), path = "idle.rs")]
+mod live;
+mod problems;
+mod repositories;
+mod scopes;
+
+use latchkey_domain::Timestamp;
+use leptos::prelude::*;
+
+use super::{
+    reveal::Reveal,
+    server::Created,
+    summary::summary,
+    values::{Found, Offer, Values},
+};
+use crate::{answers::Problem, components::sentence, paths};
+
+/// What the parts of the form share.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "some of it is for events only"))]
+struct State {
+    values: RwSignal<Values>,
+    /// Beside the fields; each goes when its field changes.
+    problems: RwSignal<Vec<Problem>>,
+    /// On top of the form; stays as it is until the form is sent again.
+    report: RwSignal<Vec<Problem>>,
+    found: RwSignal<Found>,
+    offer: StoredValue<Offer>,
+    now: RwSignal<Timestamp>,
+    /// Scripts run.
+    live: RwSignal<bool>,
+    /// The form is on its way.
+    busy: RwSignal<bool>,
+    created: RwSignal<Option<Created>>,
+    /// Counts the searches, so that an answer that comes too late is dropped.
+    searches: StoredValue<u32>,
+}
+
+impl State {
+    /// What is wrong with a field, as a sentence.
+    fn problem(self, field: &'static str) -> Option<String> {
+        self.problems.with(|all| all.iter().find(|one| one.field == field).map(|one| sentence(&one.message)))
+    }
+
+    /// For `aria-invalid`.
+    fn invalid(self, field: &'static str) -> Option<&'static str> {
+        self.problems.with(|all| all.iter().any(|one| one.field == field)).then_some("true")
+    }
+
+    fn initial<T>(self, read: impl FnOnce(&Values) -> T) -> T {
+        self.values.with_untracked(read)
+    }
+}
+
+/// The form, and in its place the new token once there is one.
+#[island]
+pub fn TokenForm(
+    values: Values,
+    offer: Offer,
+    problems: Vec<Problem>,
+    found: Found,
+    public_url: String,
+) -> impl IntoView {
+    let organization = StoredValue::new(offer.organization.clone());
+    let public_url = StoredValue::new(public_url);
+    let list = paths::tokens(&offer.organization);
+    let action = [&list, "/new"].concat();
+    let key = offer.creation_key.clone();
+    let state = State {
+        values: RwSignal::new(values),
+        report: RwSignal::new(problems.clone()),
+        problems: RwSignal::new(problems),
+        found: RwSignal::new(found),
+        now: RwSignal::new(offer.now),
+        offer: StoredValue::new(offer),
+        live: RwSignal::new(false),
+        busy: RwSignal::new(false),
+        created: RwSignal::new(None),
+        searches: StoredValue::new(0),
+    };
+    live::start(state);
+    let revealed = move || {
+        state.created.get().map(|created| {
+            let (organization, public_url) = (organization.get_value(), public_url.get_value());
+            view! { <Reveal created organization public_url /> }.into_any()
+        })
+    };
+    view! {
+        <form
+            id="token-form"
+            class="token-form"
+            method="post"
+            action=action
+            novalidate=true
+            hidden=move || state.created.with(Option::is_some)
+            on:input=move |_| live::typed(state)
+            on:submit=move |event| live::submitted(state, &event)
+        >
+            {problems::report(state)}
+            <input type="hidden" name="creation_key" value=key />
+            // The Enter key presses a form's first button: it must not be "Find" or a preset.
+            <button class="visually-hidden" name="action" value="enter" tabindex="-1" aria-hidden="true">
+                "Create token"
+            </button>
+            {basics::name(state)}
+            {expiration::expiration(state)}
+            {scopes::scopes(state)}
+            {repositories::access(state)}
+            {basics::level(state)}
+            {basics::advanced(state)}
+            {foot(state, list)}
+        </form>
+        {revealed}
+    }
+}
+
+/// What the token would be able to do, and the buttons. Stays in sight while the form is filled in.
+fn foot(state: State, list: String) -> AnyView {
+    let said = move || {
+        let summary = state.offer.with_value(|offer| state.values.with(|values| summary(values, offer, state.now.get())));
+        let pieces = summary.pieces.into_iter().map(|(plain, strong)| view! { {plain}<b>{strong}</b> }).collect_view();
+        (pieces, summary.rest)
+    };
+    view! {
+        <div class="token-foot">
+            <section class="token-summary" aria-labelledby="summary-title">
+                <h2 class="token-summary-title" id="summary-title">
+                    "Summary"
+                </h2>
+                <p id="summary">{said}</p>
+                <p class="token-summary-still hint">
+                    "This is the form as it was loaded. "
+                    <button class="button small" name="action" value="check">
+                        "Update the summary"
+                    </button>
+                </p>
+            </section>
+            <div class="token-actions row">
+                <button
+                    class="button primary"
+                    name="action"
+                    value="create"
+                    data-busy="Creating…"
+                    aria-describedby="summary"
+                    aria-disabled=move || state.busy.get().then_some("true")
+                >
+                    {move || if state.busy.get() { "Creating…" } else { "Create token" }}
+                </button>
+                <a class="button" href=list>
+                    "Cancel"
+                </a>
+            </div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,61 @@
+use leptos::prelude::*;
+
+use super::State;
+use crate::{answers::Problem, components::sentence};
+
+/// Where a problem's link leads: the first control of what it is about.
+fn anchor(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "name" => "#name",
+        "description" => "#description",
+        "expires" => "#expires_on",
+        "scopes" => "#scopes",
+        "repositories" => "#find",
+        "project" => "#project",
+        "networks" => "#networks",
+        _ => return None,
+    })
+}
+
+/// On top of a form that came back: everything that is wrong, with links to the fields. Takes the focus.
+pub(super) fn report(state: State) -> AnyView {
+    (move || {
+        let problems = state.report.get();
+        if problems.is_empty() {
+            return None;
+        }
+        let title = match problems.len() {
+            1 => "One thing needs another look".to_owned(),
+            many => many.to_string() + " things need another look",
+        };
+        let items = problems.into_iter().map(item).collect_view();
+        Some(view! {
+            <div class="notice danger" id="problems" role="alert" tabindex="-1" autofocus=true>
+                <div>
+                    <p class="notice-title">{title}</p>
+                    <ul>{items}</ul>
+                </div>
+            </div>
+        })
+    })
+    .into_any()
+}
+
+/// A link to the field; without `href` it is plain text.
+fn item(problem: Problem) -> impl IntoView {
+    view! {
+        <li>
+            <a href=anchor(&problem.field)>{sentence(&problem.message)}</a>
+        </li>
+    }
+}
+
+/// What is wrong, beside the field.
+pub(super) fn error(state: State, field: &'static str) -> AnyView {
+    view! {
+        <p class="error" id=[field, "-error"].concat() hidden=move || state.problem(field).is_none()>
+            {move || state.problem(field).unwrap_or_default()}
+        </p>
+    }
+    .into_any()
+}

@@ -1,0 +1,168 @@
+use latchkey_domain::RepositoryAccess;
+use leptos::prelude::*;
+
+use super::{State, live, problems::error};
+use crate::pages::new_token::values::Choice;
+
+/// All repositories, or those that are searched for and chosen.
+pub(super) fn access(state: State) -> AnyView {
+    let all = state.initial(|values| values.all_repositories);
+    let (organization, none) = state.offer.with_value(|offer| (offer.organization.clone(), offer.no_repositories));
+    let picker = if none {
+        view! {
+            <p class="hint only-these">
+                {organization.clone()} " has no repositories yet. A token for all of them reaches those that come later."
+            </p>
+        }
+        .into_any()
+    } else {
+        picker(state)
+    };
+    view! {
+        <fieldset class="fieldset token-access">
+            <legend>"Repository access"</legend>
+            <label class="choice">
+                <input type="radio" name="access" value="only" checked=!all />
+                <span>
+                    <span class="choice-title">"Only these"</span>
+                    <span class="hint">"A list that you choose; a new repository stays out of reach."</span>
+                </span>
+            </label>
+            <label class="choice">
+                <input type="radio" name="access" value="all" checked=all />
+                <span>
+                    <span class="choice-title">"All repositories"</span>
+                    <span class="hint">"All of " {organization} ", current and future."</span>
+                </span>
+            </label>
+            {picker}
+            {error(state, "repositories")}
+        </fieldset>
+    }
+    .into_any()
+}
+
+fn picker(state: State) -> AnyView {
+    let query = state.found.with_untracked(|found| found.query.clone());
+    let searched = move || state.found.with(|found| found.query.clone());
+    view! {
+        <div class="only-these repository-picker">
+            {chosen(state)}
+            <label class="label" for="find">
+                "Find repositories"
+            </label>
+            <div class="find">
+                <input
+                    class="input"
+                    type="search"
+                    id="find"
+                    name="find"
+                    value=query
+                    maxlength="200"
+                    placeholder="acme/api"
+                    autocomplete="off"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    aria-describedby="find-status repositories-error"
+                    aria-invalid=move || state.invalid("repositories")
+                    on:input=move |_| live::search(state)
+                    on:keydown=move |event| live::key_in_search(state, &event)
+                />
+                <button class="button find-button" name="action" value="find">
+                    "Find"
+                </button>
+            </div>
+            // Tells whether Enter was pressed after a change of the search.
+            <input type="hidden" name="found" value=searched />
+            {results(state)}
+        </div>
+    }
+    .into_any()
+}
+
+/// The chosen ones: ticked boxes that look like chips, so that unticking removes them without scripts as well.
+fn chosen(state: State) -> AnyView {
+    let repositories = Memo::new(move |_| state.values.with(|values| values.repositories.clone()));
+    let count = move || match repositories.with(Vec::len) {
+        0 => "None chosen yet".to_owned(),
+        some => [&*some.to_string(), " of at most ", &RepositoryAccess::MAX.to_string(), " chosen"].concat(),
+    };
+    let chips = move || repositories.get().into_iter().map(chip).collect_view();
+    view! {
+        <p class="repository-count">{count}</p>
+        <ul class="chips" aria-label="Chosen repositories" on:change=move |event| live::unpicked(state, &event)>
+            {chips}
+        </ul>
+    }
+    .into_any()
+}
+
+fn chip(repository: Choice) -> impl IntoView {
+    view! {
+        <li>
+            <label class="chip repository-chip">
+                <input
+                    class="visually-hidden"
+                    type="checkbox"
+                    name="repositories"
+                    value=repository.id
+                    checked=true
+                    prop:checked=true
+                />
+                <span class="ellipsis">{repository.name}</span>
+                <span class="chip-x" aria-hidden="true">
+                    "×"
+                </span>
+            </label>
+        </li>
+    }
+}
+
+fn results(state: State) -> AnyView {
+    let status = move || {
+        state.found.with(|found| match (found.repositories.len(), found.more, found.query.is_empty()) {
+            (0, ..) => ["No repository matches “", &found.query, "”."].concat(),
+            (many, true, _) => ["The first ", &*many.to_string(), ". Type part of a name to find others."].concat(),
+            (1, false, _) => "1 repository".to_owned(),
+            (many, false, _) => many.to_string() + " repositories",
+        })
+    };
+    let rows = move || state.found.get().repositories.into_iter().map(|found| result(state, found)).collect_view();
+    view! {
+        <ul
+            class="results"
+            id="results"
+            aria-label="Repositories found"
+            on:change=move |event| live::picked(state, &event)
+            on:keydown=move |event| live::key_in_results(&event)
+        >
+            {rows}
+        </ul>
+        <p class="hint" id="find-status" role="status">
+            {status}
+        </p>
+    }
+    .into_any()
+}
+
+fn result(state: State, repository: Choice) -> impl IntoView {
+    let id = repository.id.clone();
+    let is_chosen = move || state.values.with(|values| values.repositories.iter().any(|one| one.id == id));
+    let (checked, ticked, locked) = (untrack(&is_chosen), is_chosen.clone(), is_chosen);
+    view! {
+        <li>
+            <label class="result">
+                <input
+                    type="checkbox"
+                    name="add"
+                    value=repository.id
+                    checked=checked
+                    prop:checked=ticked
+                    // Without scripts a chosen one is unticked above, and would come back from here.
+                    disabled=move || !state.live.get() && locked()
+                />
+                <span class="ellipsis">{repository.name}</span>
+            </label>
+        </li>
+    }
+}

@@ -1,0 +1,128 @@
+//! What the form's address shows instead of the form.
+
+use axum::response::Response;
+use http::StatusCode;
+use latchkey_domain::TokenState;
+use latchkey_service::{Token, TokenDetail};
+use leptos::{either::Either, prelude::*};
+
+use crate::{
+    components::{Frame, Moment, Notice, Section, Tone},
+    paths, render,
+    visit::Here,
+};
+
+/// A page of the portal with a heading, text, and ways on.
+fn page(here: Here, organization: &str, title: &'static str, content: impl FnOnce() -> AnyView + Send + 'static) -> Response {
+    let list = paths::tokens(organization);
+    render::page(move || {
+        view! {
+            <Frame here title section=Section::Tokens trail=vec![(list, "API tokens")]>
+                <div class="narrow stack">
+                    <header class="page-header">
+                        <h1>{title}</h1>
+                    </header>
+                    {content()}
+                </div>
+            </Frame>
+        }
+    })
+}
+
+/// For viewers.
+pub fn role_too_low(here: Here, organization: &str) -> Response {
+    let (name, list) = (organization.to_owned(), paths::tokens(organization));
+    let mut response = page(here, organization, "You can't create tokens here", move || {
+        view! {
+            <p>
+                "As a viewer of "<b>{name}</b>
+                " you see its tokens, and create none. Ask an admin of the organization to create the token, or to make \
+                 you a contributor."
+            </p>
+            <p class="row"><a class="button" href=list>"Go to API tokens"</a></p>
+        }
+        .into_any()
+    });
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
+/// For those who may create tokens of projects, where there is none.
+pub fn no_project(here: Here, organization: &str) -> Response {
+    let (name, list) = (organization.to_owned(), paths::tokens(organization));
+    page(here, organization, "No project to create a token for", move || {
+        view! {
+            <p>
+                "Your role in "<b>{name}</b>
+                " creates tokens that belong to a project, and there is no project yet. Ask an admin of the organization \
+                 to add one, or to create the token for the whole organization."
+            </p>
+            <p class="row"><a class="button" href=list>"Go to API tokens"</a></p>
+        }
+        .into_any()
+    })
+}
+
+/// After a reload of the page that showed the secret.
+pub fn created_before(here: Here, organization: &str, token: Token) -> Response {
+    let now = here.now;
+    let list = paths::tokens(organization);
+    let marked = [&list, "?new=", &token.id.to_string()].concat();
+    page(here, organization, "Token created", move || {
+        view! {
+            <Notice tone=Tone::Info>
+                <p>
+                    <b class="token-name">{token.name}</b>" was created "<Moment now at=token.created_at />
+                    ". Its secret was shown once, and can't be shown again."
+                </p>
+            </Notice>
+            <p class="hint">"If you did not copy the secret, revoke this token in the list and create another one."</p>
+            <p class="row">
+                <a class="button primary" href=marked>"Go to API tokens"</a>
+                <a class="button" href=[&list, "/new"].concat()>"Create another token"</a>
+            </p>
+        }
+        .into_any()
+    })
+}
+
+/// For a form that was sent a second time: by a reload, by *Back*, or by pressing twice.
+pub fn already_sent(here: Here, organization: &str, created: TokenDetail) -> Response {
+    let now = here.now;
+    let list = paths::tokens(organization);
+    let marked = [&list, "?new=", &created.token.id.to_string()].concat();
+    let token = created.token;
+    let ways = if created.revocable && created.state == TokenState::Active {
+        Either::Left(view! {
+            <p class="hint">
+                "If nobody saw the secret, it is of no use to anyone. Revoking ends the token for good; pipelines that \
+                 use it would fail at once."
+            </p>
+            <form class="row" method="post" action=[&list, "/revoke"].concat()>
+                <input type="hidden" name="ids" value=token.id.to_string() />
+                <input type="hidden" name="next" value=[&list, "/new"].concat() />
+                <a class="button primary" href=marked>"Go to API tokens"</a>
+                <button class="button danger" data-busy="Revoking…">"Revoke it and start again"</button>
+            </form>
+        })
+    } else {
+        Either::Right(view! {
+            <p class="row">
+                <a class="button primary" href=marked>"Go to API tokens"</a>
+                <a class="button" href=[&list, "/new"].concat()>"Create another token"</a>
+            </p>
+        })
+    };
+    let mut response = page(here, organization, "This form was already sent", move || {
+        view! {
+            <p>
+                "It created the token "<b class="token-name">{token.name}</b>" "<Moment now at=token.created_at />
+                ". The secret was shown in the first answer, once, and can't be shown again."
+            </p>
+            {ways}
+        }
+        .into_any()
+    });
+    *response.status_mut() = StatusCode::CONFLICT;
+    response
+}

@@ -1,0 +1,133 @@
+//! Signing in and out.
+
+use axum::{
+    Extension, Form,
+    extract::{Query, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use latchkey_service::{Error, SignedIn};
+use leptos::prelude::*;
+
+use super::failure;
+use crate::{
+    components::{ErrorSummary, Plain, Problems, TextField},
+    cookies,
+    fields::Fields,
+    paths,
+    portal::{Portal, Visitor},
+    render,
+    visit::no_store,
+};
+
+/// `GET /login`.
+pub(crate) async fn show(
+    State(portal): State<Portal>,
+    Extension(visitor): Extension<Visitor>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    if visitor.person.is_some() {
+        return no_store(Redirect::to(next(&fields)).into_response());
+    }
+    match portal.service.is_new().await {
+        Ok(true) => no_store(Redirect::to("/setup").into_response()),
+        Ok(false) => form(&portal, &visitor, &fields, Problems::default()),
+        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
+    }
+}
+
+/// `POST /login`.
+pub(crate) async fn sign_in(
+    State(portal): State<Portal>,
+    Extension(visitor): Extension<Visitor>,
+    Form(fields): Form<Fields>,
+) -> Response {
+    // One message for an unknown email, a wrong password and no password: nobody learns who has an account.
+    let wrong = |message: String| form(&portal, &visitor, &fields, Problems::new([("", message)]));
+    match portal.service.sign_in(&visitor.origin, fields.text("email"), fields.raw("password")).await {
+        Ok(signed_in) => enter(&portal, &signed_in, next(&fields)),
+        Err(Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_)) => {
+            wrong("This email and password don't match. Check both and try again".to_owned())
+        }
+        Err(Error::TooManyAttempts { retry_after }) => {
+            let message = ["Too many attempts. ", &failure::again_in(retry_after)].concat();
+            let mut response = wrong(message);
+            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            response
+        }
+        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
+    }
+}
+
+/// `POST /logout`.
+pub(crate) async fn sign_out(
+    State(portal): State<Portal>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(session) = cookies::session(&portal.site, &headers)
+        && let Err(error) = portal.service.sign_out(&visitor.origin, session).await
+    {
+        return failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error);
+    }
+    let mut response = Redirect::to("/login").into_response();
+    if let Some(cookie) = cookies::clear_session(&portal.site) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    no_store(response)
+}
+
+/// Sends somebody who has just signed in on their way, with a new session.
+pub(super) fn enter(portal: &Portal, signed_in: &SignedIn, next: &str) -> Response {
+    let mut response = Redirect::to(next).into_response();
+    if let Some(cookie) = cookies::set_session(&portal.site, &signed_in.session) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    no_store(response)
+}
+
+fn next(fields: &Fields) -> &str {
+    paths::local(fields.text("next")).unwrap_or("/")
+}
+
+fn form(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Problems) -> Response {
+    let failed = !problems.is_empty();
+    let (email, next) = (fields.text("email").to_owned(), next(fields).to_owned());
+    // After a wrong password, the email stays and the password is asked for again.
+    let mut response = render::page(|| {
+        view! {
+            <Plain site=portal.site.clone() theme=visitor.theme title="Sign in">
+                <h1>"Sign in"</h1>
+                <ErrorSummary problems labels=&[] />
+                <form class="stack" method="post" action="/login">
+                    <input type="hidden" name="next" value=next />
+                    <TextField
+                        name="email"
+                        label="Email"
+                        kind="email"
+                        value=email
+                        autocomplete="username"
+                        required=true
+                        autofocus=!failed
+                        verbatim=true
+                    />
+                    <TextField
+                        name="password"
+                        label="Password"
+                        kind="password"
+                        autocomplete="current-password"
+                        required=true
+                    />
+                    <button class="button primary wide" data-busy="Signing in…">
+                        "Sign in"
+                    </button>
+                </form>
+            </Plain>
+        }
+    });
+    if failed {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    no_store(response)
+}

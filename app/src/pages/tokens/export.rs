@@ -1,0 +1,191 @@
+//! The filtered list as a file, without any secret.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Path, Query},
+    response::{IntoResponse, Response},
+};
+use futures::{StreamExt, stream};
+use http::header;
+use latchkey_domain::Level;
+use latchkey_service::{Error, ListTokens, Token, TokenDetail, TokenPage};
+use serde::Serialize;
+
+use super::{csv, query::ListQuery};
+use crate::{fields::Fields, visit::Visit};
+
+/// Rows of a file at most.
+const MAX: usize = 10_000;
+
+/// `GET …/tokens/export.csv`
+pub(crate) async fn export_csv(
+    visit: Visit,
+    Path(organization): Path<String>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    visit.answer(file(&visit, &organization, &fields, &CSV).await).await
+}
+
+/// `GET …/tokens/export.json`
+pub(crate) async fn export_json(
+    visit: Visit,
+    Path(organization): Path<String>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    visit.answer(file(&visit, &organization, &fields, &JSON).await).await
+}
+
+/// How a file is written.
+struct Format {
+    content_type: &'static str,
+    extension: &'static str,
+    head: &'static str,
+    /// Appends a token; `first` is true for the first one of the file.
+    push: fn(&mut String, &TokenDetail, bool),
+    tail: &'static str,
+}
+
+static CSV: Format = Format {
+    content_type: "text/csv; charset=utf-8; header=present",
+    extension: "csv",
+    head: csv::HEADER,
+    push: |text, detail, _| csv::push_row(text, detail),
+    tail: "",
+};
+
+static JSON: Format = Format {
+    content_type: "application/json",
+    extension: "json",
+    head: "{\"tokens\":[\n",
+    push: push_json,
+    tail: "\n]}\n",
+};
+
+/// Page after page, as fast as the reader takes them; the first one before the answer begins, so that an error has its
+/// page.
+async fn file(
+    visit: &Visit,
+    organization: &str,
+    fields: &Fields,
+    format: &'static Format,
+) -> Result<Response, Error> {
+    let asked = ListTokens { limit: 100, ..ListQuery::read(fields).from_start().asked() };
+    let first = visit.portal.service.tokens(&visit.caller, organization, asked.clone()).await?;
+    // The service found the organization: its name is one of lower-case letters, digits and hyphens.
+    let disposition = ["attachment; filename=\"", organization, "-api-tokens.", format.extension, "\""].concat();
+    let reader = Reader {
+        visit: visit.clone(),
+        organization: organization.to_owned(),
+        asked,
+        format,
+        written: 0,
+        page: Some(first),
+    };
+    let pages = stream::try_unfold(reader, Reader::next);
+    let head = stream::once(async { Ok(Bytes::from_static(format.head.as_bytes())) });
+    let tail = stream::once(async { Ok(Bytes::from_static(format.tail.as_bytes())) });
+    let headers =
+        [(header::CONTENT_TYPE, format.content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, Body::from_stream(head.chain(pages).chain(tail))).into_response())
+}
+
+struct Reader {
+    visit: Visit,
+    organization: String,
+    asked: ListTokens,
+    format: &'static Format,
+    written: usize,
+    /// Read, and not yet written.
+    page: Option<TokenPage>,
+}
+
+impl Reader {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
+        let page = match self.page.take() {
+            Some(page) => page,
+            None if self.asked.cursor.is_none() || self.written >= MAX => return Ok(None),
+            None => {
+                let (service, caller) = (&self.visit.portal.service, &self.visit.caller);
+                service.tokens(caller, &self.organization, self.asked.clone()).await?
+            }
+        };
+        let mut text = String::new();
+        for detail in page.tokens.iter().take(MAX - self.written) {
+            (self.format.push)(&mut text, detail, self.written == 0);
+            self.written += 1;
+        }
+        self.asked.cursor = page.next;
+        Ok(Some((text.into(), self)))
+    }
+}
+
+/// A token in the JSON file; the names are those of the REST API.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    id: String,
+    name: &'a str,
+    description: &'a str,
+    status: &'static str,
+    level: &'static str,
+    project: Option<&'a str>,
+    scopes: Vec<&'a str>,
+    all_repositories: bool,
+    repositories: Vec<&'a str>,
+    prefix: &'a str,
+    created_at: String,
+    created_by: &'a str,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+    last_used_address: Option<String>,
+    revoked_at: Option<String>,
+    revoked_by: Option<&'a str>,
+    revocation_reason: Option<&'static str>,
+}
+
+fn push_json(text: &mut String, detail: &TokenDetail, first: bool) {
+    let token = &detail.token;
+    let revocation = token.revocation.as_ref();
+    let row = Row {
+        id: token.id.to_string(),
+        name: &token.name,
+        description: &token.description,
+        status: status(detail),
+        level: level(token),
+        project: Some(token.project_name.as_str()).filter(|name| !name.is_empty()),
+        scopes: token.scopes.iter().map(|scope| scope.as_str()).collect(),
+        all_repositories: token.all_repositories,
+        repositories: detail.repositories.iter().map(|(_, name)| name.as_str()).collect(),
+        prefix: &token.prefix,
+        created_at: token.created_at.to_string(),
+        created_by: &token.created_by.name,
+        expires_at: token.expires_at.map(|at| at.to_string()),
+        last_used_at: token.last_use.as_ref().map(|last| last.at.to_string()),
+        last_used_address: token.last_use.as_ref().and_then(|last| last.address).map(|address| address.to_string()),
+        revoked_at: revocation.map(|revocation| revocation.at.to_string()),
+        revoked_by: revocation.map(|revocation| revocation.by.name.as_str()),
+        revocation_reason: revocation.map(|revocation| revocation.reason.as_str()),
+    };
+    if !first {
+        text.push_str(",\n");
+    }
+    text.push_str(&serde_json::to_string(&row).unwrap_or_default());
+}
+
+/// The state's word in the files.
+pub(super) fn status(detail: &TokenDetail) -> &'static str {
+    match detail.state {
+        latchkey_domain::TokenState::Active => "active",
+        latchkey_domain::TokenState::Expired => "expired",
+        latchkey_domain::TokenState::Revoked => "revoked",
+    }
+}
+
+/// The level's word in the files.
+pub(super) fn level(token: &Token) -> &'static str {
+    match token.level {
+        Level::Instance => "instance",
+        Level::Organization(_) => "organization",
+        Level::Project(..) => "project",
+    }
+}

@@ -1,0 +1,137 @@
+use latchkey_service::{
+    Counts, Error, OrganizationAccess, Position, Power, Project, StateFilter, TokenDetail, TokenPage,
+};
+
+use super::{
+    cursor::Cursor,
+    query::{ListQuery, PageAt},
+};
+use crate::{
+    fields::Fields,
+    paths,
+    visit::{Here, Visit},
+};
+
+/// Everything that the list page shows.
+pub(super) struct List {
+    pub here: Here,
+    pub access: OrganizationAccess,
+    /// `/orgs/acme/settings/tokens`
+    pub base: String,
+    pub query: ListQuery,
+    pub counts: Counts,
+    pub page: TokenPage,
+    /// Rows before the first one of the page.
+    pub start: u32,
+    pub projects: Vec<Project>,
+    /// Scopes to filter by, by group.
+    pub scopes: Vec<(String, Vec<String>)>,
+    /// Nothing was ever created here.
+    pub unused: bool,
+    /// Those that a question is open about; `None` when nobody asked.
+    pub asked: Option<Vec<TokenDetail>>,
+    /// Those that were revoked just now.
+    pub revoked: Vec<TokenDetail>,
+    /// Id of the token that was created just now.
+    pub fresh: String,
+    pub me: String,
+}
+
+impl List {
+    pub(super) async fn load(visit: &Visit, organization: &str, fields: &Fields) -> Result<Self, Error> {
+        let (service, caller) = (&visit.portal.service, &visit.caller);
+        let access = service.organization(caller, organization).await?;
+        let here = visit.here(Some(organization)).await?;
+        let query = ListQuery::read(fields);
+        let (query, page, start) = read(visit, organization, query).await?;
+        let counts = service.counts(caller, organization).await?;
+        let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
+        let unused = nothing && {
+            let any = super::query::ListQuery::of(StateFilter::All).asked();
+            service.tokens(caller, organization, any).await?.tokens.is_empty()
+        };
+        let by_ids = async |name: &str| {
+            let ids: Vec<_> = fields.all(name).take(100).map(str::to_owned).collect();
+            if ids.is_empty() {
+                return Ok(None);
+            }
+            service.tokens_by_id(caller, organization, &ids).await.map(Some)
+        };
+        let mut asked = by_ids("revoke").await?;
+        if let Some(asked) = &mut asked {
+            asked.retain(|detail| detail.revocable);
+        }
+        let mut revoked = by_ids("revoked").await?.unwrap_or_default();
+        revoked.retain(|detail| detail.token.revocation.is_some());
+        let scopes = service.catalogue().groups().iter().map(|group| {
+            (group.name.clone(), group.scopes.iter().map(|scope| scope.name.to_string()).collect())
+        });
+        Ok(Self {
+            base: paths::tokens(organization),
+            counts,
+            start,
+            projects: service.projects(caller, organization).await?,
+            scopes: scopes.collect(),
+            unused,
+            asked,
+            revoked,
+            fresh: fields.text("new").to_owned(),
+            me: visit.person.id.to_string(),
+            here,
+            access,
+            query,
+            page,
+        })
+    }
+
+    /// Whether the reader may create tokens of any level.
+    pub(super) fn creates(&self) -> bool {
+        matches!(self.access.power, Power::Role(role) if role.creates_project_tokens())
+    }
+
+    /// The list as it is after the last row, if there is more.
+    pub(super) fn next(&self) -> Option<ListQuery> {
+        let position = self.page.next.clone()?;
+        let offset = self.start.saturating_add(rows(&self.page));
+        Some(self.query.at(PageAt::After(Cursor { offset, position })))
+    }
+
+    /// The list as it is before the first row.
+    pub(super) fn previous(&self) -> Option<ListQuery> {
+        let first = self.page.tokens.first()?;
+        match self.start {
+            0 => None,
+            start if start <= super::query::PAGE => Some(self.query.from_start()),
+            start => {
+                let position = Position::of(&first.token, self.query.sort.key);
+                Some(self.query.at(PageAt::Before(Cursor { offset: start, position })))
+            }
+        }
+    }
+}
+
+fn rows(page: &TokenPage) -> u32 {
+    u32::try_from(page.tokens.len()).unwrap_or(u32::MAX)
+}
+
+/// A page, always in the order of the list, with the number of rows before it.
+async fn read(visit: &Visit, organization: &str, query: ListQuery) -> Result<(ListQuery, TokenPage, u32), Error> {
+    let service = &visit.portal.service;
+    let mut page = service.tokens(&visit.caller, organization, query.asked()).await?;
+    let start = match &query.page {
+        PageAt::Start => 0,
+        PageAt::After(cursor) => cursor.offset,
+        PageAt::Before(cursor) if page.next.is_some() => {
+            page.tokens.reverse();
+            page.next = page.tokens.last().map(|last| Position::of(&last.token, query.sort.key));
+            cursor.offset.saturating_sub(rows(&page))
+        }
+        // Rows were revoked meanwhile and less than a page is left: that is the first page.
+        PageAt::Before(_) => {
+            let query = query.from_start();
+            let page = service.tokens(&visit.caller, organization, query.asked()).await?;
+            return Ok((query, page, 0));
+        }
+    };
+    Ok((query, page, start))
+}

@@ -1,0 +1,110 @@
+//! Ending tokens: the question over the list, and the answer.
+
+use axum::{
+    Form,
+    extract::Path,
+    response::{IntoResponse, Redirect, Response},
+};
+use latchkey_domain::words;
+use latchkey_service::Error;
+use leptos::{either::Either, prelude::*};
+
+use super::{load::List, query::ListQuery};
+use crate::{
+    components::{Dialog, Notice, Tone},
+    fields::Fields,
+    paths,
+    visit::Visit,
+};
+
+/// `POST /orgs/{organization}/settings/tokens/revoke`: `id`s, and the state of the list to go back to.
+pub(crate) async fn revoke(visit: Visit, Path(organization): Path<String>, Form(fields): Form<Fields>) -> Response {
+    visit.answer(end(&visit, &organization, &fields).await).await
+}
+
+/// `GET` of the same address, where somebody arrives who had to sign in first.
+pub(crate) async fn back_to_list(Path(organization): Path<String>) -> Response {
+    Redirect::to(&paths::tokens(&organization)).into_response()
+}
+
+async fn end(visit: &Visit, organization: &str, fields: &Fields) -> Result<Response, Error> {
+    let ids: Vec<_> = fields.all("id").map(str::to_owned).collect();
+    let done = visit.portal.service.revoke_tokens(&visit.caller, organization, &ids).await?;
+    let mut list = ListQuery::read(fields).href(&paths::tokens(organization));
+    for (at, (id, _)) in done.revoked.iter().enumerate() {
+        list.push(if at == 0 && !list.contains('?') { '?' } else { '&' });
+        list.push_str("revoked=");
+        list.push_str(&id.to_string());
+    }
+    Ok(Redirect::to(&list).into_response())
+}
+
+/// "Revoked GitHub Actions CI."
+pub(super) fn done(list: &List) -> impl IntoView + use<> {
+    let names: Vec<_> = list.revoked.iter().map(|detail| detail.token.name.clone()).collect();
+    let text = match names.len() {
+        0 => return None,
+        1..=3 => ["Revoked ", &words::and_list(&names), "."].concat(),
+        many => ["Revoked ", &words::count_of(many as u64, "token"), "."].concat(),
+    };
+    Some(view! {
+        <Notice tone=Tone::Success role="status">
+            <p data-announce="">{text}</p>
+        </Notice>
+    })
+}
+
+/// The question, if somebody asked to revoke.
+pub(super) fn question(list: &List) -> impl IntoView + use<> {
+    let asked = list.asked.as_ref()?;
+    let cancel = list.query.href(&list.base);
+    if asked.is_empty() {
+        return Some(Either::Left(view! {
+            <Notice tone=Tone::Info role="status">
+                <p data-announce="">"Nothing was revoked: these tokens have ended before, or are not yours to revoke."</p>
+            </Notice>
+        }));
+    }
+    let names: Vec<_> = asked.iter().map(|detail| detail.token.name.clone()).collect();
+    let one = names.len() == 1;
+    let title = match names.as_slice() {
+        [name] => Either::Left(view! { "Revoke " <em>{name.clone()}</em> "?" }),
+        many => Either::Right(["Revoke ", &words::count_of(many.len() as u64, "token"), "?"].concat()),
+    };
+    let consequence = if one {
+        "Pipelines that use it will fail at once. This can't be undone."
+    } else {
+        "Pipelines that use them will fail at once. This can't be undone."
+    };
+    let listed = (!one).then(|| {
+        let names = names.into_iter().map(|name| view! { <li>{name}</li> }).collect_view();
+        view! {
+            <ul class="dialog-names" tabindex="0" aria-label="Tokens to revoke">
+                {names}
+            </ul>
+        }
+    });
+    let ids = asked.iter().map(|detail| hidden("id", detail.token.id.to_string())).collect_view();
+    let state = list.query.pairs().into_iter().map(|(name, value)| hidden(name, value)).collect_view();
+    let action = [&list.base, "/revoke"].concat();
+    let actions = view! {
+        <form method="post" action=action>
+            {ids}
+            {state}
+            <button class="button danger primary" data-busy="Revoking…">
+                {if one { "Revoke token" } else { "Revoke tokens" }}
+            </button>
+        </form>
+    };
+    Some(Either::Right(view! {
+        <Dialog title=title.into_any() cancel actions=actions.into_any()>
+            <p>{consequence}</p>
+            {listed}
+        </Dialog>
+    }))
+}
+
+/// A value that a form carries along.
+pub(super) fn hidden(name: &'static str, value: String) -> impl IntoView + use<> {
+    view! { <input type="hidden" name=name value=value /> }
+}

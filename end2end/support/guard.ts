@@ -1,0 +1,37 @@
+import type { BrowserContext, ConsoleMessage, Request, Response } from '@playwright/test';
+
+/** Watches a browser: whatever it complains about is kept, and fails the test at its end. */
+export class Guard {
+  readonly complaints: string[] = [];
+  private readonly expected = new Set<number>();
+
+  /** Statuses that the test provokes on purpose; the browser reports each to the console. */
+  expectStatus(...statuses: number[]): void {
+    for (const status of statuses) this.expected.add(status);
+  }
+
+  watch(context: BrowserContext): void {
+    context.on('console', (message) => this.onConsole(message));
+    context.on('weberror', (error) => this.complaints.push(`error in the page: ${error.error()}`));
+    context.on('requestfailed', (request) => this.onFailure(request));
+    context.on('response', (response) => this.onResponse(response));
+  }
+
+  private onConsole(message: ConsoleMessage): void {
+    const status = /^Failed to load resource: the server responded with a status of (\d+)/.exec(message.text());
+    if (status && this.expected.has(Number(status[1]))) return;
+    this.complaints.push(`console ${message.type()}: ${message.text()} (${message.location().url})`);
+  }
+
+  private onFailure(request: Request): void {
+    const reason = request.failure()?.errorText;
+    // The page's own doing: it went elsewhere, asked something newer, or its answer became a download.
+    if (reason === 'net::ERR_ABORTED') return;
+    this.complaints.push(`request failed: ${request.method()} ${request.url()}: ${reason}`);
+  }
+
+  private onResponse(response: Response): void {
+    if (response.status() < 400 || this.expected.has(response.status())) return;
+    this.complaints.push(`status ${response.status()}: ${response.request().method()} ${response.url()}`);
+  }
+}

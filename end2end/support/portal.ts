@@ -1,0 +1,77 @@
+import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
+import type { Account } from './server';
+
+/** Addresses of an organization. */
+export function paths(organization: string) {
+  const tokens = `/orgs/${organization}/settings/tokens`;
+  return { tokens, newToken: `${tokens}/new`, autoRevoke: `${tokens}/auto-revoke` };
+}
+
+/** Those of the organization that the first start makes. */
+export const { tokens: tokensPath, newToken: newTokenPath, autoRevoke: autoRevokePath } = paths('default');
+
+declare global {
+  interface Window {
+    /** Set by `watchForLife`. */
+    islandsAreLive?: boolean;
+  }
+}
+
+/** Has every page of a browser note when its islands are hydrated. */
+export async function watchForLife(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const instantiate = WebAssembly.instantiateStreaming;
+    WebAssembly.instantiateStreaming = async (...source) => {
+      const made = await instantiate(...source);
+      // Hydration follows in microtasks of this very task.
+      setTimeout(() => setTimeout(() => (window.islandsAreLive = true)));
+      return made;
+    };
+  });
+}
+
+/** Waits until the page's scripts have taken over; a page without scripts is ready when it is there. */
+export async function live(page: Page): Promise<void> {
+  await page.waitForLoadState('load');
+  if (await scriptsRun(page)) await page.waitForFunction(() => window.islandsAreLive);
+}
+
+export async function scriptsRun(page: Page): Promise<boolean> {
+  return page.evaluate(() => matchMedia('(scripting: enabled)').matches);
+}
+
+export async function goto(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await live(page);
+}
+
+/** Fills in the sign-in page that the browser is at. */
+export async function signIn(page: Page, { email, password }: Account): Promise<void> {
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+export async function signOut(page: Page): Promise<void> {
+  await page.getByRole('banner').getByText('Account:').click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+}
+
+/** The row, or on a phone the card, of a token in the list. */
+export function row(page: Page, name: string): Locator {
+  return page.getByRole('row').filter({ has: page.getByText(name, { exact: true }) });
+}
+
+/** The names in the list, from top to bottom. */
+export function names(page: Page): Locator {
+  return page.locator('.token-name');
+}
+
+/** Asks to revoke the token in a row, up to the question. */
+export async function askToRevoke(page: Page, name: string): Promise<Locator> {
+  await row(page, name).locator('summary[aria-label^="Actions for"]').click();
+  await row(page, name).getByRole('link', { name: 'Revoke…' }).click();
+  const question = page.getByRole('dialog');
+  await expect(question).toBeVisible();
+  return question;
+}

@@ -1,0 +1,26 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test } from '../support/test';
+import { show, states } from '../support/states';
+
+test.use({ instance: { name: 'looks', start: 'demo' } });
+
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+for (const state of states) {
+  test.describe(state.name, () => {
+    test.use({ signedIn: !state.signedOut });
+
+    test('has no axe finding, in light and dark', { tag: '@phone' }, async ({ page, guard }) => {
+      guard.expectStatus(...(state.statuses ?? []));
+      // Contrast is that of colours that have arrived.
+      await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+      await show(page, state);
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        const { violations } = await new AxeBuilder({ page }).withTags(rules).analyze();
+        const found = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+        expect(found, colorScheme).toEqual([]);
+      }
+    });
+  });
+}

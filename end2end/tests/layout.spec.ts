@@ -1,0 +1,57 @@
+import { expect, test } from '../support/test';
+import { live, paths } from '../support/portal';
+import { show, states } from '../support/states';
+
+test.use({ instance: { name: 'looks', start: 'demo' } });
+
+const { tokens, newToken, autoRevoke } = paths('acme');
+const folder = 'artifacts/screens';
+
+/** What stands out of the page to the right, innermost first. */
+const overflow = () =>
+  [...document.querySelectorAll('body *')]
+    .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 1)
+    .filter((element) => !element.closest('.visually-hidden, pre, [inert] *'))
+    .map((element) => `${element.tagName.toLowerCase()}.${element.className}`);
+
+for (const state of states) {
+  test.describe(state.name, () => {
+    test.use({ signedIn: !state.signedOut });
+
+    test('fits the phone, the tablet and the desktop', async ({ page, guard }) => {
+      guard.expectStatus(...(state.statuses ?? []));
+      await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+      await show(page, state);
+      for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]] as const) {
+        await page.setViewportSize({ width, height });
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+          await page.screenshot({ path: `${folder}/${state.name}-${width}-${colorScheme}.png`, fullPage: width === 390 });
+        }
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect(wider, `nothing scrolls sideways at ${width}: ${await page.evaluate(overflow)}`).toBeLessThanOrEqual(0);
+      }
+    });
+  });
+}
+
+for (const [name, path] of [['list', tokens], ['new', newToken], ['auto-revoke', autoRevoke]] as const) {
+  test(`nothing jumps while the page ${name} comes to life`, { tag: '@phone' }, async ({ page }) => {
+    await page.addInitScript(() => {
+      const shifts: string[] = [];
+      Object.assign(window, { shifts });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as (PerformanceEntry & { value: number; sources: { node?: Node }[] })[]) {
+          const moved = entry.sources.map(({ node }) => (node as Element | undefined)?.className ?? node?.nodeName);
+          shifts.push(`${entry.value} by ${moved.join(', ')}`);
+        }
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    await page.goto(path);
+    await live(page);
+    // A frame for what hydration may have changed, and one for the observer.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await page.waitForTimeout(200);
+    expect(await page.evaluate(() => (window as unknown as { shifts: string[] }).shifts)).toEqual([]);
+  });
+}
