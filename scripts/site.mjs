@@ -31,6 +31,9 @@ const compressible = /\.(css|html|js|json|svg|txt|wasm|webmanifest)$/;
 /** Scripts and wasm of the first load, in Brotli. */
 const budget = 180_000;
 
+/** Mangled names. Islands are hydrated at once; hydrating later is what Leptos' lazy routes do, and we have none. */
+const neverCalled = /13hydrate_async/;
+
 const trunkOutput = 'target/site/trunk/pkg';
 const stamp = 'target/site/inputs';
 
@@ -52,7 +55,7 @@ async function pack() {
   mkdirSync(out, { recursive: true });
 
   const wasm = readFileSync(join(trunkOutput, 'latchkey-app_bg.wasm'));
-  writeFileSync(join(out, 'latchkey_bg.wasm'), dev ? wasm : optimized(wasm));
+  writeFileSync(join(out, 'latchkey_bg.wasm'), dev ? wasm : await optimized(wasm));
   // One file, with what wasm-bindgen put beside its script.
   await bundle(join(trunkOutput, 'latchkey-app.js'), join(out, 'latchkey.js'));
   const script = readFileSync(join(out, 'latchkey.js'), 'utf8');
@@ -96,27 +99,41 @@ function check() {
   }
 }
 
-/** Runs wasm-opt, or takes its last result for the same bytes: it is slow. */
-function optimized(wasm) {
+/** Makes the wasm small, or takes the last result for the same bytes: it is slow. */
+async function optimized(wasm) {
   const flags = [
     '-Oz', '--converge', '--strip-debug', '--strip-producers',
     // What Rust assumes of every browser.
     '--enable-bulk-memory', '--enable-sign-ext', '--enable-nontrapping-float-to-int', '--enable-mutable-globals',
     '--enable-reference-types', '--enable-multivalue',
   ];
-  const hash = createHash('sha256').update(flags.join()).update(wasm).digest('hex').slice(0, 16);
+  const hash = createHash('sha256').update(`${flags} ${neverCalled}`).update(wasm).digest('hex').slice(0, 16);
   const cache = 'target/site/wasm-opt';
   const result = join(cache, `${hash}.wasm`);
   if (!existsSync(result)) {
     rmSync(cache, { recursive: true, force: true });
     mkdirSync(cache, { recursive: true });
     const input = join(cache, 'input.wasm');
-    writeFileSync(input, wasm);
+    writeFileSync(input, await snipped(wasm));
     execFileSync('scripts/node_modules/.bin/wasm-opt', [input, '-o', `${result}.part`, ...flags], { stdio: 'inherit' });
     rmSync(input);
     renameSync(`${result}.part`, result);
   }
   return readFileSync(result);
+}
+
+/**
+ * Replaces functions that are never called by a trap, so that the optimizer can drop them and all that only they
+ * need, a quarter of the whole: they stand in the tables of erased views, where the linker can't see it.
+ */
+async function snipped(wasm) {
+  const { default: binaryen } = await import('binaryen');
+  const module = binaryen.readBinary(wasm);
+  for (let index = 0; index < module.getNumFunctions(); index++) {
+    const func = module.getFunctionByIndex(index);
+    if (neverCalled.test(binaryen.getFunctionInfo(func).name)) binaryen.Function.setBody(func, module.unreachable());
+  }
+  return module.emitBinary();
 }
 
 /** Makes one file of a script or style sheet and what it imports. What `url(…)` names lies beside it when served. */

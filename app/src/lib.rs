@@ -2,6 +2,9 @@
 //!
 //! Every page is a plain HTML document, rendered on the server, whose links and forms work by themselves. What needs
 //! scripts is an island, hydrated from the wasm that this crate also compiles to.
+
+// A view is one type, as deep as its markup.
+#![recursion_limit = "256"]
 #![allow(unreachable_pub, reason = "the macros of components and islands copy their `pub` to where nobody can name it")]
 
 pub mod answers;

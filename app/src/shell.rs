@@ -1,22 +1,22 @@
 //! The document around every page.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use leptos::{config::LeptosOptions, hydration::HydrationScripts, prelude::*};
 
 use crate::portal::{Site, Theme};
 
-/// What components need to know about the built assets, provided to all of them by [`Shell`].
-#[derive(Clone)]
-pub struct Assets {
-    /// `/pkg/3f2a…/icons.svg#`: append an icon's name.
-    pub sprite: Arc<str>,
+static SPRITE: OnceLock<String> = OnceLock::new();
+
+/// Tells the icons where their drawings are. A process serves one site, and views are made before and beside the shell
+/// that could tell them.
+pub(crate) fn know_sprite(site: &Site) {
+    SPRITE.get_or_init(|| ["/", &site.pkg_dir, "/icons.svg#"].concat());
 }
 
-impl Assets {
-    pub fn new(site: &Site) -> Self {
-        Self { sprite: format!("/{}/icons.svg#", site.pkg_dir).into() }
-    }
+/// The address of an icon's drawing.
+pub(crate) fn icon_href(name: &str) -> String {
+    [SPRITE.get().map_or("", String::as_str), name].concat()
 }
 
 /// `<html>` with head and body. The theme is in the first byte of the page, so nothing flashes.
@@ -30,7 +30,6 @@ pub fn Shell(
     class: &'static str,
     children: Children,
 ) -> impl IntoView {
-    provide_context(Assets::new(&site));
     let options = LeptosOptions::builder().output_name("latchkey").site_pkg_dir(site.pkg_dir.as_str()).build();
     let body = children();
     view! {

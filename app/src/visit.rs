@@ -33,6 +33,7 @@ impl FromRequestParts<Portal> for Visit {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Self::Rejection> {
+        crate::shell::know_sprite(&portal.site);
         let visitor = visitor(parts);
         let path = path_and_query(parts);
         let Some(person) = visitor.person else {

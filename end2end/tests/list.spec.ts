@@ -183,14 +183,3 @@ test('the filtered list is exported, without any secret', { tag: '@noscript' }, 
     expect(text).not.toMatch(/ci_\w{20}/);
   }
 });
-
-test.describe('an organization without tokens', () => {
-  test.use({ instance: { name: 'empty' } });
-
-  test('says what they are for, and offers the first one', { tag: '@noscript' }, async ({ page }) => {
-    await goto(page, tokensPath);
-    await expect(page.getByRole('heading', { name: 'No tokens yet' })).toBeVisible();
-    await page.getByRole('region', { name: 'Tokens' }).getByRole('link', { name: 'New token' }).click();
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('New token');
-  });
-});

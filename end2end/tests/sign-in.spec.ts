@@ -55,23 +55,3 @@ test('the session cookie is out of reach for scripts and other sites', async ({ 
   await page.reload();
   await expect(page).toHaveURL(tokensPath);
 });
-
-test.describe('guessing', () => {
-  test.use({ instance: { name: 'guessing' } });
-
-  test('is slowed down, and the page says when to try again', async ({ page, guard }) => {
-    guard.expectStatus(422, 429);
-    await page.goto('/login');
-    for (let guess = 1; ; guess++) {
-      expect(guess, 'guesses without a wait').toBeLessThan(10);
-      await signIn(page, { email: 'victim@example.com', password: `guess ${guess}` });
-      const alert = page.getByRole('alert');
-      await expect(alert).toBeVisible();
-      if ((await alert.innerText()).includes('Too many attempts')) {
-        await expect(alert).toContainText(/again in \d+ (seconds?|minutes?)/);
-        break;
-      }
-      await expect(alert).toContainText(mismatch);
-    }
-  });
-});

@@ -18,14 +18,15 @@ use crate::{assets, jobs, router};
 const DRAIN: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(config.addr).await.map_err(|error| format!("can't listen on {}: {error}", config.addr))?;
+    let Some(pkg_dir) = assets::pkg_dir() else {
+        return Err("the site is not built into this program; run `make site`, then build it again".into());
+    };
+    let listener =
+        TcpListener::bind(config.addr).await.map_err(|error| format!("can't listen on {}: {error}", config.addr))?;
     let bound = listener.local_addr()?;
     let public_url = config.public_url(bound);
     first_account(&config, &service, &public_url, demo).await?;
 
-    let Some(pkg_dir) = assets::pkg_dir() else {
-        return Err("the site is not built into this program; run `make site`, then build it again".into());
-    };
     let site = Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
     let app = router::router(portal, config.trusted_proxies);

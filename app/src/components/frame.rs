@@ -5,7 +5,7 @@ use crate::{
     islands::Enhance,
     paths,
     portal::Theme,
-    shell::{Assets, Shell},
+    shell::{Shell, know_sprite},
     visit::Here,
 };
 
@@ -29,8 +29,7 @@ pub fn Frame(
     trail: Vec<(String, &'static str)>,
     children: Children,
 ) -> impl IntoView {
-    // The shell provides the same to its children, but those rendered here come before.
-    provide_context(Assets::new(&here.site));
+    know_sprite(&here.site);
     let title = match &here.organization {
         Some(organization) => [title.as_str(), " · ", organization].concat(),
         None => title,
@@ -175,8 +174,8 @@ fn TopBar(here: Here, trail: Vec<(String, &'static str)>) -> impl IntoView {
                 <details class="menu end">
                     <summary class="button ghost">
                         <Icon name="user" />
-                        <span class="ellipsis account">
-                            <span class="visually-hidden">"Account: "</span>
+                        <span class="visually-hidden">{["Account: ", &here.email].concat()}</span>
+                        <span class="ellipsis account" aria-hidden="true">
                             {here.email.clone()}
                         </span>
                     </summary>

@@ -4,10 +4,9 @@ use leptos::prelude::*;
 #[cfg(feature = "ssr")]
 #[component]
 pub fn Icon(name: &'static str) -> impl IntoView {
-    let sprite = use_context::<crate::shell::Assets>().map(|assets| assets.sprite).unwrap_or_default();
     view! {
         <svg class="icon" aria-hidden="true">
-            <use href=[&*sprite, name].concat() />
+            <use href=crate::shell::icon_href(name) />
         </svg>
     }
 }

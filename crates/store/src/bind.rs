@@ -12,6 +12,15 @@ pub(crate) struct Ids(Vec<Uuid>);
 /// A list of texts as one parameter: `text[]` on PostgreSQL, a JSON array on SQLite.
 pub(crate) struct Texts(Vec<String>);
 
+/// Rows of texts as one parameter, for SQLite alone: a JSON array of arrays.
+pub(crate) struct Rows(String);
+
+impl<const N: usize> FromIterator<[String; N]> for Rows {
+    fn from_iter<I: IntoIterator<Item = [String; N]>>(rows: I) -> Self {
+        Self(array(rows.into_iter().map(|row| json(row.into_iter()))))
+    }
+}
+
 impl FromIterator<Uuid> for Ids {
     fn from_iter<I: IntoIterator<Item = Uuid>>(ids: I) -> Self {
         Self(ids.into_iter().collect())
@@ -40,14 +49,12 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
-fn json(items: impl Iterator<Item = String>) -> String {
-    let mut json = String::from("[");
-    for item in items {
-        if json.len() > 1 {
-            json.push(',');
-        }
+/// A JSON array of strings (RFC 8259, section 7).
+fn json(texts: impl Iterator<Item = String>) -> String {
+    array(texts.map(|text| {
+        let mut json = String::with_capacity(text.len() + 2);
         json.push('"');
-        for c in item.chars() {
+        for c in text.chars() {
             match c {
                 '"' | '\\' => json.extend(['\\', c]),
                 c if c < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
@@ -55,9 +62,32 @@ fn json(items: impl Iterator<Item = String>) -> String {
             }
         }
         json.push('"');
+        json
+    }))
+}
+
+fn array(items: impl Iterator<Item = String>) -> String {
+    let mut json = String::from("[");
+    for item in items {
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push_str(&item);
     }
     json.push(']');
     json
+}
+
+impl Type<Sqlite> for Rows {
+    fn type_info() -> <Sqlite as Database>::TypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Rows {
+    fn encode_by_ref(&self, buffer: &mut <Sqlite as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode_by_ref(&self.0, buffer)
+    }
 }
 
 impl Type<Sqlite> for Ids {

@@ -114,11 +114,11 @@ pub async fn list(
     const ALL: &str = select!("WHERE organization_id = $1 AND name > $2 ORDER BY name LIMIT $3");
     macro_rules! within {
         ($engine:ident) => {
-            // The concatenation keeps planners from walking all names in order to find a few.
+            // IS TRUE and the concatenation keep planners from reading all of an organization's names to find a few.
             select!(
                 "WHERE id ",
                 among!($engine "$4"),
-                " AND organization_id = $1 AND name || '' > $2 ORDER BY name || '' LIMIT $3"
+                " AND (organization_id = $1) IS TRUE AND name || '' > $2 ORDER BY name || '' LIMIT $3"
             )
         };
     }

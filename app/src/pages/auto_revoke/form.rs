@@ -233,7 +233,7 @@ fn question(state: State) -> AnyView {
                 <ul class="dialog-names">{names}</ul>
             </div>
             <div class="dialog-actions">
-                <button class="button" type="button" id="sweep-cancel" autofocus=true on:click=move |_| live::cancelled()>
+                <button class="button" type="button" id="sweep-cancel" on:click=move |_| live::cancelled()>
                     "Cancel"
                 </button>
                 <button

@@ -1,20 +1,24 @@
 //! The form in a browser with scripts.
 
-use std::time::Duration;
-
 use leptos::{
     ev::{MouseEvent, SubmitEvent},
     prelude::*,
     task::spawn_local,
 };
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlDialogElement, HtmlInputElement};
+use web_sys::{HtmlDialogElement, HtmlInputElement};
 
 use super::{form::State, outlook::parse_days, server::preview_auto_revoke};
-use crate::answers::flat;
+use crate::{
+    answers::flat,
+    islands::{
+        dom::{after, closest},
+        times,
+    },
+};
 
-/// Typing pauses for so long before a new preview is asked for.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Typing pauses for so many milliseconds before a new preview is asked for.
+const PAUSE: i32 = 250;
 
 /// Takes the form over: what the browser restored is in the fields already.
 pub(super) fn start(state: State) {
@@ -47,14 +51,11 @@ pub(super) fn typed(state: State) {
     state.days.set(typed);
     state.turn.update_value(|turn| *turn = turn.wrapping_add(1));
     let mine = state.turn.get_value();
-    set_timeout(
-        move || {
-            if state.turn.get_value() == mine {
-                ask(state, mine);
-            }
-        },
-        PAUSE,
-    );
+    after(PAUSE, move || {
+        if state.turn.get_value() == mine {
+            ask(state, mine);
+        }
+    });
 }
 
 fn ask(state: State, mine: u32) {
@@ -77,6 +78,8 @@ fn ask(state: State, mine: u32) {
             Ok(outlook) => {
                 state.lost.set("");
                 state.outlook.set(outlook);
+                // The rows keep their elements, whose texts are the clock's since it ticks.
+                request_animation_frame(times::refresh);
             }
             Err(failure) => state.lost.set(failure.message()),
         }
@@ -88,9 +91,8 @@ pub(super) fn clicked(state: State, event: &MouseEvent) {
     if event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0 {
         return;
     }
-    let clicked = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-    let preset = clicked.and_then(|clicked| clicked.closest("[data-days]").ok().flatten());
-    if let (Some(chosen), Some(input)) = (preset.and_then(|preset| preset.get_attribute("data-days")), days()) {
+    let preset = closest(event, "[data-days]").and_then(|preset| preset.get_attribute("data-days"));
+    if let (Some(chosen), Some(input)) = (preset, days()) {
         event.prevent_default();
         if !input.disabled() {
             input.set_value(&chosen);

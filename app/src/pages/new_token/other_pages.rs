@@ -72,7 +72,7 @@ pub fn created_before(here: Here, organization: &str, token: Token) -> Response 
         view! {
             <Notice tone=Tone::Info>
                 <p>
-                    <b class="token-name">{token.name}</b>" was created "<Moment now at=token.created_at />
+                    <b class="named">{token.name}</b>" was created "<Moment now at=token.created_at />
                     ". Its secret was shown once, and can't be shown again."
                 </p>
             </Notice>
@@ -95,14 +95,13 @@ pub fn already_sent(here: Here, organization: &str, created: TokenDetail) -> Res
     let ways = if created.revocable && created.state == TokenState::Active {
         Either::Left(view! {
             <p class="hint">
-                "If nobody saw the secret, it is of no use to anyone. Revoking ends the token for good; pipelines that \
-                 use it would fail at once."
+                "If nobody saw the secret, the token is of no use: revoke it, and create another one from the list. \
+                 Revoking ends it for good, and a pipeline that uses it would fail at once."
             </p>
             <form class="row" method="post" action=[&list, "/revoke"].concat()>
-                <input type="hidden" name="ids" value=token.id.to_string() />
-                <input type="hidden" name="next" value=[&list, "/new"].concat() />
+                <input type="hidden" name="id" value=token.id.to_string() />
                 <a class="button primary" href=marked>"Go to API tokens"</a>
-                <button class="button danger" data-busy="Revoking…">"Revoke it and start again"</button>
+                <button class="button danger" data-busy="Revoking…">"Revoke it"</button>
             </form>
         })
     } else {
@@ -116,7 +115,7 @@ pub fn already_sent(here: Here, organization: &str, created: TokenDetail) -> Res
     let mut response = page(here, organization, "This form was already sent", move || {
         view! {
             <p>
-                "It created the token "<b class="token-name">{token.name}</b>" "<Moment now at=token.created_at />
+                "It created the token "<b class="named">{token.name}</b>" "<Moment now at=token.created_at />
                 ". The secret was shown in the first answer, once, and can't be shown again."
             </p>
             {ways}

@@ -155,6 +155,7 @@ pub struct Found {
 }
 
 /// Most repositories that one search shows.
+#[cfg(feature = "ssr")]
 pub const FOUND_MAX: usize = 20;
 
 /// What the form offers to one person in one organization.

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     load::List,
-    query::{DEFAULT_SORT, STATUSES, sort_word},
+    query::{DEFAULT_SORT, ListQuery, STATUSES, sort_word},
     revoke::hidden,
 };
 use crate::components::Icon;
@@ -44,7 +44,7 @@ pub(super) fn form(list: &List) -> impl IntoView + use<> {
                 {statuses}
             </select>
             {sort}
-            <details class="more-filters" open=more != 0>
+            <details class="menu more-filters">
                 <summary class="button" id="more-filters">
                     <Icon name="sliders" />
                     "More filters"
@@ -147,6 +147,61 @@ fn creators(list: &List) -> impl IntoView + use<> {
         option(id, name, selected)
     }));
     options
+}
+
+/// What narrows the list, each with the way to take it off.
+pub(super) fn active(list: &List) -> impl IntoView + use<> {
+    let query = &list.query;
+    if !query.is_filtered() {
+        return None;
+    }
+    let creator = match &query.creator {
+        id if *id == list.me => "me",
+        id => {
+            let made = list.page.tokens.iter().map(|detail| &detail.token.created_by);
+            let found = made.into_iter().find(|by| by.id.is_some_and(|by| by.to_string() == *id));
+            found.map_or("somebody else", |by| &by.name)
+        }
+    };
+    let without = |take: fn(&mut ListQuery)| {
+        let mut query = query.from_start();
+        take(&mut query);
+        query.href(&list.base)
+    };
+    let chips = [
+        ("Search: ", &*query.search, without(|query| query.search.clear())),
+        ("Level: ", &*query.level, without(|query| query.level.clear())),
+        ("Scope: ", &*query.scope, without(|query| query.scope.clear())),
+        ("Repository: ", &*query.repository, without(|query| query.repository.clear())),
+        ("Created by ", if query.creator.is_empty() { "" } else { creator }, without(|query| query.creator.clear())),
+    ];
+    let chips = chips
+        .into_iter()
+        .filter(|(_, value, _)| !value.is_empty())
+        .map(|(label, value, href)| {
+            let text = [label, value].concat();
+            view! {
+                <li>
+                    <a class="chip" href=href>
+                        <span class="visually-hidden">"Remove filter "</span>
+                        {text}
+                        <Icon name="close" />
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    let clear = ListQuery::of(query.status).href(&list.base);
+    Some(view! {
+        <ul class="active-filters" aria-label="Filters">
+            {chips}
+            <li>
+                <a class="clear" id="clear" href=clear>
+                    "Clear filters"
+                </a>
+            </li>
+        </ul>
+    })
 }
 
 fn option(value: String, label: String, selected: bool) -> impl IntoView + use<> {

@@ -47,7 +47,7 @@ impl List {
         let counts = service.counts(caller, organization).await?;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
-            let any = super::query::ListQuery::of(StateFilter::All).asked();
+            let any = ListQuery::of(StateFilter::All).asked();
             service.tokens(caller, organization, any).await?.tokens.is_empty()
         };
         let by_ids = async |name: &str| {

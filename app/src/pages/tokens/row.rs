@@ -5,7 +5,7 @@ use latchkey_service::{Revocation, Token, TokenDetail};
 use leptos::{either::Either, prelude::*};
 
 use super::load::List;
-use crate::components::Moment;
+use crate::{components::Moment, shell::icon_href};
 
 /// Chips that a row shows before "+3".
 const CHIPS: usize = 2;
@@ -31,7 +31,6 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn of(list: &List) -> Self {
-        let icon = |name: &str| ["/", &list.here.site.pkg_dir, "/icons.svg#", name].concat();
         let ticked = list.asked.iter().flatten().map(|detail| detail.token.id).collect();
         Self {
             now: list.here.now,
@@ -39,9 +38,9 @@ impl Rows {
             order: list.scopes.iter().flat_map(|(_, scopes)| scopes.iter().cloned()).collect(),
             fresh: list.fresh.clone(),
             ticked,
-            dots: icon("dots"),
-            copy: icon("copy"),
-            ban: icon("ban"),
+            dots: icon_href("dots"),
+            copy: icon_href("copy"),
+            ban: icon_href("ban"),
         }
     }
 
@@ -59,16 +58,18 @@ impl Rows {
             let checked = self.ticked.contains(&token.id);
             let value = id.clone();
             view! {
-                <input
-                    class="check"
-                    type="checkbox"
-                    form="bulk"
-                    name="revoke"
-                    value=value
-                    checked=checked
-                    autocomplete="off"
-                    aria-label=label
-                />
+                <label class="tick">
+                    <input
+                        class="check"
+                        type="checkbox"
+                        form="bulk"
+                        name="revoke"
+                        value=value
+                        checked=checked
+                        autocomplete="off"
+                        aria-label=label
+                    />
+                </label>
             }
         });
         view! {
@@ -134,8 +135,7 @@ impl Rows {
             }
         });
         view! {
-            <span class="chips">{chips.into_iter().map(chip).collect_view()}</span>
-            {rest}
+            <span class="chips">{chips.into_iter().map(chip).collect_view()} {rest}</span>
         }
     }
 

@@ -7,7 +7,7 @@ use leptos::{
     prelude::*,
 };
 
-use super::{load::List, query::ListQuery, revoke::hidden, row::Rows};
+use super::{filters, load::List, query::ListQuery, revoke::hidden, row::Rows};
 use crate::components::Icon;
 
 /// What is swapped while somebody types into the search.
@@ -35,14 +35,10 @@ fn bar(list: &List) -> impl IntoView + use<> {
         list.query.from_start().href(&path)
     };
     let (csv, json) = (export("csv"), export("json"));
-    let clear = list.query.is_filtered().then(|| {
-        let href = ListQuery::of(list.query.status).href(&list.base);
-        view! { <a class="clear" id="clear" href=href>"Clear filters"</a> }
-    });
     view! {
         <div class="results-bar">
             <p data-announce="">{showing(list)}</p>
-            {clear}
+            {filters::active(list)}
             <details class="menu end">
                 <summary class="button ghost small" id="export">
                     <Icon name="download" />
@@ -90,7 +86,16 @@ fn table(list: &List) -> impl IntoView + use<> {
             <thead>
                 <tr>
                     <td class="c-tick">
-                        <input class="check" type="checkbox" data-all="" hidden autocomplete="off" aria-label="Select all" />
+                        <label class="tick">
+                            <input
+                                class="check"
+                                type="checkbox"
+                                data-all=""
+                                hidden
+                                autocomplete="off"
+                                aria-label="Select all"
+                            />
+                        </label>
                     </td>
                     {header(list, SortKey::Name, "c-name", "sort-name", "Name")}
                     <th class="c-status" scope="col">
@@ -219,11 +224,12 @@ fn nothing(list: &List) -> impl IntoView + use<> {
         let href = ListQuery::of(list.query.status).href(&list.base);
         let searched = ["Searched ", list.query.status_label(), ". Try another status, or fewer filters."].concat();
         return EitherOf3::B(view! {
+            <div class="results-bar">{filters::active(list)}</div>
             <div class="empty">
                 <Icon name="search" />
                 <h2 data-announce="">"Nothing matches these filters"</h2>
                 <p>{searched}</p>
-                <a class="button" id="clear" href=href>
+                <a class="button" href=href>
                     "Clear filters"
                 </a>
             </div>

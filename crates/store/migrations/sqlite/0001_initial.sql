@@ -123,6 +123,7 @@ CREATE TABLE api_tokens (
     CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX api_tokens_hash ON api_tokens (hash);
+-- A form that is sent twice meets both: the key is to be reported, and SQLite checks the last index first.
 CREATE UNIQUE INDEX api_tokens_name ON api_tokens (owner_id, name_key) WHERE revoked_at IS NULL;
 CREATE UNIQUE INDEX api_tokens_creation_key ON api_tokens (created_by_id, creation_key)
     WHERE creation_key IS NOT NULL;

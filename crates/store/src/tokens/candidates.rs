@@ -1,4 +1,4 @@
-use latchkey_domain::{LevelKind, Timestamp, TokenState};
+use latchkey_domain::{Timestamp, TokenState};
 use uuid::Uuid;
 
 use super::{Filter, level, phase};
@@ -46,7 +46,7 @@ impl Conditions {
                 Some(TokenState::Expired) => phase::EXPIRED,
                 Some(TokenState::Revoked) => phase::REVOKED,
             },
-            level: filter.level.map(|kind: LevelKind| level(kind)),
+            level: filter.level.map(level),
             project: filter.project.map(|id| id.0),
             scope: filter.scope.as_deref().map(|scope| text(scope).into_owned()),
             repository: filter.repository.map(|id| id.0),
@@ -65,6 +65,11 @@ impl Conditions {
             && self.creator.is_none()
             && self.expires_before.is_none()
             && self.idle_before.is_none()
+    }
+
+    /// The statement for one phase, or that for all.
+    pub(super) fn choose(&self, (one, all): (&'static str, &'static str)) -> &'static str {
+        if self.phase == phase::ANY { all } else { one }
     }
 
     /// Rows that a walk reads at most in each phase that it goes through.

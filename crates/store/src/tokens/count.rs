@@ -15,7 +15,7 @@ use crate::{
 /// How many tokens match, at most [`COUNT_MAX`] + 1; reads at most [`super::READ_MAX`] rows.
 pub async fn count(store: &Store, filter: &Filter, now: Timestamp) -> Result<u32, StoreError> {
     let conditions = Conditions::of(filter);
-    if filter.state != Some(TokenState::Revoked) {
+    if matches!(filter.state, Some(TokenState::Active | TokenState::Expired)) {
         settle(store, conditions.list, now).await?;
     }
     let most = i64::from(COUNT_MAX) + 1;
@@ -78,7 +78,7 @@ async fn among_candidates(store: &Store, conditions: &Conditions, ids: Ids) -> R
             concat!(
                 "SELECT count(*) FROM api_tokens t WHERE t.id ",
                 among!($engine "$3"),
-                " AND t.list_id = $1 AND ($2 = 3 OR t.phase + 0 = $2)",
+                " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2)",
                 filters!()
             )
         };

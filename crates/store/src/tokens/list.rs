@@ -4,7 +4,6 @@ use uuid::Uuid;
 use super::{
     Filter, Page, Position, Sort, SortKey, Token,
     candidates::{Conditions, bind_filters},
-    phase,
     row::{TokenRow, tokens},
     settle::settle,
     statements::statements,
@@ -80,7 +79,7 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Page, StoreError> {
     let conditions = Conditions::of(filter);
-    if filter.state != Some(TokenState::Revoked) {
+    if matches!(filter.state, Some(TokenState::Active | TokenState::Expired)) {
         settle(store, conditions.list, now).await?;
     }
     let (first, last) = (Place::first(sort.key), Place::last(sort.key));
@@ -118,7 +117,7 @@ async fn page(
     }
     let statements = statements(sort);
     let sql = match &ids {
-        None => statements.page,
+        None => conditions.choose(statements.page),
         Some(_) => store.dialect(statements.chosen.0, statements.chosen.1),
     };
     let rows: Vec<TokenRow> = reading!(store, db => {
@@ -137,8 +136,7 @@ async fn page(
 
 /// Where a walk with filters ends for this time, having read as much as it may; `None` if it gets to the end before.
 async fn end(store: &Store, conditions: &Conditions, sort: Sort, from: &Place) -> Result<Option<Position>, StoreError> {
-    let statements = statements(sort);
-    let sql = if conditions.phase == phase::ANY { statements.end_of_all } else { statements.end };
+    let sql = conditions.choose(statements(sort).end);
     let rows: Vec<(String, Uuid)> = reading!(store, db => {
         let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
         bind_place!(query, from).bind(conditions.reach(store) - 1).fetch_all(db).await

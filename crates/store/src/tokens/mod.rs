@@ -9,6 +9,7 @@ mod settle;
 mod statements;
 mod sweep;
 mod types;
+mod uses;
 mod write;
 
 use latchkey_domain::LevelKind;
@@ -18,7 +19,8 @@ pub use list::list;
 pub use read::{by_creation_key, by_hash, by_id, by_ids, repositories, repositories_of};
 pub use sweep::{inactive, revoke_inactive};
 pub use types::{Actor, Filter, NewToken, Page, Position, Revocation, Sort, SortKey, Token, Use};
-pub use write::{insert, record_uses, revoke};
+pub use uses::record_uses;
+pub use write::{insert, revoke};
 
 /// Rows that one look-up reads at most, so that a rare filter in a huge organization costs no more than a common one.
 pub const READ_MAX: u32 = 10_000;

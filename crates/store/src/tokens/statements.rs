@@ -1,7 +1,7 @@
 //! The SQL of lists.
 //!
 //! A list is a walk along the index of its sort, from a position (`$3`, `$4`) to another (`$5`, `$6`), within one list
-//! (`$1`) and phase (`$2`, or 3 for all: then it is three walks that are merged). A page is the first rows of the walk
+//! (`$1`) and phase (`$2`; over all phases, it is three walks that are merged). A page is the first rows of the walk
 //! that pass the filters; a walk with filters is given an end that bounds what it reads. So no page grows with the
 //! table, whatever the filters are.
 //!
@@ -12,12 +12,10 @@ use crate::bind::among;
 
 /// The statements of one sort in one direction.
 pub(super) struct Statements {
-    /// A page of a walk.
-    pub(super) page: &'static str,
-    /// The last of the first `$5` + 1 rows of a walk in one phase, and whether there is one after it.
-    pub(super) end: &'static str,
-    /// The same over all phases.
-    pub(super) end_of_all: &'static str,
+    /// A page of a walk in one phase, and over all.
+    pub(super) page: (&'static str, &'static str),
+    /// The row that `$5` others come before, and the one after it; in one phase, and over all.
+    pub(super) end: (&'static str, &'static str),
     /// A page of candidates, on SQLite and PostgreSQL.
     pub(super) chosen: (&'static str, &'static str),
 }
@@ -37,17 +35,15 @@ macro_rules! filters {
 }
 pub(super) use filters;
 
-/// One walk in one phase; it is empty when another phase is asked for.
+/// One walk.
 macro_rules! walk {
     ($select:expr, $phase:literal, $row:literal, $after:literal, $bounds:expr, $order:literal, $limit:literal) => {
         concat!(
-            "SELECT * FROM (SELECT ",
+            "SELECT ",
             $select,
             " FROM api_tokens t WHERE t.list_id = $1 AND t.phase = ",
             $phase,
-            " AND $2 IN (",
-            $phase,
-            ", 3) AND ",
+            " AND ",
             $row,
             " ",
             $after,
@@ -56,21 +52,24 @@ macro_rules! walk {
             " ORDER BY ",
             $order,
             " LIMIT ",
-            $limit,
-            ") w",
-            $phase
+            $limit
         )
     };
 }
 
+/// Three walks, of which the merged rows begin.
 macro_rules! walks {
     ($select:expr, $row:literal, $after:literal, $bounds:expr, $order:literal, $limit:literal) => {
         concat!(
+            "SELECT * FROM (",
             walk!($select, 0, $row, $after, $bounds, $order, $limit),
-            " UNION ALL ",
+            ") live UNION ALL ",
+            "SELECT * FROM (",
             walk!($select, 1, $row, $after, $bounds, $order, $limit),
-            " UNION ALL ",
-            walk!($select, 2, $row, $after, $bounds, $order, $limit)
+            ") expired UNION ALL ",
+            "SELECT * FROM (",
+            walk!($select, 2, $row, $after, $bounds, $order, $limit),
+            ") revoked"
         )
     };
 }
@@ -78,20 +77,29 @@ macro_rules! walks {
 macro_rules! statements {
     (columns $columns:literal, row $row:literal, order $order:literal, $after:literal to $until:literal, key $key:literal) => {
         Statements {
-            page: concat!(
-                "SELECT ", columns!(), " FROM (",
-                walks!("t.*", $row, $after, concat!(" AND ", $row, " ", $until, " ($5, $6)", filters!()), $order, "$14"),
-                ") t ORDER BY ", $order, " LIMIT $14"
+            page: (
+                concat!(
+                    "SELECT ", columns!(), " FROM (",
+                    walk!("t.*", "$2", $row, $after, statements!(bounds $row, $until), $order, "$14"),
+                    ") t ORDER BY ", $order
+                ),
+                concat!(
+                    "SELECT ", columns!(), " FROM (",
+                    walks!("t.*", $row, $after, statements!(bounds $row, $until), $order, "$14"),
+                    ") t ORDER BY ", $order, " LIMIT $14"
+                ),
             ),
-            end: concat!(
-                "SELECT CAST(", $key, " AS TEXT), t.id FROM (SELECT ", $columns, " FROM api_tokens t \
-                 WHERE t.list_id = $1 AND t.phase = $2 AND ", $row, " ", $after, " ($3, $4) \
-                 ORDER BY ", $order, " LIMIT 2 OFFSET $5) t ORDER BY ", $order
-            ),
-            end_of_all: concat!(
-                "SELECT CAST(", $key, " AS TEXT), t.id FROM (SELECT * FROM (",
-                walks!($columns, $row, $after, "", $order, "$5 + 2"),
-                ") t ORDER BY ", $order, " LIMIT 2 OFFSET $5) t ORDER BY ", $order
+            end: (
+                concat!(
+                    "SELECT CAST(", $key, " AS TEXT), t.id FROM (",
+                    walk!($columns, "$2", $row, $after, "", $order, "2 OFFSET $5"),
+                    ") t ORDER BY ", $order
+                ),
+                concat!(
+                    "SELECT CAST(", $key, " AS TEXT), t.id FROM (SELECT * FROM (",
+                    walks!($columns, $row, $after, "", $order, "$5 + 2"),
+                    ") t ORDER BY ", $order, " LIMIT 2 OFFSET $5) t ORDER BY ", $order
+                ),
             ),
             chosen: (
                 statements!(chosen sqlite, $row, $order, $after, $until),
@@ -99,12 +107,15 @@ macro_rules! statements {
             ),
         }
     };
+    (bounds $row:literal, $until:literal) => {
+        concat!(" AND ", $row, " ", $until, " ($5, $6)", filters!())
+    };
+    // IS TRUE keeps planners from reading the whole list instead of the candidates.
     (chosen $engine:ident, $row:literal, $order:literal, $after:literal, $until:literal) => {
         concat!(
             "SELECT ", columns!(), " FROM (SELECT t.* FROM api_tokens t WHERE t.id ", among!($engine "$15"),
-            " AND t.list_id = $1 AND ($2 = 3 OR t.phase + 0 = $2) AND ", $row, " ", $after, " ($3, $4) \
-              AND ", $row, " ", $until, " ($5, $6)", filters!(),
-            " ORDER BY ", $order, " LIMIT $14) t ORDER BY ", $order
+            " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2) AND ", $row, " ", $after, " ($3, $4)",
+            statements!(bounds $row, $until), " ORDER BY ", $order, " LIMIT $14) t ORDER BY ", $order
         )
     };
 }

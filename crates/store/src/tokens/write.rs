@@ -1,23 +1,18 @@
-use std::collections::BTreeMap;
-
 use latchkey_domain::{RepositoryAccess, Timestamp, TokenId, search_words};
-use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::{
-    NEVER, NewToken, Revocation, Token, Use, level, phase,
+    NEVER, NewToken, Revocation, Token, level, phase,
     row::{TokenRow, columns, select},
 };
 use crate::{
     StoreError, Tx,
     bind::{Ids, text},
-    engine::Begun,
     search::{self, Kind},
 };
 
 /// Adds a token with its repositories and search words (name, description, prefix, id).
 /// `Conflict("token name")` when an unrevoked token of the level and owner has the name in any case;
-/// `Conflict("creation key")` when the creator has sent the key before.
+/// `Conflict("creation key")` when the creator has sent the key before, whatever the name.
 pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO api_tokens (id, level, organization_id, project_id, list_id, owner_id, phase, \
             name, name_key, description, scopes, all_repositories, prefix, hash, require_signing, allowed_networks, \
@@ -98,92 +93,4 @@ pub async fn revoke(tx: &mut Tx, id: TokenId, revocation: &Revocation) -> Result
         sqlx::query_as(select!("t.id = $1")).bind(id.0).fetch_optional(db).await
     })?;
     row.map(Token::try_from).transpose()
-}
-
-/// Assignments that record a use, if it is newer than what is stored.
-macro_rules! newer {
-    ($at:literal, $address:literal, $agent:literal) => {
-        concat!(
-            "last_used_address = CASE WHEN t.used_key < ",
-            $at,
-            " THEN ",
-            $address,
-            " ELSE t.last_used_address END, ",
-            "last_used_user_agent = CASE WHEN t.used_key < ",
-            $at,
-            " THEN ",
-            $agent,
-            " ELSE t.last_used_user_agent END, ",
-            "last_used_at = CASE WHEN t.used_key < ",
-            $at,
-            " THEN ",
-            $at,
-            " ELSE t.last_used_at END, ",
-            "idle_key = CASE WHEN t.used_key < ",
-            $at,
-            " THEN ",
-            $at,
-            " ELSE t.idle_key END, ",
-            "used_key = CASE WHEN t.used_key < ",
-            $at,
-            " THEN ",
-            $at,
-            " ELSE t.used_key END"
-        )
-    };
-}
-
-/// Records uses; `last_used_at` never moves backwards. Returns the ids of those that are unrevoked.
-pub async fn record_uses(tx: &mut Tx, uses: &[(TokenId, Use)]) -> Result<Vec<TokenId>, StoreError> {
-    // By id, so that two batches lock the rows they share in the same order; and the newest of each.
-    let mut newest = BTreeMap::<Uuid, &Use>::new();
-    for (id, last) in uses {
-        let kept = newest.entry(id.0).or_insert(last);
-        if kept.at < last.at {
-            *kept = last;
-        }
-    }
-    let unrevoked = match &mut tx.0 {
-        Begun::Sqlite(db) => {
-            const SQL: &str = concat!(
-                "UPDATE api_tokens AS t SET ",
-                newer!("$2", "$3", "$4"),
-                " WHERE t.id = $1 AND t.revoked_at IS NULL RETURNING id"
-            );
-            let mut unrevoked = Vec::with_capacity(newest.len());
-            for (id, last) in newest {
-                let id: Option<Uuid> = sqlx::query_scalar(SQL)
-                    .bind(id)
-                    .bind(last.at.micros())
-                    .bind(last.address.map(|address| address.to_string()))
-                    .bind(text(&last.user_agent))
-                    .fetch_optional(&mut **db)
-                    .await?;
-                unrevoked.extend(id);
-            }
-            unrevoked
-        }
-        Begun::Postgres(db) => record_all(db, newest).await?,
-    };
-    Ok(unrevoked.into_iter().map(TokenId).collect())
-}
-
-/// The same in two statements however many there are: on PostgreSQL each statement is a message there and back.
-async fn record_all(db: &mut PgConnection, uses: BTreeMap<Uuid, &Use>) -> Result<Vec<Uuid>, StoreError> {
-    // Locked first and in order, because an UPDATE visits rows in the order that its plan happens to have.
-    const LOCK: &str = "SELECT t.id FROM api_tokens t WHERE t.id = ANY($1) AND t.revoked_at IS NULL \
-        ORDER BY t.id FOR NO KEY UPDATE";
-    const SQL: &str = concat!(
-        "UPDATE api_tokens AS t SET ",
-        newer!("u.at", "u.address", "u.agent"),
-        " FROM unnest($1, $2, $3, $4) AS u (id, at, address, agent) \
-         WHERE t.id = u.id AND t.id = ANY($5) AND t.revoked_at IS NULL"
-    );
-    let ids: Vec<_> = uses.keys().copied().collect();
-    let unrevoked: Vec<Uuid> = sqlx::query_scalar(LOCK).bind(&ids).fetch_all(&mut *db).await?;
-    let times: Vec<_> = uses.values().map(|last| last.at.micros()).collect();
-    let addresses: Vec<_> = uses.values().map(|last| last.address.map(|address| address.to_string())).collect();
-    let agents: Vec<_> = uses.values().map(|last| text(&last.user_agent).into_owned()).collect();
-    sqlx::query(SQL).bind(ids).bind(times).bind(addresses).bind(agents).bind(&unrevoked).execute(db).await?;
-    Ok(unrevoked)
 }

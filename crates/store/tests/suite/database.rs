@@ -59,7 +59,9 @@ impl Database {
         let server = PgConnectOptions::from_str(&server).unwrap();
         let name = random_name();
         let mut connection = PgConnection::connect_with(&server).await.unwrap();
-        let create = format!("CREATE DATABASE {name} TEMPLATE template0");
+        // Sorted as people read: what the store sorts by bytes must say so.
+        let create =
+            format!("CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' ENCODING 'UTF8'");
         sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         let url = server.clone().database(&name).to_url_lossy().to_string();

@@ -130,6 +130,15 @@ async fn a_creation_key_makes_one_token(given: &Given) {
     spec.creator = Actor { id: Some(Uuid::from_u128(2)), ..ada() };
     let second = given.token(&spec).await;
 
+    // The same form twice, one after the other and at once: the name is taken, too, but by the same token.
+    for number in 0..10 {
+        let mut spec = given.spec(&format!("form {number}"));
+        spec.creation_key = Some(given.id());
+        let (a, b) = join(given.try_token(&spec), given.try_token(&spec)).await;
+        assert_eq!(conflict(if a.is_ok() { b } else { a }), "creation key");
+        assert_eq!(conflict(given.try_token(&spec).await), "creation key");
+    }
+
     let made = async |creator: u128, key| {
         tokens::by_creation_key(given.store(), Uuid::from_u128(creator), key).await.unwrap().map(|token| token.id)
     };

@@ -43,13 +43,13 @@ async fn the_newest_of_a_batch_counts(given: &Given) {
         (b, from(NOW.plus_seconds(5), "b")),
         (a, from(NOW.plus_seconds(2), "a2")),
         (TokenId(given.id()), from(NOW, "nobody")),
-        (a, from(NOW.plus_seconds(3), "a3")),
+        (a, from(NOW.plus_seconds(3), "a3 \"\\ \u{7} é")),
         (a, from(NOW.plus_seconds(1), "a1")),
     ];
     let mut recorded = given.write(async |tx| tokens::record_uses(tx, &batch).await).await;
     recorded.sort();
     assert_eq!(recorded, [a, b]);
-    assert_eq!(last_use(given, a).await, Some(from(NOW.plus_seconds(3), "a3")));
+    assert_eq!(last_use(given, a).await, Some(from(NOW.plus_seconds(3), "a3 \"\\ \u{7} é")));
     assert_eq!(last_use(given, b).await, Some(from(NOW.plus_seconds(5), "b")));
     assert_eq!(given.write(async |tx| tokens::record_uses(tx, &[]).await).await, []);
 }

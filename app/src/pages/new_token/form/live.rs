@@ -1,7 +1,5 @@
 //! The form in a browser with scripts.
 
-use std::time::Duration;
-
 use leptos::{
     ev::{Event, KeyboardEvent, SubmitEvent},
     prelude::*,
@@ -13,6 +11,7 @@ use web_sys::{FormData, HtmlElement, HtmlFormElement, HtmlInputElement};
 use super::State;
 use crate::{
     answers::{Code, Problem, flat},
+    islands::dom::{after, all, first, focus},
     pages::new_token::{
         check::check,
         query::query,
@@ -23,10 +22,11 @@ use crate::{
     },
 };
 
-/// Typing pauses for so long before repositories are searched.
-const SEARCH_PAUSE: Duration = Duration::from_millis(150);
-/// And for so long before the address follows.
-const ADDRESS_PAUSE: Duration = Duration::from_millis(400);
+/// Typing pauses for so many milliseconds before repositories are searched.
+const SEARCH_PAUSE: i32 = 150;
+/// And for so many before the address follows.
+const ADDRESS_PAUSE: i32 = 400;
+const MINUTE: i32 = 60_000;
 
 /// Takes the form over once it is hydrated.
 pub(super) fn start(state: State) {
@@ -41,16 +41,17 @@ pub(super) fn start(state: State) {
             }
         }
     });
-    // The page may stay open past midnight, and what is said about dates must still be true.
-    let opened = js_sys::Date::now();
-    set_interval(
-        move || {
-            let passed = (js_sys::Date::now() - opened) / 1_000.0;
-            state.now.set(state.offer.with_value(|offer| offer.now).plus_seconds(passed as i64));
-        },
-        Duration::from_secs(60),
-    );
+    tick(state, js_sys::Date::now());
     follow(state);
+}
+
+/// The page may stay open past midnight, and what is said about dates must still be true.
+fn tick(state: State, opened: f64) {
+    after(MINUTE, move || {
+        let seconds = (js_sys::Date::now() - opened) / 1_000.0;
+        state.now.set(state.offer.with_value(|offer| offer.now).plus_seconds(seconds as i64));
+        tick(state, opened);
+    });
 }
 
 /// Keeps the address in step with the form.
@@ -62,13 +63,11 @@ fn follow(state: State) {
             return;
         }
         let mine = next(turn);
-        let write = move || {
+        after(ADDRESS_PAUSE, move || {
             if turn.get_value() == mine && state.created.with_untracked(Option::is_none) {
-                let query = state.offer.with_value(|offer| state.values.with_untracked(|values| query(values, offer)));
-                set_query(&query);
+                set_query(&state.offer.with_value(|offer| state.values.with_untracked(|values| query(values, offer))));
             }
-        };
-        set_timeout(write, ADDRESS_PAUSE);
+        });
     });
 }
 
@@ -90,12 +89,10 @@ fn element<E: JsCast>(id: &str) -> Option<E> {
     document().get_element_by_id(id)?.dyn_into().ok()
 }
 
-/// Focus, after the page has followed the state.
-fn focus(id: &'static str) {
+/// Puts the focus on an element once the page has followed the state.
+fn focus_next(id: &'static str) {
     request_animation_frame(move || {
-        if let Some(element) = element::<HtmlElement>(id) {
-            let _ = element.focus();
-        }
+        focus(id);
     });
 }
 
@@ -169,7 +166,7 @@ pub(super) fn submitted(state: State, event: &SubmitEvent) {
     let pressed = event.submitter().and_then(|button| button.get_attribute("value")).unwrap_or_default();
     match Action::parse(&pressed) {
         Action::Create | Action::Enter => create(state),
-        Action::Find => find(state, Duration::ZERO),
+        Action::Find => find(state, 0),
         action => {
             change(state, |values| state.offer.with_value(|offer| action.apply(values, offer)));
             if let Action::Add(scope) = action {
@@ -182,10 +179,7 @@ pub(super) fn submitted(state: State, event: &SubmitEvent) {
 /// The button that added a scope is gone by now: the focus goes to what it added.
 fn focus_scope(scope: String) {
     request_animation_frame(move || {
-        let selector = ["#scopes input[value=\"", &scope, "\"]"].concat();
-        if let Ok(Some(found)) = document().query_selector(&selector)
-            && let Ok(input) = found.dyn_into::<HtmlElement>()
-        {
+        if let Some(input) = first(&["#scopes input[value=\"", &scope, "\"]"].concat()) {
             let _ = input.focus();
         }
     });
@@ -238,7 +232,7 @@ fn report(state: State, problems: Vec<Problem>) {
     }
     state.problems.set(problems.clone());
     state.report.set(problems);
-    focus("problems");
+    focus_next("problems");
 }
 
 /// The search field has changed.
@@ -246,9 +240,9 @@ pub(super) fn search(state: State) {
     find(state, SEARCH_PAUSE);
 }
 
-fn find(state: State, pause: Duration) {
+fn find(state: State, pause: i32) {
     let mine = next(state.searches);
-    let ask = move || {
+    after(pause, move || {
         if state.searches.get_value() != mine {
             return;
         }
@@ -271,12 +265,7 @@ fn find(state: State, pause: Duration) {
                 }
             }
         });
-    };
-    if pause.is_zero() {
-        ask();
-    } else {
-        set_timeout(ask, pause);
-    }
+    });
 }
 
 /// Enter takes the first repository found, the arrow leads to the list.
@@ -297,7 +286,7 @@ pub(super) fn key_in_search(state: State, event: &KeyboardEvent) {
                         input.select();
                     }
                 }
-                _ => find(state, Duration::ZERO),
+                _ => find(state, 0),
             }
         }
         "ArrowDown" => move_focus(event, 1),
@@ -314,18 +303,13 @@ pub(super) fn key_in_results(event: &KeyboardEvent) {
     }
 }
 
-fn move_focus(event: &KeyboardEvent, step: i32) {
-    let Ok(boxes) = document().query_selector_all("#find, #results input") else { return };
-    let active = document().active_element();
-    let nodes = (0..boxes.length()).filter_map(|at| boxes.get(at)).collect::<Vec<_>>();
-    let Some(at) = nodes.iter().position(|node| active.as_ref().is_some_and(|active| node.is_same_node(Some(active))))
-    else {
-        return;
-    };
-    let to = at.checked_add_signed(step as isize).and_then(|to| nodes.get(to));
-    if let Some(element) = to.and_then(|node| node.dyn_ref::<HtmlElement>()) {
+fn move_focus(event: &KeyboardEvent, step: isize) {
+    let stops = all("#find, #found input");
+    let active = document().active_element().and_then(|active| active.dyn_into::<HtmlElement>().ok());
+    let at = stops.iter().position(|stop| Some(stop) == active.as_ref());
+    if let Some(stop) = at.and_then(|at| at.checked_add_signed(step)).and_then(|to| stops.get(to)) {
         event.prevent_default();
-        let _ = element.focus();
+        let _ = stop.focus();
     }
 }
 
@@ -350,7 +334,7 @@ pub(super) fn unpicked(state: State, event: &Event) {
     change(state, |values| values.repositories.retain(|one| one.id != id));
     // The chip under the focus is now the next one; after the last, the search is what is left.
     if state.values.with_untracked(|values| values.repositories.is_empty()) {
-        focus("find");
+        focus_next("find");
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn report(state: State) -> AnyView {
         };
         let items = problems.into_iter().map(item).collect_view();
         Some(view! {
-            <div class="notice danger" id="problems" role="alert" tabindex="-1" autofocus=true>
+            <div class="notice danger" id="problems" role="alert" tabindex="-1" autofocus=cfg!(feature = "ssr")>
                 <div>
                     <p class="notice-title">{title}</p>
                     <ul>{items}</ul>

@@ -22,17 +22,17 @@ pub(super) fn access(state: State) -> AnyView {
         <fieldset class="fieldset token-access">
             <legend>"Repository access"</legend>
             <label class="choice">
-                <input type="radio" name="access" value="only" checked=!all />
-                <span>
-                    <span class="choice-title">"Only these"</span>
-                    <span class="hint">"A list that you choose; a new repository stays out of reach."</span>
-                </span>
-            </label>
-            <label class="choice">
                 <input type="radio" name="access" value="all" checked=all />
                 <span>
                     <span class="choice-title">"All repositories"</span>
                     <span class="hint">"All of " {organization} ", current and future."</span>
+                </span>
+            </label>
+            <label class="choice">
+                <input type="radio" name="access" value="only" checked=!all />
+                <span>
+                    <span class="choice-title">"Only these"</span>
+                    <span class="hint">"A list that you choose; a new repository stays out of reach."</span>
                 </span>
             </label>
             {picker}
@@ -90,7 +90,7 @@ fn chosen(state: State) -> AnyView {
     let chips = move || repositories.get().into_iter().map(chip).collect_view();
     view! {
         <p class="repository-count">{count}</p>
-        <ul class="chips" aria-label="Chosen repositories" on:change=move |event| live::unpicked(state, &event)>
+        <ul class="chosen" aria-label="Chosen repositories" on:change=move |event| live::unpicked(state, &event)>
             {chips}
         </ul>
     }
@@ -130,8 +130,8 @@ fn results(state: State) -> AnyView {
     let rows = move || state.found.get().repositories.into_iter().map(|found| result(state, found)).collect_view();
     view! {
         <ul
-            class="results"
-            id="results"
+            class="found"
+            id="found"
             aria-label="Repositories found"
             on:change=move |event| live::picked(state, &event)
             on:keydown=move |event| live::key_in_results(&event)
@@ -151,7 +151,7 @@ fn result(state: State, repository: Choice) -> impl IntoView {
     let (checked, ticked, locked) = (untrack(&is_chosen), is_chosen.clone(), is_chosen);
     view! {
         <li>
-            <label class="result">
+            <label class="found-one">
                 <input
                     type="checkbox"
                     name="add"

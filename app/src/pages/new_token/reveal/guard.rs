@@ -17,28 +17,25 @@ pub(crate) fn show() {
             header.remove();
         }
         window().scroll_to_with_x_and_y(0.0, 0.0);
-        watch::focus("reveal-title");
+        crate::islands::dom::focus("reveal-title");
         watch::start();
     });
 }
 
 #[cfg(feature = "hydrate")]
 mod watch {
-    use std::{cell::Cell, rc::Rc};
-
-    use leptos::{ev, prelude::*};
+    use leptos::prelude::*;
     use wasm_bindgen::{JsCast, JsValue};
-    use web_sys::{Element, Event, HtmlDialogElement, HtmlElement, Node, PageTransitionEvent};
+    use web_sys::{Element, HtmlDialogElement, Node, PageTransitionEvent};
 
-    pub(super) fn focus(id: &str) {
-        if let Some(element) = document().get_element_by_id(id).and_then(|element| element.dyn_into::<HtmlElement>().ok())
-        {
-            let _ = element.focus();
-        }
-    }
+    use crate::islands::dom::{closest, first, focus, listen};
 
-    fn element(event: &Event) -> Option<Element> {
-        event.target()?.dyn_into::<Element>().ok()
+    /// Set on the screen by whoever has the secret, or wants to go without it.
+    const SAFE: &str = "data-safe";
+
+    /// Copied with a button, with the keyboard, or not wanted.
+    fn is_safe() -> bool {
+        first("#reveal[data-safe], #reveal [data-secret][data-copied]").is_some()
     }
 
     /// From now on a reload asks for the page that says the secret was shown.
@@ -56,47 +53,45 @@ mod watch {
     pub(super) fn start() {
         let Some(reveal) = document().get_element_by_id("reveal") else { return };
         forget_the_form(&reveal);
-        let safe = Rc::new(Cell::new(false));
-
-        let copied = safe.clone();
-        window_event_listener(ev::click, move |event| {
-            let Some(clicked) = element(&event) else { return };
-            let within = |selector: &str| matches!(clicked.closest(selector), Ok(Some(_)));
-            let dialog = document().get_element_by_id("leave").and_then(|it| it.dyn_into::<HtmlDialogElement>().ok());
-            if within("#reveal [data-secret], #leave-anyway") {
-                copied.set(true);
-            } else if within("#done") && !copied.get() {
-                if let Some(dialog) = dialog {
-                    event.prevent_default();
-                    let _ = dialog.show_modal();
-                }
-            } else if within("#stay")
-                && let Some(dialog) = dialog
-            {
+        let (document, window) = (document(), window());
+        listen(&document, "click", |event| {
+            let Some(dialog) = first("#leave").and_then(|it| it.dyn_into::<HtmlDialogElement>().ok()) else { return };
+            if closest(&event, "#leave-anyway").is_some() {
+                give_up();
+            } else if closest(&event, "#done").is_some() && !is_safe() {
+                event.prevent_default();
+                let _ = dialog.show_modal();
+            } else if closest(&event, "#stay").is_some() {
                 dialog.close();
                 focus("secret");
             }
         });
-        let copied = safe.clone();
         let inside = reveal.clone();
-        window_event_listener(ev::copy, move |event| {
+        listen(&document, "copy", move |event| {
             // With the keyboard or the menu, from a text on this screen.
             let from = event.target().and_then(|target| target.dyn_into::<Node>().ok());
             if inside.contains(from.as_ref()) {
-                copied.set(true);
+                give_up();
             }
         });
-        window_event_listener(ev::beforeunload, move |event| {
-            if !safe.get() {
+        listen(&window, "beforeunload", |event| {
+            if !is_safe() {
                 event.prevent_default();
             }
         });
         // A page that the browser keeps for *Back* must not bring the secret with it.
-        window_event_listener_untyped("pagehide", move |_| reveal.set_inner_html(""));
-        window_event_listener_untyped("pageshow", |event| {
+        listen(&window, "pagehide", move |_| reveal.set_inner_html(""));
+        listen(&window, "pageshow", |event| {
             if event.dyn_into::<PageTransitionEvent>().is_ok_and(|event| event.persisted()) {
-                let _ = window().location().reload();
+                let _ = leptos::prelude::window().location().reload();
             }
         });
+    }
+
+    /// There is nothing to ask any more.
+    fn give_up() {
+        if let Some(reveal) = first("#reveal") {
+            let _ = reveal.set_attribute(SAFE, "");
+        }
     }
 }

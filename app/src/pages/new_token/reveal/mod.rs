@@ -44,11 +44,11 @@ pub fn Reveal(created: Created, organization: String, public_url: String) -> imp
     view! {
         <section class="reveal stack" id="reveal" data-token=created.id aria-labelledby="reveal-title">
             <header class="page-header">
-                <h1 id="reveal-title" tabindex="-1" autofocus=true>
+                <h1 id="reveal-title" tabindex="-1" autofocus=cfg!(feature = "ssr")>
                     "Token created"
                 </h1>
                 <p class="page-lead">
-                    <b class="token-name">{created.name}</b>
+                    <b class="named">{created.name}</b>
                     " works from now on. "
                     {until}
                 </p>
@@ -95,12 +95,12 @@ pub fn Reveal(created: Created, organization: String, public_url: String) -> imp
                     </p>
                 </div>
                 <div class="dialog-actions">
+                    <button class="button primary" type="button" id="stay">
+                        "Back to the secret"
+                    </button>
                     <a class="button" id="leave-anyway" href=leave>
                         "Leave without it"
                     </a>
-                    <button class="button primary" type="button" id="stay" autofocus=true>
-                        "Back to the secret"
-                    </button>
                 </div>
             </dialog>
         </section>
@@ -174,7 +174,7 @@ fn usage(usage: Usage) -> impl IntoView {
             <summary>{usage.title}</summary>
             <p class="hint">{usage.note}</p>
             <div class="code">
-                <pre tabindex="0">
+                <pre>
                     <code id=usage.id>{usage.code}</code>
                 </pre>
                 <button

@@ -1,0 +1,191 @@
+//! The use cases themselves, one call after the other: what a change of a query does shows here first.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use latchkey_domain::Catalogue;
+use latchkey_service::{
+    Caller, CreateToken, ListTokens, Origin, Position, Principal, Service, Sort, SortKey, StateFilter, SystemClock,
+    SystemRandom,
+};
+use latchkey_store::Store;
+
+use crate::corpus::{self, ORGANIZATION};
+use crate::report::Line;
+use crate::{Failure, requests, say, seed};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[arg(long)]
+    database_url: String,
+    #[arg(long)]
+    engine: String,
+    #[arg(long)]
+    size: u64,
+    /// How long to repeat each call, in seconds
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Where to append the results
+    #[arg(long)]
+    to: PathBuf,
+    /// Only the operation of this name; without, all that change nothing
+    #[arg(long)]
+    only: Option<String>,
+}
+
+struct World {
+    service: Service,
+    caller: Caller,
+    session: String,
+    secrets: Vec<String>,
+    searches: Vec<String>,
+    common: Vec<String>,
+    rare: Vec<String>,
+    deep: Option<Position>,
+}
+
+const OPERATIONS: [&str; 14] = [
+    "session",
+    "verify",
+    "list",
+    "list, page 20",
+    "list, all states",
+    "list by name",
+    "list by last use",
+    "list, filter by a rare scope",
+    "list, filter by repository",
+    "counts",
+    "search",
+    "search, common word",
+    "search, one token",
+    "create",
+];
+
+pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
+    let store = Store::connect(&options.database_url).await?;
+    let service = Service::new(store, Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
+    let origin = Origin::new("192.0.2.1".parse().ok(), "latchkey-bench", "bench");
+    let signed_in = service.sign_in(&origin, corpus::READER, corpus::PASSWORD).await?;
+    let caller = Caller { principal: Principal::Session(signed_in.person), origin };
+    let mut deep = None;
+    for _ in 0..20 {
+        deep = service.tokens(&caller, ORGANIZATION, ListTokens { cursor: deep, ..newest() }).await?.next;
+    }
+    let number = requests::some_active(options.size);
+    let world = World {
+        session: signed_in.session.reveal().to_owned(),
+        secrets: seed::rotation(options.size).map(|number| corpus::secret(number).reveal().to_owned()).collect(),
+        searches: requests::searches(options.size),
+        common: ["deploy", "drift", "de", "github", "actions", "production", "ci"].map(str::to_owned).to_vec(),
+        rare: vec![number.to_string(), corpus::secret(number).prefix().as_str().to_owned()],
+        deep,
+        service,
+        caller,
+    };
+    let mut to = std::fs::OpenOptions::new().create(true).append(true).open(&options.to)?;
+    for operation in OPERATIONS {
+        let chosen = options.only.as_ref().map_or(operation != "create", |only| only == operation);
+        if !chosen {
+            continue;
+        }
+        let mut times = measure(&world, operation, Duration::from_secs_f64(options.seconds)).await?;
+        times.sort_unstable();
+        let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e6;
+        let line = Line {
+            kind: "service".to_owned(),
+            engine: options.engine.clone(),
+            size: options.size,
+            operation: operation.to_owned(),
+            p50: at(50),
+            p99: at(99),
+            requests: times.len() as u64,
+            ..Line::default()
+        };
+        say(&format!("{operation:30} {:9.0} µs, {:9.0} µs at most in 99 %", line.p50, line.p99))?;
+        writeln!(to, "{}", serde_json::to_string(&line)?)?;
+    }
+    world.service.close().await;
+    Ok(())
+}
+
+async fn measure(world: &World, operation: &str, length: Duration) -> Result<Vec<Duration>, Failure> {
+    const WARM_UP: u64 = 20;
+    let mut times = Vec::new();
+    let started = Instant::now();
+    for number in 0.. {
+        let begun = Instant::now();
+        once(world, operation, number).await?;
+        if number >= WARM_UP {
+            times.push(begun.elapsed());
+        }
+        if times.len() >= 20 && started.elapsed() > length {
+            break;
+        }
+    }
+    world.service.flush_uses().await?;
+    Ok(times)
+}
+
+async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure> {
+    let World { service, caller, .. } = world;
+    let turn = |of: &[String]| of[usize::try_from(number).unwrap_or(0) % of.len()].clone();
+    let list = match operation {
+        "session" => {
+            let person = service.session(&world.session).await?;
+            return person.map(|_| ()).ok_or_else(|| "the session is over".into());
+        }
+        "verify" => return Ok(service.authenticate(&turn(&world.secrets), &caller.origin).await.map(|_| ())?),
+        "counts" => return Ok(service.counts(caller, ORGANIZATION).await.map(|_| ())?),
+        "create" => {
+            let asked = creation(number);
+            return Ok(service.create_token(caller, ORGANIZATION, asked).await.map(|_| ())?);
+        }
+        "list" => newest(),
+        "list, page 20" => ListTokens { cursor: world.deep.clone(), ..newest() },
+        "list, all states" => ListTokens { state: StateFilter::All, ..newest() },
+        "list by name" => ListTokens { sort: Sort { key: SortKey::Name, descending: false }, ..newest() },
+        "list by last use" => ListTokens { sort: Sort { key: SortKey::LastUsed, descending: true }, ..newest() },
+        "list, filter by a rare scope" => ListTokens { scope: Some("tokens:manage".to_owned()), ..newest() },
+        "list, filter by repository" => {
+            ListTokens { repository: Some(corpus::repository_name(number % corpus::REPOSITORIES)), ..newest() }
+        }
+        "search" => ListTokens { query: turn(&world.searches), ..newest() },
+        "search, common word" => ListTokens { query: turn(&world.common), ..newest() },
+        "search, one token" => ListTokens { query: turn(&world.rare), ..newest() },
+        other => return Err(format!("there is no operation {other}").into()),
+    };
+    Ok(service.tokens(caller, ORGANIZATION, list).await.map(|_| ())?)
+}
+
+/// The list as a page shows it at first.
+fn newest() -> ListTokens {
+    ListTokens {
+        state: StateFilter::Active,
+        query: String::new(),
+        scope: None,
+        level: None,
+        repository: None,
+        creator: None,
+        sort: Sort { key: SortKey::Created, descending: true },
+        cursor: None,
+        limit: 50,
+    }
+}
+
+fn creation(number: u64) -> CreateToken {
+    let asked = requests::creation(std::process::id(), 1_000_000 + number);
+    let texts = |name: &str| -> Vec<String> {
+        asked[name].as_array().into_iter().flatten().filter_map(|text| text.as_str()).map(str::to_owned).collect()
+    };
+    CreateToken {
+        name: asked["name"].as_str().unwrap_or_default().to_owned(),
+        description: asked["description"].as_str().unwrap_or_default().to_owned(),
+        scopes: texts("scopes"),
+        all_repositories: asked["allRepositories"] == true,
+        repositories: texts("repositories"),
+        ..CreateToken::default()
+    }
+}
