@@ -20,7 +20,7 @@ function done(summary, latency, _)
   local failed = errors.connect + errors.read + errors.write + errors.timeout + errors.status
   local file = io.open(os.getenv("LATCHKEY_BENCH_OUTPUT"), "w")
   file:write(string.format(
-    '{"requests":%d,"per_second":%.1f,"p50":%.1f,"p99":%.1f,"bytes":%.1f,"errors":%d',
+    '{"requests":%d,"per_second":%.1f,"p50":%.1f,"p99":%.1f,"bytes":%.1f,"errors":%d}\n',
     summary.requests, (summary.requests - errors.status) / summary.duration * 1e6,
     latency:percentile(50), latency:percentile(99), summary.bytes / summary.requests, failed))
   file:close()

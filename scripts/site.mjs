@@ -31,8 +31,8 @@ const compressible = /\.(css|html|js|json|svg|txt|wasm|webmanifest)$/;
 /** Scripts and wasm of the first load, in Brotli. */
 const budget = 180_000;
 
-/** Mangled names. Islands are hydrated at once; hydrating later is what Leptos' lazy routes do, and we have none. */
-const neverCalled = /13hydrate_async/;
+/** By mangled name. Islands are hydrated at once; hydrating later is what Leptos' lazy routes do, and we have none. */
+const neverCalled = /13hydrate_async(28_\$u7b\$\$u7b\$closure\$u7d\$\$u7d\$)?17h[0-9a-f]{16}E$/;
 
 const trunkOutput = 'target/site/trunk/pkg';
 const stamp = 'target/site/inputs';
@@ -123,15 +123,19 @@ async function optimized(wasm) {
 }
 
 /**
- * Replaces functions that are never called by a trap, so that the optimizer can drop them and all that only they
- * need, a quarter of the whole: they stand in the tables of erased views, where the linker can't see it.
+ * Replaces functions that are never called by a trap, so that the optimizer can drop them and what only they need:
+ * they stand in the tables of erased views, where the linker can't see it. That is a seventh of the whole.
  */
 async function snipped(wasm) {
   const { default: binaryen } = await import('binaryen');
   const module = binaryen.readBinary(wasm);
   for (let index = 0; index < module.getNumFunctions(); index++) {
     const func = module.getFunctionByIndex(index);
-    if (neverCalled.test(binaryen.getFunctionInfo(func).name)) binaryen.Function.setBody(func, module.unreachable());
+    const { name, body } = binaryen.getFunctionInfo(func);
+    // Short ones may be called by another name: the compiler merges functions that are equal.
+    if (neverCalled.test(name) && binaryen.emitText(body).length > 1_000) {
+      binaryen.Function.setBody(func, module.unreachable());
+    }
   }
   return module.emitBinary();
 }

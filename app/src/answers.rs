@@ -71,7 +71,7 @@ impl Failure {
             Code::SignedOut => "Your session has ended. Sign in again in another tab, then try again here",
             Code::Forbidden => "Your role does not allow this. Ask an admin of the organization",
             Code::NotFound => "This is not there any more. Reload the page",
-            Code::Unavailable => "Latchkey could not be reached. Nothing was changed; try again in a moment",
+            Code::Unavailable => "Latchkey could not be reached. Check your connection, and try again",
         }
     }
 }

@@ -28,7 +28,11 @@ impl Fields {
 
     /// Every value of a name that is not empty.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.trim()).filter(|text| !text.is_empty())
+        self.0
+            .iter()
+            .filter(move |(given, _)| given == name)
+            .map(|(_, value)| value.trim())
+            .filter(|text| !text.is_empty())
     }
 
     /// Whether the name was sent at all, as a ticked box or a pressed button is.

@@ -22,7 +22,6 @@ pub fn routes() -> Router<Portal> {
     // They register themselves as well, unless a linker takes their registration for dead code.
     register_explicit::<pages::new_token::CreateToken>();
     register_explicit::<pages::new_token::SearchRepositories>();
-    register_explicit::<pages::auto_revoke::PreviewAutoRevoke>();
     Router::new().route("/_fn/{*name}", post(call))
 }
 
@@ -94,7 +93,10 @@ mod tests {
     #[test]
     fn problems_are_sentences_for_the_form() {
         let said = |field, message: &str| problem(&FieldError { field, message: message.into() });
-        assert_eq!(said("name", "is taken by another token"), Problem::new("name", "The name is taken by another token"));
+        assert_eq!(
+            said("name", "is taken by another token"),
+            Problem::new("name", "The name is taken by another token")
+        );
         assert_eq!(said("allowedNetworks", "at most 50 networks"), Problem::new("networks", "At most 50 networks"));
         let threshold = said("apiTokenMaxDaysInactive", "api_token_max_days_inactive must be between 0 and 365");
         assert_eq!(threshold, Problem::new("days", "Choose between 1 and 365 days"));

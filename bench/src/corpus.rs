@@ -33,18 +33,82 @@ pub(crate) const JOBS: [&str; 12] = [
     "Production deploy",
 ];
 pub(crate) const TEAMS: [&str; 40] = [
-    "accounts", "ads", "analytics", "android", "api", "billing", "catalog", "chat", "checkout", "compliance", "content",
-    "core", "data", "design", "devices", "email", "finance", "fraud", "fulfilment", "growth", "identity", "infra", "ios",
-    "ledger", "logistics", "maps", "media", "messaging", "mobile", "orders", "partners", "payments", "platform",
-    "pricing", "profile", "returns", "search", "security", "shipping", "web",
+    "accounts",
+    "ads",
+    "analytics",
+    "android",
+    "api",
+    "billing",
+    "catalog",
+    "chat",
+    "checkout",
+    "compliance",
+    "content",
+    "core",
+    "data",
+    "design",
+    "devices",
+    "email",
+    "finance",
+    "fraud",
+    "fulfilment",
+    "growth",
+    "identity",
+    "infra",
+    "ios",
+    "ledger",
+    "logistics",
+    "maps",
+    "media",
+    "messaging",
+    "mobile",
+    "orders",
+    "partners",
+    "payments",
+    "platform",
+    "pricing",
+    "profile",
+    "returns",
+    "search",
+    "security",
+    "shipping",
+    "web",
 ];
 pub(crate) const PARTS: [&str; 25] = [
-    "admin", "auth", "backend", "batch", "cache", "charts", "client", "cron", "docs", "events", "frontend", "gateway",
-    "importer", "jobs", "library", "mailer", "proxy", "queue", "reports", "runner", "schema", "sdk", "service",
-    "terraform", "worker",
+    "admin",
+    "auth",
+    "backend",
+    "batch",
+    "cache",
+    "charts",
+    "client",
+    "cron",
+    "docs",
+    "events",
+    "frontend",
+    "gateway",
+    "importer",
+    "jobs",
+    "library",
+    "mailer",
+    "proxy",
+    "queue",
+    "reports",
+    "runner",
+    "schema",
+    "sdk",
+    "service",
+    "terraform",
+    "worker",
 ];
-const USES: [&str; 6] =
-    ["Scans every pull request", "Posts to the channel", "Read only", "Triggers a scan", "Opens pull requests", "Exports"];
+const USES: [&str; 6] = [
+    "Scans every pull request",
+    "Posts to the channel",
+    "Read only",
+    "Triggers a scan",
+    "Opens pull requests",
+    "Exports",
+];
 const ENVIRONMENTS: [&str; 4] = ["production", "staging", "preview", "development"];
 const SCOPES: [&str; 11] = [
     "repos:read",
@@ -139,14 +203,15 @@ impl Planned {
         let name = format!("{job} {team}-{part} {number}");
         let described = random.below(2) == 0;
         let (use_, environment, owner) = (random.pick(&USES), random.pick(&ENVIRONMENTS), random.pick(&TEAMS));
-        let description =
-            if described { format!("{use_} in {environment}, owned by {owner}") } else { String::new() };
+        let description = if described { format!("{use_} in {environment}, owned by {owner}") } else { String::new() };
         let project = (random.below(3) == 0).then(|| random.below(PROJECTS));
         // The first scopes are common, the last are rare.
-        let mut scopes: Vec<_> = (0..=random.below(4)).map(|_| {
-            let most = random.below(SCOPES.len() as u64) + 1;
-            SCOPES[usize::try_from(random.below(most)).unwrap_or(0)]
-        }).collect();
+        let mut scopes: Vec<_> = (0..=random.below(4))
+            .map(|_| {
+                let most = random.below(SCOPES.len() as u64) + 1;
+                SCOPES[usize::try_from(random.below(most)).unwrap_or(0)]
+            })
+            .collect();
         scopes.sort_unstable();
         scopes.dedup();
         let limited = random.below(4) == 0;

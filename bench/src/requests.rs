@@ -52,8 +52,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     write(&options.to, "search", searches)?;
 
     let bearer = format!("Bearer {}", options.bearer);
-    let headers =
-        [("authorization", bearer.as_str()), ("latchkey-organization", ORGANIZATION), ("content-type", "application/json")];
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("latchkey-organization", ORGANIZATION),
+        ("content-type", "application/json"),
+    ];
     let run = std::process::id();
     let create = (0..CREATIONS).map(|number| {
         let body = creation(run, number).to_string();
@@ -68,8 +71,7 @@ pub(crate) fn creation(run: u32, number: u64) -> serde_json::Value {
     let (job, team, part) = (random.pick(&JOBS), random.pick(&TEAMS), random.pick(&PARTS));
     let limited = number % 4 == 0;
     let first = random.below(corpus::REPOSITORIES - 3);
-    let repositories: Vec<_> =
-        (first..first + 3).filter(|_| limited).map(corpus::repository_name).collect();
+    let repositories: Vec<_> = (first..first + 3).filter(|_| limited).map(corpus::repository_name).collect();
     json!({
         "name": format!("{job} {team}-{part} run {run} {number}"),
         "description": format!("Made by the benchmark for {team}"),
@@ -83,7 +85,8 @@ pub(crate) fn creation(run: u32, number: u64) -> serde_json::Value {
 /// What people look for: 500 searches, from words that a million tokens have in their tens of thousands to names that
 /// one has, alone and together, whole and begun.
 pub(crate) fn searches(size: u64) -> Vec<String> {
-    let words: Vec<&str> = JOBS.iter().flat_map(|job| job.split(' ')).chain(["production", "staging", "owned"]).collect();
+    let words: Vec<&str> =
+        JOBS.iter().flat_map(|job| job.split(' ')).chain(["production", "staging", "owned"]).collect();
     let mut found = Vec::new();
     for number in 0..500 {
         let mut random = Random::of(78, number);

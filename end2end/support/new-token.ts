@@ -35,7 +35,7 @@ export class NewToken {
     return this.page.getByRole('alert');
   }
   get secret() {
-    return this.page.getByLabel('Secret');
+    return this.page.getByRole('textbox', { name: 'Secret' });
   }
 
   scope(name: string) {

@@ -53,8 +53,13 @@ export async function signIn(page: Page, { email, password }: Account): Promise<
 }
 
 export async function signOut(page: Page): Promise<void> {
-  await page.getByRole('banner').getByText('Account:').click();
+  await menu(page, 'Account').click();
   await page.getByRole('button', { name: 'Sign out' }).click();
+}
+
+/** What opens a menu of the top bar. */
+export function menu(page: Page, name: 'Account' | 'Theme'): Locator {
+  return page.getByRole('banner').locator('summary', { hasText: name });
 }
 
 /** The row, or on a phone the card, of a token in the list. */

@@ -1,18 +1,22 @@
+import type { Page } from '@playwright/test';
 import { expect, test } from '../support/test';
-import { goto, newTokenPath, scriptsRun, tokensPath } from '../support/portal';
+import { goto, menu, newTokenPath, scriptsRun, tokensPath } from '../support/portal';
 
-const light = 'rgb(255, 255, 255)';
+
+/** The colour of the page, whichever element paints it. */
+function background(page: Page): Promise<string> {
+  return page.evaluate(() => [document.body, document.documentElement].map((one) => getComputedStyle(one).backgroundColor).join());
+}
 
 test('a chosen theme is in the first byte of every later page', { tag: '@noscript' }, async ({ page, server, context }) => {
   await goto(page, tokensPath);
   const scripts = await scriptsRun(page);
-  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const before = await background();
+  const before = await background(page);
 
-  await page.getByRole('banner').getByText('Theme', { exact: true }).click();
+  await menu(page, 'Theme').click();
   await page.getByRole('button', { name: 'Dark' }).click();
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
-  expect(await background()).not.toBe(before);
+  expect(await background(page)).not.toBe(before);
   if (scripts) await expect.poll(async () => (await context.cookies()).map(({ name }) => name)).toContain('latchkey-theme');
   await expect(page, 'on the same page').toHaveURL(tokensPath);
 
@@ -22,7 +26,7 @@ test('a chosen theme is in the first byte of every later page', { tag: '@noscrip
 
   await goto(page, newTokenPath);
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
-  await page.getByRole('banner').getByText('Theme', { exact: true }).click();
+  await menu(page, 'Theme').click();
   await page.getByRole('button', { name: 'System' }).click();
   await expect(page.locator('html')).not.toHaveAttribute('data-theme');
 });
@@ -32,8 +36,7 @@ test('without a choice the page follows the system', { tag: '@noscript' }, async
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await page.goto(tokensPath);
-    seen.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+    seen.push(await background(page));
   }
   expect(seen[0]).not.toBe(seen[1]);
-  expect(seen[1]).not.toBe(light);
 });

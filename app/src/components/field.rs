@@ -146,9 +146,10 @@ pub fn ErrorSummary(
         return Either::Left(());
     }
     let title = match problems.0.len() {
-        1 => "One thing needs another look".to_owned(),
-        many => [&many.to_string(), " things need another look"].concat(),
+        1 => None,
+        many => Some([&many.to_string(), " things need another look"].concat()),
     };
+    let title = title.map(|title| view! { <p class="notice-title">{title}</p> });
     let items = problems
         .0
         .into_iter()
@@ -161,9 +162,9 @@ pub fn ErrorSummary(
         })
         .collect_view();
     Either::Right(view! {
-        <div class="notice danger" role="alert" tabindex="-1" autofocus=true>
+        <div class="notice danger summary" role="alert" tabindex="-1" autofocus=true>
             <div>
-                <p class="notice-title">{title}</p>
+                {title}
                 <ul>{items}</ul>
             </div>
         </div>

@@ -90,7 +90,7 @@ fn Sidebar(here: Here, section: Section) -> impl IntoView {
 #[component]
 fn Switcher(here: Here) -> impl IntoView {
     let current = here.organization;
-    let name = current.clone().unwrap_or_else(|| "Choose an organization".to_owned());
+    let name = current.clone().unwrap_or_else(|| "Organizations".to_owned());
     let others = here.organizations.iter().any(|other| Some(other) != current.as_ref());
     if !others {
         return Either::Left(current.map(|name| {

@@ -12,6 +12,8 @@ mod menus;
 #[cfg(feature = "hydrate")]
 pub(crate) mod modal;
 #[cfg(feature = "hydrate")]
+pub(crate) mod page;
+#[cfg(feature = "hydrate")]
 mod theme;
 #[cfg(feature = "hydrate")]
 pub(crate) mod times;

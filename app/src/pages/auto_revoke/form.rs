@@ -1,22 +1,19 @@
-//! The setting, and live under it what it would do.
+//! The setting, and under it what it would do.
 
+use latchkey_domain::Timestamp;
 use leptos::{either::Either, prelude::*};
-use serde::{Deserialize, Serialize};
 
-use super::{
-    live,
-    outlook::{Idle, Outlook, tokens_to_revoke},
-};
-use crate::{components::Moment, paths};
+use super::outlook::{Idle, Outlook, tokens_to_revoke};
+use crate::components::Moment;
 
 /// Thresholds to choose from, in days.
-pub const PRESETS: [u16; 5] = [30, 60, 90, 180, 365];
+const PRESETS: [u16; 5] = [30, 60, 90, 180, 365];
 
 /// Said when the days are none.
 pub const DAYS_PROBLEM: &str = "Choose between 1 and 365 days.";
 
 /// The setting as the form shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     pub on: bool,
     /// What the field holds; not a number, perhaps.
@@ -25,39 +22,8 @@ pub struct Setting {
     pub changeable: bool,
 }
 
-/// What the parts of the form share.
-#[derive(Clone, Copy)]
-#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "some of it is for events only"))]
-pub(super) struct State {
-    pub organization: StoredValue<String>,
-    pub on: RwSignal<bool>,
-    pub days: RwSignal<String>,
-    /// What was typed is no number of days.
-    pub wrong: RwSignal<bool>,
-    /// The answer could not be had.
-    pub lost: RwSignal<&'static str>,
-    pub outlook: RwSignal<Outlook>,
-    /// A newer outlook is on its way.
-    pub loading: RwSignal<bool>,
-    /// Counts the questions, so that an answer that comes too late is dropped.
-    pub turn: StoredValue<u32>,
-}
-
-/// The form with its preview.
-#[island]
-pub fn AutoRevokeForm(organization: String, setting: Setting, wrong: bool, outlook: Outlook) -> impl IntoView {
-    let action = paths::tokens(&organization) + "/auto-revoke";
-    let state = State {
-        organization: StoredValue::new(organization),
-        on: RwSignal::new(setting.on),
-        days: RwSignal::new(setting.days.clone()),
-        wrong: RwSignal::new(wrong),
-        lost: RwSignal::new(""),
-        outlook: RwSignal::new(outlook),
-        loading: RwSignal::new(false),
-        turn: StoredValue::new(0),
-    };
-    live::start(state);
+/// The form with its preview. `action` is the page's address.
+pub fn form(action: &str, setting: &Setting, wrong: bool, outlook: &Outlook) -> impl IntoView + use<> {
     let save = setting.changeable.then(|| {
         view! {
             <div class="row">
@@ -70,37 +36,31 @@ pub fn AutoRevokeForm(organization: String, setting: Setting, wrong: bool, outlo
             </div>
         }
     });
+    // With scripts, this part is fetched anew while the number is typed.
     view! {
-        <form
-            class="card sweep-form"
-            id="sweep-form"
-            method="post"
-            action=action.clone()
-            novalidate=true
-            on:input=move |_| live::typed(state)
-            on:click=move |event| live::clicked(state, &event)
-            on:submit=move |event| live::submitted(state, &event)
-        >
-            {fields(&setting, &action, state)}
+        <form class="card sweep-form" id="sweep-form" method="post" action=action.to_owned() novalidate=true>
+            {fields(setting, action, wrong)}
             {save}
         </form>
-        {preview(state)}
-        {question(state)}
+        <div id="outlook" data-days=outlook.days.to_string() data-revokes=outlook.would_revoke.to_string()>
+            {preview(outlook)}
+            {question(outlook)}
+        </div>
     }
 }
 
-fn fields(setting: &Setting, action: &str, state: State) -> AnyView {
+fn fields(setting: &Setting, action: &str, wrong: bool) -> impl IntoView + use<> {
     let locked = !setting.changeable;
     let presets = PRESETS
         .into_iter()
         .map(|preset| {
             let days = preset.to_string();
-            let (href, data, text) = ([action, "?days=", &days].concat(), days.clone(), days.clone());
-            let current = move || state.days.with(|typed| typed.trim() == days).then_some("true");
+            let (href, data) = ([action, "?days=", &days].concat(), days.clone());
+            let current = (setting.days == days).then_some("true");
             view! {
                 <li>
                     <a class="button small" href=href data-days=data aria-current=current>
-                        {text}
+                        {days}
                         <span class="visually-hidden">" days"</span>
                     </a>
                 </li>
@@ -133,7 +93,7 @@ fn fields(setting: &Setting, action: &str, state: State) -> AnyView {
                     autocomplete="off"
                     disabled=locked
                     aria-describedby="days-hint days-error"
-                    aria-invalid=move || state.wrong.get().then_some("true")
+                    aria-invalid=wrong.then_some("true")
                 />
                 <ul class="sweep-presets" aria-label="Common choices">
                     {presets}
@@ -142,29 +102,19 @@ fn fields(setting: &Setting, action: &str, state: State) -> AnyView {
             <p class="hint" id="days-hint">
                 "1 to 365. For a token that was never used, the days since it was created count."
             </p>
-            <p class="error" id="days-error" hidden=move || !state.wrong.get()>
+            <p class="error" id="days-error" hidden=!wrong>
                 {DAYS_PROBLEM}
             </p>
         </div>
     }
-    .into_any()
 }
 
 /// What the next sweep would do, and to which tokens.
-fn preview(state: State) -> AnyView {
-    let said = move || {
-        let (lead, strong, rest) = state.outlook.with(Outlook::said);
-        view! { {lead}<b>{strong}</b>{rest} }
-    };
-    let table = move || {
-        let outlook = state.outlook.get();
-        if outlook.tokens.is_empty() {
-            return Either::Left(());
-        }
-        let others = outlook.others();
-        let now = outlook.now;
-        let rows = outlook.tokens.into_iter().map(|idle| row(now, idle)).collect_view();
-        Either::Right(view! {
+fn preview(outlook: &Outlook) -> impl IntoView + use<> {
+    let (lead, strong, rest) = outlook.said();
+    let table = (!outlook.tokens.is_empty()).then(|| {
+        let rows = outlook.tokens.iter().map(|idle| row(outlook.now, idle)).collect_view();
+        view! {
             <table class="table sweep-table">
                 <caption class="visually-hidden">"Tokens that the next sweep would revoke"</caption>
                 <thead>
@@ -177,33 +127,36 @@ fn preview(state: State) -> AnyView {
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
-            <p class="hint">{others}</p>
-        })
-    };
+            <p class="hint">{outlook.others()}</p>
+        }
+    });
     view! {
-        <section class="sweep-preview" aria-labelledby="preview-title" aria-busy=move || state.loading.get().then_some("true")>
+        <section class="sweep-preview" aria-labelledby="preview-title">
             <h2 id="preview-title">"Preview"</h2>
-            <p class="sweep-said" role="status">{said}</p>
-            <p class="error" hidden=move || state.lost.with(|lost| lost.is_empty())>{move || state.lost.get()}</p>
+            <p class="sweep-said" id="said">
+                {lead}
+                <b>{strong}</b>
+                {rest}
+            </p>
             {table}
         </section>
     }
-    .into_any()
 }
 
-fn row(now: latchkey_domain::Timestamp, idle: Idle) -> impl IntoView {
+fn row(now: Timestamp, idle: &Idle) -> impl IntoView + use<> {
     let used = match idle.last_used_at {
-        Some(at) => Either::Left(view! { <Moment now at /> }),
+        Some(at) => Either::Left(view! { <span class="sweep-label">"Used "</span><Moment now at /> }),
         None => Either::Right("Never used"),
     };
     view! {
         <tr>
             <th scope="row" class="sweep-name">
-                {idle.name}
+                {idle.name.clone()}
             </th>
-            <td data-label="Belongs to">{idle.owner}</td>
-            <td data-label="Last used">{used}</td>
-            <td data-label="Created">
+            <td>{idle.owner.clone()}</td>
+            <td>{used}</td>
+            <td>
+                <span class="sweep-label">"Created "</span>
                 <Moment now at=idle.created_at />
             </td>
         </tr>
@@ -211,42 +164,39 @@ fn row(now: latchkey_domain::Timestamp, idle: Idle) -> impl IntoView {
 }
 
 /// Asked in place before saving what would revoke something. Without scripts the server asks, by a page of its own.
-fn question(state: State) -> AnyView {
-    let title = move || ["Revoke ", &state.outlook.with(|outlook| tokens_to_revoke(outlook.would_revoke)), "?"].concat();
-    let button = move || "Save and revoke ".to_owned() + &state.outlook.with(|outlook| tokens_to_revoke(outlook.would_revoke));
-    let names = move || {
-        let outlook = state.outlook.get();
-        let others = outlook.others();
-        let names = outlook.tokens.into_iter().map(|idle| view! { <li>{idle.name}</li> }).collect_view();
-        view! { {names} {others.map(|others| view! { <li class="muted">{others}</li> })} }
-    };
+fn question(outlook: &Outlook) -> impl IntoView + use<> {
+    let many = tokens_to_revoke(outlook.would_revoke);
+    let names = outlook.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
+    let others = outlook.others().map(|others| view! { <li class="muted">{others}</li> });
     view! {
         <dialog class="dialog sweep-question" id="sweep-question" aria-labelledby="sweep-question-title">
             <h2 class="dialog-title" id="sweep-question-title">
-                {title}
+                {["Revoke ", &many, "?"].concat()}
             </h2>
             <div class="dialog-body">
                 <p>
                     "The next sweep revokes these tokens. Pipelines that use them will fail from then on. This can't be \
                      undone."
                 </p>
-                <ul class="dialog-names">{names}</ul>
+                <ul class="dialog-names" tabindex="0" aria-label="Tokens">
+                    {names}
+                    {others}
+                </ul>
             </div>
             <div class="dialog-actions">
-                <button class="button" type="button" id="sweep-cancel" on:click=move |_| live::cancelled()>
+                <button class="button" type="button" id="sweep-cancel">
                     "Cancel"
                 </button>
                 <button
                     class="button danger primary"
                     form="sweep-form"
                     name="confirm"
-                    value=move || state.outlook.with(|outlook| outlook.would_revoke.to_string())
+                    value=outlook.would_revoke.to_string()
                     data-busy="Saving…"
                 >
-                    {button}
+                    {["Save and revoke ", &many].concat()}
                 </button>
             </div>
         </dialog>
     }
-    .into_any()
 }

@@ -10,9 +10,9 @@ use latchkey_domain::InactivityThreshold;
 use latchkey_service::{AutoRevoke, Error};
 
 use super::{
+    days::parse_days,
     form::Setting,
-    outlook::{Outlook, parse_days},
-    server::answer::outlook,
+    outlook::Outlook,
     views::{self, Page},
 };
 use crate::{fields::Fields, paths, visit::Visit};
@@ -97,5 +97,5 @@ async fn page(visit: &Visit, organization: &str, current: AutoRevoke, setting: S
 async fn preview(visit: &Visit, organization: &str, days: u16) -> Result<Outlook, Error> {
     let service = &visit.portal.service;
     let preview = service.preview_auto_revoke(&visit.caller, organization, days.into()).await?;
-    Ok(outlook(preview, service.now()))
+    Ok(Outlook::new(preview, service.now()))
 }

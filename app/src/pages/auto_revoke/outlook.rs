@@ -1,16 +1,10 @@
 //! What the next sweep would do, and the sentence that says it.
 
-use latchkey_domain::{InactivityThreshold, Timestamp, words};
-use serde::{Deserialize, Serialize};
-
-/// Higher numbers are "more than this".
-pub const COUNT_MAX: u32 = 1_000;
-
-#[cfg(feature = "ssr")]
-const _: () = assert!(COUNT_MAX == latchkey_service::COUNT_MAX, "the service counts as far as the page says");
+use latchkey_domain::{Timestamp, words};
+use latchkey_service::{COUNT_MAX, Preview, TokenDetail};
 
 /// What the next sweep would revoke with a threshold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlook {
     pub days: u16,
     /// The moment that this is seen from.
@@ -25,7 +19,7 @@ pub struct Outlook {
 }
 
 /// A token that would be revoked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idle {
     pub name: String,
     /// The organization's or a project's.
@@ -35,6 +29,18 @@ pub struct Idle {
 }
 
 impl Outlook {
+    /// A preview as the page shows it.
+    pub fn new(preview: Preview, now: Timestamp) -> Self {
+        Self {
+            days: preview.days,
+            now,
+            next_sweep_at: preview.next_sweep_at,
+            would_revoke: preview.would_revoke,
+            active: preview.active,
+            tokens: preview.tokens.into_iter().map(Idle::from).collect(),
+        }
+    }
+
     /// "With 90 days, the next sweep (in 23 minutes) would revoke **7** of 312 active tokens.", with the emphasised
     /// part in the middle.
     pub fn said(&self) -> (String, String, String) {
@@ -59,8 +65,22 @@ impl Outlook {
         let others = self.would_revoke.saturating_sub(shown);
         match others {
             0 => None,
-            _ if self.would_revoke > COUNT_MAX => Some("and more than ".to_owned() + &number(COUNT_MAX - shown) + " more"),
+            _ if self.would_revoke > COUNT_MAX => {
+                Some("and more than ".to_owned() + &number(COUNT_MAX - shown) + " more")
+            }
             others => Some(["and ", &number(others), " more"].concat()),
+        }
+    }
+}
+
+impl From<TokenDetail> for Idle {
+    fn from(detail: TokenDetail) -> Self {
+        let token = detail.token;
+        Self {
+            name: token.name,
+            owner: if token.project_name.is_empty() { token.organization_name } else { token.project_name },
+            created_at: token.created_at,
+            last_used_at: token.last_use.map(|last| last.at),
         }
     }
 }
@@ -83,19 +103,14 @@ fn number(number_of: u32) -> String {
     words::number(u64::from(number_of))
 }
 
-/// The days that somebody typed: 1 to 365.
-pub fn parse_days(text: &str) -> Option<u16> {
-    let days: i64 = text.trim().parse().ok()?;
-    InactivityThreshold::from_setting(days).ok()?.map(InactivityThreshold::days)
-}
-
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn outlook(days: u16, would_revoke: u32, active: u32) -> Outlook {
         let now: Timestamp = "2026-11-22T10:37:00Z".parse().unwrap();
-        let idle = Idle { name: "CI".into(), owner: "acme".into(), created_at: now.plus_days(-200), last_used_at: None };
+        let idle =
+            Idle { name: "CI".into(), owner: "acme".into(), created_at: now.plus_days(-200), last_used_at: None };
         let tokens = vec![idle; would_revoke.min(50) as usize];
         Outlook { days, now, next_sweep_at: now.plus_seconds(23 * 60), would_revoke, active, tokens }
     }
@@ -111,7 +126,12 @@ mod tests {
             (90, 7, 312, "With 90 days, the next sweep (in 23 minutes) would revoke **7** of 312 active tokens."),
             (1, 1, 1, "With 1 day, the next sweep (in 23 minutes) would revoke **1** of 1 active token."),
             (365, 0, 312, "With 365 days, the next sweep (in 23 minutes) would revoke **none** of 312 active tokens."),
-            (90, 0, 0, "With 90 days, the next sweep (in 23 minutes) would revoke **nothing**: there is no active token."),
+            (
+                90,
+                0,
+                0,
+                "With 90 days, the next sweep (in 23 minutes) would revoke **nothing**: there is no active token.",
+            ),
             (
                 90,
                 1_001,
@@ -129,13 +149,5 @@ mod tests {
         assert_eq!(outlook(90, 50, 312).others(), None);
         assert_eq!(outlook(90, 170, 312).others().as_deref(), Some("and 120 more"));
         assert_eq!(outlook(90, 1_001, 1_001).others().as_deref(), Some("and more than 950 more"));
-    }
-
-    #[test]
-    fn days_are_1_to_365() {
-        assert_eq!((parse_days(" 90 "), parse_days("1"), parse_days("365")), (Some(90), Some(1), Some(365)));
-        for bad in ["", "0", "366", "-1", "abc", "1.5", "99999999999999999999"] {
-            assert_eq!(parse_days(bad), None, "{bad}");
-        }
     }
 }

@@ -6,7 +6,8 @@ use latchkey_service::{AutoRevoke, Error, Sweep};
 use leptos::{either::Either, prelude::*};
 
 use super::{
-    form::{AutoRevokeForm, DAYS_PROBLEM, Setting},
+    form::{DAYS_PROBLEM, Setting, form},
+    live::LivePreview,
     outlook::{Outlook, tokens_to_revoke},
 };
 use crate::{
@@ -42,6 +43,7 @@ pub async fn page(visit: &Visit, organization: &str, page: Page) -> Result<Respo
     let organization = organization.to_owned();
     let list = paths::tokens(&organization);
     let now = here.now;
+    let action = [&list, "/auto-revoke"].concat();
     let question = page.asks.then(|| question(&list, &page));
     let problems = Problems::new(page.wrong.then(|| ("days", DAYS_PROBLEM.to_owned())));
     let days = page.current.threshold.map_or(0, |threshold| threshold.days());
@@ -60,12 +62,8 @@ pub async fn page(visit: &Visit, organization: &str, page: Page) -> Result<Respo
                     {page.saved.map(|on| saved(on, days))}
                     {read_only.then(|| only_for_admins(organization.clone()))}
                     <ErrorSummary problems labels=&[("days", "Days without use")] />
-                    <AutoRevokeForm
-                        organization
-                        setting=page.setting
-                        wrong=page.wrong
-                        outlook=page.outlook
-                    />
+                    {form(&action, &page.setting, page.wrong, &page.outlook)}
+                    <LivePreview />
                     <Sweeps now sweeps=page.current.sweeps />
                 </div>
                 {question}
@@ -123,7 +121,7 @@ fn question(list: &str, page: &Page) -> AnyView {
             <p>
                 "The next sweep revokes these tokens. Pipelines that use them will fail from then on. This can't be undone."
             </p>
-            <ul class="dialog-names">
+            <ul class="dialog-names" tabindex="0" aria-label="Tokens">
                 {names}
                 {others}
             </ul>
@@ -195,9 +193,6 @@ mod tests {
     fn durations() {
         let from = Timestamp::EPOCH;
         let took = |micros| took(from, Timestamp::from_micros(micros));
-        assert_eq!(
-            [took(0), took(40_000), took(3_400_000), took(125_000_000)],
-            ["1 ms", "40 ms", "3 s", "2 minutes"]
-        );
+        assert_eq!([took(0), took(40_000), took(3_400_000), took(125_000_000)], ["1 ms", "40 ms", "3 s", "2 minutes"]);
     }
 }

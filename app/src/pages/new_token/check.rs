@@ -38,7 +38,7 @@ pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
     } else {
         match values.repositories.len() {
             0 => Err(RepositoryAccessError::Empty),
-            ..=RepositoryAccess::MAX => Ok(()),
+            1..=RepositoryAccess::MAX => Ok(()),
             _ => Err(RepositoryAccessError::TooMany),
         }
     };
@@ -57,7 +57,8 @@ pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
     problems
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests {
     use super::super::values::{
         Expires,
@@ -83,7 +84,8 @@ mod tests {
 
     #[test]
     fn everything_is_said_at_once_and_in_order() {
-        let empty = check(&Values { expires: Expires::OnDate, in_project: true, ..Values::default() }, &offer(), offer().now);
+        let empty =
+            check(&Values { expires: Expires::OnDate, in_project: true, ..Values::default() }, &offer(), offer().now);
         let fields: Vec<_> = empty.iter().map(|problem| &*problem.field).collect();
         assert_eq!(fields, ["name", "expires", "scopes", "repositories", "project"]);
     }

@@ -13,7 +13,12 @@ use crate::{
 };
 
 /// A page of the portal with a heading, text, and ways on.
-fn page(here: Here, organization: &str, title: &'static str, content: impl FnOnce() -> AnyView + Send + 'static) -> Response {
+fn page(
+    here: Here,
+    organization: &str,
+    title: &'static str,
+    content: impl FnOnce() -> AnyView + Send + 'static,
+) -> Response {
     let list = paths::tokens(organization);
     render::page(move || {
         view! {

@@ -63,7 +63,8 @@ fn encode(out: &mut String, text: &str) {
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests {
     use super::super::{
         prefill::{prefill, tests::fields},

@@ -69,7 +69,8 @@ pub fn read(sent: Sent<'_>, repositories: Vec<Choice>, offer: &Offer) -> Values 
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests {
     use super::{super::prefill::tests::fields, super::values::tests::offer, *};
 

@@ -169,7 +169,8 @@ fn networks(said: &mut Summary, values: &Values) {
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests {
     use super::super::values::tests::{choice, offer};
     use super::*;
@@ -285,9 +286,10 @@ mod tests {
                 values.networks = "\n 10.0.0.0/8 \n192.0.2.7\n".to_owned();
             })
         };
-        assert!(on("2027-01-31").ends_with(
-            "It expires at the end of **31 January 2027** (UTC). It works only from **2 networks**."
-        ));
+        assert!(
+            on("2027-01-31")
+                .ends_with("It expires at the end of **31 January 2027** (UTC). It works only from **2 networks**.")
+        );
         for unusable in ["", "2020-01-01", "2127-01-01", "31.1.2027"] {
             assert!(on(unusable).contains("It needs **a date in the next 10 years** to expire on."), "{unusable}");
         }

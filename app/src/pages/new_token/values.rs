@@ -1,8 +1,6 @@
 //! What the form holds, and the facts that it is filled in with: the same types on the server and in the browser.
 
-use latchkey_domain::{
-    Catalogue, Expiry, ExpiryError, Group, GroupLevel, RepositoryAccess, ScopeInfo, Timestamp, TimestampError,
-};
+use latchkey_domain::{Catalogue, Expiry, ExpiryError, Group, GroupLevel, ScopeInfo, Timestamp, TimestampError};
 use serde::{Deserialize, Serialize};
 
 /// Everything that somebody typed or chose, as it is in the fields; nothing is checked yet.
@@ -65,8 +63,10 @@ impl Values {
     }
 
     /// Adds a repository unless it is there already or the list is full; says whether it did.
-    #[cfg(any(feature = "hydrate", test))]
+    #[cfg(feature = "hydrate")]
     pub fn add_repository(&mut self, repository: Choice) -> bool {
+        use latchkey_domain::RepositoryAccess;
+
         let fits = self.repositories.len() < RepositoryAccess::MAX && !self.repositories.contains(&repository);
         if fits {
             self.repositories.push(repository);
@@ -181,8 +181,9 @@ impl Offer {
     pub fn groups(&self) -> impl Iterator<Item = (&Group, impl Iterator<Item = &ScopeInfo>)> {
         let of_any = self.catalogue.groups().iter().filter(|group| group.level == GroupLevel::Any);
         // Only who administers may give the power over other tokens; the service has the last word on it.
-        let given =
-            |info: &&ScopeInfo| self.may_administer || !matches!(info.name.as_str(), "tokens:manage" | "tokens:introspect");
+        let given = |info: &&ScopeInfo| {
+            self.may_administer || !matches!(info.name.as_str(), "tokens:manage" | "tokens:introspect")
+        };
         of_any.map(move |group| (group, group.scopes.iter().filter(given)))
     }
 
@@ -222,7 +223,8 @@ impl Offer {
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 pub(super) mod tests {
     use super::*;
 

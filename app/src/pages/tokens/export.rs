@@ -63,12 +63,7 @@ static JSON: Format = Format {
 
 /// Page after page, as fast as the reader takes them; the first one before the answer begins, so that an error has its
 /// page.
-async fn file(
-    visit: &Visit,
-    organization: &str,
-    fields: &Fields,
-    format: &'static Format,
-) -> Result<Response, Error> {
+async fn file(visit: &Visit, organization: &str, fields: &Fields, format: &'static Format) -> Result<Response, Error> {
     let asked = ListTokens { limit: 100, ..ListQuery::read(fields).from_start().asked() };
     let first = visit.portal.service.tokens(&visit.caller, organization, asked.clone()).await?;
     // The service found the organization: its name is one of lower-case letters, digits and hyphens.
@@ -84,8 +79,7 @@ async fn file(
     let pages = stream::try_unfold(reader, Reader::next);
     let head = stream::once(async { Ok(Bytes::from_static(format.head.as_bytes())) });
     let tail = stream::once(async { Ok(Bytes::from_static(format.tail.as_bytes())) });
-    let headers =
-        [(header::CONTENT_TYPE, format.content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [(header::CONTENT_TYPE, format.content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, Body::from_stream(head.chain(pages).chain(tail))).into_response())
 }
 

@@ -71,10 +71,8 @@ fn more_filters(list: &List) -> impl IntoView + use<> {
         .scopes
         .iter()
         .map(|(group, scopes)| {
-            let options = scopes
-                .iter()
-                .map(|scope| option(scope.clone(), scope.clone(), *scope == query.scope))
-                .collect_view();
+            let options =
+                scopes.iter().map(|scope| option(scope.clone(), scope.clone(), *scope == query.scope)).collect_view();
             view! { <optgroup label=group.clone()>{options}</optgroup> }
         })
         .collect_view();
@@ -149,8 +147,8 @@ fn creators(list: &List) -> impl IntoView + use<> {
     options
 }
 
-/// What narrows the list, each with the way to take it off.
-pub(super) fn active(list: &List) -> impl IntoView + use<> {
+/// What narrows the list, each with the way to take it off; `clearable` adds the way to take them all off.
+pub(super) fn active(list: &List, clearable: bool) -> impl IntoView + use<> {
     let query = &list.query;
     if !query.is_filtered() {
         return None;
@@ -191,15 +189,20 @@ pub(super) fn active(list: &List) -> impl IntoView + use<> {
             }
         })
         .collect_view();
-    let clear = ListQuery::of(query.status).href(&list.base);
-    Some(view! {
-        <ul class="active-filters" aria-label="Filters">
-            {chips}
+    let clear = clearable.then(|| {
+        let href = ListQuery::of(query.status).href(&list.base);
+        view! {
             <li>
-                <a class="clear" id="clear" href=clear>
+                <a class="clear" id="clear" href=href>
                     "Clear filters"
                 </a>
             </li>
+        }
+    });
+    Some(view! {
+        <ul class="active-filters" aria-label="Filters">
+            {chips}
+            {clear}
         </ul>
     })
 }

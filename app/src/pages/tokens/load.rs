@@ -63,9 +63,11 @@ impl List {
         }
         let mut revoked = by_ids("revoked").await?.unwrap_or_default();
         revoked.retain(|detail| detail.token.revocation.is_some());
-        let scopes = service.catalogue().groups().iter().map(|group| {
-            (group.name.clone(), group.scopes.iter().map(|scope| scope.name.to_string()).collect())
-        });
+        let scopes = service
+            .catalogue()
+            .groups()
+            .iter()
+            .map(|group| (group.name.clone(), group.scopes.iter().map(|scope| scope.name.to_string()).collect()));
         Ok(Self {
             base: paths::tokens(organization),
             counts,

@@ -22,7 +22,7 @@ pub(super) struct Rows {
     /// Scopes in the order of the catalogue.
     order: Vec<String>,
     fresh: String,
-    /// Ids that are ticked.
+    /// Ids that are ticked: those of a question about several.
     ticked: Vec<latchkey_domain::TokenId>,
     dots: String,
     copy: String,
@@ -31,7 +31,10 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn of(list: &List) -> Self {
-        let ticked = list.asked.iter().flatten().map(|detail| detail.token.id).collect();
+        let ticked = match list.asked.as_deref() {
+            Some(asked @ [_, _, ..]) => asked.iter().map(|detail| detail.token.id).collect(),
+            _ => Vec::new(),
+        };
         Self {
             now: list.here.now,
             revoke: list.query.href_and(&list.base) + "revoke=",
@@ -52,6 +55,11 @@ impl Rows {
             (true, _) => Some("fresh"),
             (false, TokenState::Active) => None,
             (false, _) => Some("ended"),
+        };
+        let status = match detail.state {
+            TokenState::Active => "status active",
+            TokenState::Expired => "status expired",
+            TokenState::Revoked => "status revoked",
         };
         let tick = detail.revocable.then(|| {
             let label = ["Select ", &token.name].concat();
@@ -82,8 +90,11 @@ impl Rows {
                         <code>{[&*token.prefix, "…"].concat()}</code>
                         {token.description.clone()}
                     </span>
+                    {self.ended(detail)}
                 </th>
-                <td class="c-status">{self.status(detail)}</td>
+                <td class="c-status">
+                    <span class=status>{detail.state.word()}</span>
+                </td>
                 <td class="c-scopes">{self.scopes(token)}</td>
                 <td class="c-access">
                     {access(detail)}
@@ -91,7 +102,7 @@ impl Rows {
                 </td>
                 <td class="c-created">
                     <Moment now=self.now at=token.created_at />
-                    <span class="sub ellipsis">{["by ", &token.created_by.name].concat()}</span>
+                    <span class="sub">{["by ", &token.created_by.name].concat()}</span>
                 </td>
                 <td class="c-expires">{self.expires(detail)}</td>
                 <td class="c-used">{self.used(token)}</td>
@@ -100,24 +111,13 @@ impl Rows {
         }
     }
 
-    fn status(&self, detail: &TokenDetail) -> impl IntoView + use<> {
-        let class = match detail.state {
-            TokenState::Active => "status active",
-            TokenState::Expired => "status expired",
-            TokenState::Revoked => "status revoked",
-        };
-        let ended = detail.token.revocation.as_ref().map(|revocation| {
+    /// When, by whom and why a token was revoked.
+    fn ended(&self, detail: &TokenDetail) -> impl IntoView + use<> {
+        detail.token.revocation.as_ref().map(|revocation| {
             view! {
-                <span class="sub">
-                    <Moment now=self.now at=revocation.at />
-                    {ended_by(revocation)}
-                </span>
+                <span class="sub">"Revoked " <Moment now=self.now at=revocation.at /> {ended_by(revocation)}</span>
             }
-        });
-        view! {
-            <span class=class>{detail.state.word()}</span>
-            {ended}
-        }
+        })
     }
 
     /// "scans read, trigger" for each resource: the first ones, and the rest behind "+3".
@@ -157,8 +157,11 @@ impl Rows {
     }
 
     fn expires(&self, detail: &TokenDetail) -> impl IntoView + use<> {
-        let Some(at) = detail.token.expires_at else {
-            return Either::Left(view! { <span class="muted">"No expiration"</span> });
+        let at = match (detail.state, detail.token.expires_at) {
+            // What has ended by hand won't expire any more.
+            (TokenState::Revoked, _) => return Either::Left(view! { <span class="muted">"–"</span> }),
+            (_, None) => return Either::Left(view! { <span class="muted">"No expiration"</span> }),
+            (_, Some(at)) => at,
         };
         let soon = detail.state == TokenState::Active && at <= self.now.plus_days(SOON_DAYS);
         Either::Right(view! {
@@ -231,7 +234,8 @@ fn access(detail: &TokenDetail) -> impl IntoView + use<> {
         many => {
             let left = many.len().saturating_sub(NAMES) as u64;
             let names = many.iter().take(NAMES).map(|(_, name)| view! { <li>{name.clone()}</li> }).collect_view();
-            let rest = (left > 0).then(|| view! { <li class="muted">{["and ", &words::number(left), " more"].concat()}</li> });
+            let rest =
+                (left > 0).then(|| view! { <li class="muted">{["and ", &words::number(left), " more"].concat()}</li> });
             let summary = [&words::number(count), " repositories"].concat();
             Either::Right(view! {
                 <details class="menu names">

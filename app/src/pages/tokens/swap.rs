@@ -4,17 +4,18 @@ use std::cell::{Cell, RefCell};
 
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortController, Document, DomParser, Event, FormData, HtmlAnchorElement, HtmlElement, HtmlFormElement, MouseEvent,
-    RequestInit, Response, SubmitEvent, SupportedType, UrlSearchParams,
+    AbortController, Document, Event, FormData, HtmlAnchorElement, HtmlElement, HtmlFormElement, MouseEvent,
+    RequestInit, SubmitEvent, UrlSearchParams,
 };
 
 use super::select;
 use crate::islands::{
     announce,
     dom::{after, closest, first, focus, listen},
-    modal, press, times,
+    modal,
+    page::{Fetched, fetch},
+    press, times,
 };
 
 /// How long typing has to pause before the search runs, in milliseconds.
@@ -98,11 +99,7 @@ fn submitted(event: Event) {
     if form.has_attribute("data-live") {
         event.prevent_default();
         let asking = form.id() == "bulk";
-        let step = Step {
-            history: History::Push,
-            part: if asking { Part::Page } else { Part::Results },
-            top: false,
-        };
+        let step = Step { history: History::Push, part: if asking { Part::Page } else { Part::Results }, top: false };
         if let Some(url) = address(&form) {
             go(url, step);
         }
@@ -206,14 +203,7 @@ fn begin() -> Option<AbortController> {
 
 /// `None` when the browser should go there itself.
 async fn swap(url: &str, request: &RequestInit, step: Step) -> Option<()> {
-    let answer = JsFuture::from(window().fetch_with_str_and_init(url, request)).await.ok()?;
-    let answer: Response = answer.dyn_into().ok()?;
-    let html = JsFuture::from(answer.text().ok()?).await.ok()?.as_string()?;
-    let parsed = DomParser::new().ok()?.parse_from_string(&html, SupportedType::TextHtml).ok()?;
-    // A page of another layout, or of a newer server with another stylesheet, needs a full load.
-    if stylesheet(&parsed)? != stylesheet(&document())? {
-        return None;
-    }
+    let Fetched { document: parsed, url } = fetch(url, request).await?;
     let focused = document().active_element().map(|focused| focused.id()).unwrap_or_default();
     let ticked = select::ticked();
     let asked = first("dialog:modal").is_some();
@@ -221,7 +211,7 @@ async fn swap(url: &str, request: &RequestInit, step: Step) -> Option<()> {
     for id in parts {
         replace(&parsed, id, step.part == Part::Page)?;
     }
-    remember(&answer.url(), step.history);
+    remember(&url, step.history);
     document().set_title(&parsed.title());
     times::refresh();
     select::tick(&ticked);
@@ -231,10 +221,6 @@ async fn swap(url: &str, request: &RequestInit, step: Step) -> Option<()> {
         announce(&news.text_content().unwrap_or_default());
     }
     Some(())
-}
-
-fn stylesheet(of: &Document) -> Option<String> {
-    of.query_selector("link[rel=stylesheet]").ok()??.get_attribute("href")
 }
 
 /// Puts a part of the new page in the place of the old one. Not every page has every part.

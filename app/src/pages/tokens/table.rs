@@ -38,7 +38,7 @@ fn bar(list: &List) -> impl IntoView + use<> {
     view! {
         <div class="results-bar">
             <p data-announce="">{showing(list)}</p>
-            {filters::active(list)}
+            {filters::active(list, true)}
             <details class="menu end">
                 <summary class="button ghost small" id="export">
                     <Icon name="download" />
@@ -224,7 +224,7 @@ fn nothing(list: &List) -> impl IntoView + use<> {
         let href = ListQuery::of(list.query.status).href(&list.base);
         let searched = ["Searched ", list.query.status_label(), ". Try another status, or fewer filters."].concat();
         return EitherOf3::B(view! {
-            <div class="results-bar">{filters::active(list)}</div>
+            <div class="results-bar">{filters::active(list, false)}</div>
             <div class="empty">
                 <Icon name="search" />
                 <h2 data-announce="">"Nothing matches these filters"</h2>

@@ -7,9 +7,10 @@ use super::{State, problems::error};
 use crate::{components::TextArea, pages::new_token::values::Values};
 
 /// Name, and under a disclosure the description.
-pub(super) fn name(state: State) -> AnyView {
+pub(super) fn name(state: State) -> impl IntoView + use<> {
     let (name, description) = state.initial(|values| (values.name.clone(), values.description.clone()));
-    let open = !description.is_empty() || state.problems.with_untracked(|all| all.iter().any(|one| one.field == "description"));
+    let open = !description.is_empty()
+        || state.problems.with_untracked(|all| all.iter().any(|one| one.field == "description"));
     view! {
         <div class="field">
             <label class="label" for="name">
@@ -53,17 +54,15 @@ pub(super) fn name(state: State) -> AnyView {
             </div>
         </details>
     }
-    .into_any()
 }
 
 /// Organization or project, for those who have the choice; the project alone, for those who have not.
-pub(super) fn level(state: State) -> AnyView {
+pub(super) fn level(state: State) -> impl IntoView + use<> {
     let (in_project, chosen) = state.initial(|values| (values.in_project, values.project.clone()));
-    let (projects, organization, may_administer) = state
-        .offer
-        .with_value(|offer| (offer.projects.clone(), offer.organization.clone(), offer.may_administer));
+    let (projects, organization, may_administer) =
+        state.offer.with_value(|offer| (offer.projects.clone(), offer.organization.clone(), offer.may_administer));
     if projects.is_empty() {
-        return ().into_any();
+        return None;
     }
     let none = chosen.is_empty();
     let options = projects
@@ -102,9 +101,11 @@ pub(super) fn level(state: State) -> AnyView {
             </p>
         }
     });
-    view! {
+    Some(view! {
         <fieldset class="fieldset token-level" class:has-choice=may_administer>
-            <legend>"Level"</legend>
+            <legend>
+                <h2>"Level"</h2>
+            </legend>
             {levels}
             {hint}
             <div class="field token-project">
@@ -126,12 +127,11 @@ pub(super) fn level(state: State) -> AnyView {
                 {error(state, "project")}
             </div>
         </fieldset>
-    }
-    .into_any()
+    })
 }
 
 /// What most tokens go without.
-pub(super) fn advanced(state: State) -> AnyView {
+pub(super) fn advanced(state: State) -> impl IntoView + use<> {
     let networks = state.initial(|values| values.networks.clone());
     let open = !networks.is_empty();
     view! {
@@ -157,5 +157,4 @@ pub(super) fn advanced(state: State) -> AnyView {
             </div>
         </details>
     }
-    .into_any()
 }

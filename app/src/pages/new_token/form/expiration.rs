@@ -1,20 +1,20 @@
-use latchkey_domain::{Expiry, words};
-use leptos::prelude::*;
+use latchkey_domain::{Expiry, Timestamp, words};
+use leptos::{either::EitherOf3, prelude::*};
 
 use super::{State, problems::error};
 use crate::pages::new_token::values::Expires;
 
 /// Lifetimes with the day that each would end on: true without scripts, and nothing moves when another is chosen.
-pub(super) fn expiration(state: State) -> AnyView {
+pub(super) fn expiration(state: State) -> impl IntoView + use<> {
     let (chosen, date) = state.initial(|values| (values.expires, values.expires_on.clone()));
     let now = state.now.get_untracked();
     let choices = Expires::ALL
         .into_iter()
         .map(|choice| {
             let result = match choice {
-                Expires::Days(days) => words::date(now.plus_days(i64::from(days))),
-                Expires::OnDate => "A day of your choice".to_owned(),
-                Expires::Never => "Until it is revoked".to_owned(),
+                Expires::Days(days) => EitherOf3::A(words::date(now.plus_days(i64::from(days)))),
+                Expires::OnDate => EitherOf3::B(move || chosen_day(state)),
+                Expires::Never => EitherOf3::C("Until it is revoked"),
             };
             view! {
                 <label class="lifetime">
@@ -27,7 +27,9 @@ pub(super) fn expiration(state: State) -> AnyView {
         .collect_view();
     view! {
         <fieldset class="fieldset" id="expires">
-            <legend>"Expiration"</legend>
+            <legend>
+                <h2>"Expiration"</h2>
+            </legend>
             <div class="lifetimes">{choices}</div>
             <div class="field lifetime-on">
                 <label class="label" for="expires_on">
@@ -54,5 +56,10 @@ pub(super) fn expiration(state: State) -> AnyView {
             {error(state, "expires")}
         </fieldset>
     }
-    .into_any()
+}
+
+/// The day in the date field, in words.
+fn chosen_day(state: State) -> String {
+    let day = state.values.with(|values| Timestamp::from_date(&values.expires_on));
+    day.map_or_else(|_| "A day of your choice".to_owned(), words::date)
 }

@@ -1,30 +1,25 @@
 //! The form in a browser with scripts.
 
-use leptos::{
-    ev::{Event, KeyboardEvent, SubmitEvent},
-    prelude::*,
-    task::spawn_local,
-};
+use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
-use web_sys::{FormData, HtmlElement, HtmlFormElement, HtmlInputElement};
+use web_sys::{FormData, HtmlFormElement};
 
-use super::State;
+pub(super) use super::picking::{key_in_results, key_in_search, picked, search, unpicked};
+use super::{State, picking::find};
 use crate::{
     answers::{Code, Problem, flat},
-    islands::dom::{after, all, first, focus},
+    islands::dom::{after, first, focus},
     pages::new_token::{
         check::check,
         query::query,
         reveal::guard,
-        server::{create_token, search_repositories},
+        server::create_token,
         submitted::{Action, read},
         values::{Choice, Values},
     },
 };
 
-/// Typing pauses for so many milliseconds before repositories are searched.
-const SEARCH_PAUSE: i32 = 150;
-/// And for so many before the address follows.
+/// Typing pauses for so many milliseconds before the address follows.
 const ADDRESS_PAUSE: i32 = 400;
 const MINUTE: i32 = 60_000;
 
@@ -80,17 +75,17 @@ fn set_query(query: &str) {
     }
 }
 
-fn next(turn: StoredValue<u32>) -> u32 {
+pub(super) fn next(turn: StoredValue<u32>) -> u32 {
     turn.update_value(|turn| *turn = turn.wrapping_add(1));
     turn.get_value()
 }
 
-fn element<E: JsCast>(id: &str) -> Option<E> {
+pub(super) fn element<E: JsCast>(id: &str) -> Option<E> {
     document().get_element_by_id(id)?.dyn_into().ok()
 }
 
 /// Puts the focus on an element once the page has followed the state.
-fn focus_next(id: &'static str) {
+pub(super) fn focus_next(id: &'static str) {
     request_animation_frame(move || {
         focus(id);
     });
@@ -152,7 +147,7 @@ fn forgive(state: State, before: &Values, after: &Values) {
 }
 
 /// Changes the form by what a button says, not a field.
-fn change(state: State, change: impl FnOnce(&mut Values)) {
+pub(super) fn change(state: State, change: impl FnOnce(&mut Values)) {
     let before = state.values.get_untracked();
     let mut after = before.clone();
     change(&mut after);
@@ -233,124 +228,4 @@ fn report(state: State, problems: Vec<Problem>) {
     state.problems.set(problems.clone());
     state.report.set(problems);
     focus_next("problems");
-}
-
-/// The search field has changed.
-pub(super) fn search(state: State) {
-    find(state, SEARCH_PAUSE);
-}
-
-fn find(state: State, pause: i32) {
-    let mine = next(state.searches);
-    after(pause, move || {
-        if state.searches.get_value() != mine {
-            return;
-        }
-        let query = element::<HtmlInputElement>("find").map(|input| input.value()).unwrap_or_default();
-        let query = query.trim().to_owned();
-        if state.found.with_untracked(|found| found.query == query) {
-            return;
-        }
-        let organization = state.offer.with_value(|offer| offer.organization.clone());
-        spawn_local(async move {
-            let answer = flat(search_repositories(organization, query).await);
-            // Whoever typed on has asked for something else meanwhile.
-            if state.searches.get_value() == mine {
-                match answer {
-                    Ok(found) => state.found.set(found),
-                    Err(failure) => state.problems.update(|problems| {
-                        problems.retain(|problem| problem.field != "repositories");
-                        problems.push(Problem::new("repositories", failure.message()));
-                    }),
-                }
-            }
-        });
-    });
-}
-
-/// Enter takes the first repository found, the arrow leads to the list.
-pub(super) fn key_in_search(state: State, event: &KeyboardEvent) {
-    match &*event.key() {
-        "Enter" => {
-            event.prevent_default();
-            let typed = element::<HtmlInputElement>("find");
-            let query = typed.as_ref().map(|input| input.value()).unwrap_or_default();
-            let (current, first) = state.found.with_untracked(|found| {
-                let chosen = |one: &&Choice| state.values.with_untracked(|values| values.repositories.contains(one));
-                (found.query == query.trim(), found.repositories.iter().find(|one| !chosen(one)).cloned())
-            });
-            match first {
-                Some(first) if current && !query.trim().is_empty() => {
-                    add(state, first);
-                    if let Some(input) = typed {
-                        input.select();
-                    }
-                }
-                _ => find(state, 0),
-            }
-        }
-        "ArrowDown" => move_focus(event, 1),
-        _ => (),
-    }
-}
-
-/// Up and down within the list, and back to the search from its top.
-pub(super) fn key_in_results(event: &KeyboardEvent) {
-    match &*event.key() {
-        "ArrowDown" => move_focus(event, 1),
-        "ArrowUp" => move_focus(event, -1),
-        _ => (),
-    }
-}
-
-fn move_focus(event: &KeyboardEvent, step: isize) {
-    let stops = all("#find, #found input");
-    let active = document().active_element().and_then(|active| active.dyn_into::<HtmlElement>().ok());
-    let at = stops.iter().position(|stop| Some(stop) == active.as_ref());
-    if let Some(stop) = at.and_then(|at| at.checked_add_signed(step)).and_then(|to| stops.get(to)) {
-        event.prevent_default();
-        let _ = stop.focus();
-    }
-}
-
-/// A box in the list of results was ticked or unticked.
-pub(super) fn picked(state: State, event: &Event) {
-    let Some(input) = target(event) else { return };
-    let id = input.value();
-    if !input.checked() {
-        change(state, |values| values.repositories.retain(|one| one.id != id));
-        return;
-    }
-    let found = state.found.with_untracked(|found| found.repositories.iter().find(|one| one.id == id).cloned());
-    if !found.is_some_and(|found| add(state, found)) {
-        input.set_checked(false);
-    }
-}
-
-/// A chosen repository was unticked.
-pub(super) fn unpicked(state: State, event: &Event) {
-    let Some(input) = target(event) else { return };
-    let id = input.value();
-    change(state, |values| values.repositories.retain(|one| one.id != id));
-    // The chip under the focus is now the next one; after the last, the search is what is left.
-    if state.values.with_untracked(|values| values.repositories.is_empty()) {
-        focus_next("find");
-    }
-}
-
-fn target(event: &Event) -> Option<HtmlInputElement> {
-    event.target()?.dyn_into().ok()
-}
-
-/// Adds a repository, if the list takes another one.
-fn add(state: State, repository: Choice) -> bool {
-    let mut added = false;
-    change(state, |values| added = values.add_repository(repository));
-    if !added {
-        state.problems.update(|problems| {
-            problems.retain(|problem| problem.field != "repositories");
-            problems.push(Problem::new("repositories", "This list is full. Choose all repositories for more"));
-        });
-    }
-    added
 }

@@ -9,6 +9,8 @@ mod expiration;
 // The events have no one to answer on the server.
 #[cfg_attr(not(feature = "hydrate"), path = "idle.rs")]
 mod live;
+#[cfg(feature = "hydrate")]
+mod picking;
 mod problems;
 mod repositories;
 mod scopes;
@@ -91,7 +93,7 @@ pub fn TokenForm(
     let revealed = move || {
         state.created.get().map(|created| {
             let (organization, public_url) = (organization.get_value(), public_url.get_value());
-            view! { <Reveal created organization public_url /> }.into_any()
+            view! { <Reveal created organization public_url /> }
         })
     };
     view! {
@@ -124,9 +126,10 @@ pub fn TokenForm(
 }
 
 /// What the token would be able to do, and the buttons. Stays in sight while the form is filled in.
-fn foot(state: State, list: String) -> AnyView {
+fn foot(state: State, list: String) -> impl IntoView + use<> {
     let said = move || {
-        let summary = state.offer.with_value(|offer| state.values.with(|values| summary(values, offer, state.now.get())));
+        let summary =
+            state.offer.with_value(|offer| state.values.with(|values| summary(values, offer, state.now.get())));
         let pieces = summary.pieces.into_iter().map(|(plain, strong)| view! { {plain}<b>{strong}</b> }).collect_view();
         (pieces, summary.rest)
     };
@@ -161,5 +164,4 @@ fn foot(state: State, list: String) -> AnyView {
             </div>
         </div>
     }
-    .into_any()
 }

@@ -18,8 +18,8 @@ fn anchor(field: &str) -> Option<&'static str> {
 }
 
 /// On top of a form that came back: everything that is wrong, with links to the fields. Takes the focus.
-pub(super) fn report(state: State) -> AnyView {
-    (move || {
+pub(super) fn report(state: State) -> impl IntoView + use<> {
+    move || {
         let problems = state.report.get();
         if problems.is_empty() {
             return None;
@@ -37,8 +37,7 @@ pub(super) fn report(state: State) -> AnyView {
                 </div>
             </div>
         })
-    })
-    .into_any()
+    }
 }
 
 /// A link to the field; without `href` it is plain text.
@@ -51,11 +50,10 @@ fn item(problem: Problem) -> impl IntoView {
 }
 
 /// What is wrong, beside the field.
-pub(super) fn error(state: State, field: &'static str) -> AnyView {
+pub(super) fn error(state: State, field: &'static str) -> impl IntoView + use<> {
     view! {
         <p class="error" id=[field, "-error"].concat() hidden=move || state.problem(field).is_none()>
             {move || state.problem(field).unwrap_or_default()}
         </p>
     }
-    .into_any()
 }

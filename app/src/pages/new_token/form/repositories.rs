@@ -1,26 +1,27 @@
 use latchkey_domain::RepositoryAccess;
-use leptos::prelude::*;
+use leptos::{either::Either, prelude::*};
 
 use super::{State, live, problems::error};
 use crate::pages::new_token::values::Choice;
 
 /// All repositories, or those that are searched for and chosen.
-pub(super) fn access(state: State) -> AnyView {
+pub(super) fn access(state: State) -> impl IntoView + use<> {
     let all = state.initial(|values| values.all_repositories);
     let (organization, none) = state.offer.with_value(|offer| (offer.organization.clone(), offer.no_repositories));
     let picker = if none {
-        view! {
+        Either::Left(view! {
             <p class="hint only-these">
                 {organization.clone()} " has no repositories yet. A token for all of them reaches those that come later."
             </p>
-        }
-        .into_any()
+        })
     } else {
-        picker(state)
+        Either::Right(picker(state))
     };
     view! {
         <fieldset class="fieldset token-access">
-            <legend>"Repository access"</legend>
+            <legend>
+                <h2>"Repository access"</h2>
+            </legend>
             <label class="choice">
                 <input type="radio" name="access" value="all" checked=all />
                 <span>
@@ -39,10 +40,9 @@ pub(super) fn access(state: State) -> AnyView {
             {error(state, "repositories")}
         </fieldset>
     }
-    .into_any()
 }
 
-fn picker(state: State) -> AnyView {
+fn picker(state: State) -> impl IntoView + use<> {
     let query = state.found.with_untracked(|found| found.query.clone());
     let searched = move || state.found.with(|found| found.query.clone());
     view! {
@@ -68,7 +68,8 @@ fn picker(state: State) -> AnyView {
                     on:input=move |_| live::search(state)
                     on:keydown=move |event| live::key_in_search(state, &event)
                 />
-                <button class="button find-button" name="action" value="find">
+                // Without scripts the answer is a page: it opens where the reader was.
+                <button class="button find-button" name="action" value="find" formaction="#find">
                     "Find"
                 </button>
             </div>
@@ -77,15 +78,14 @@ fn picker(state: State) -> AnyView {
             {results(state)}
         </div>
     }
-    .into_any()
 }
 
 /// The chosen ones: ticked boxes that look like chips, so that unticking removes them without scripts as well.
-fn chosen(state: State) -> AnyView {
+fn chosen(state: State) -> impl IntoView + use<> {
     let repositories = Memo::new(move |_| state.values.with(|values| values.repositories.clone()));
     let count = move || match repositories.with(Vec::len) {
         0 => "None chosen yet".to_owned(),
-        some => [&*some.to_string(), " of at most ", &RepositoryAccess::MAX.to_string(), " chosen"].concat(),
+        some => [&*some.to_string(), " chosen, ", &RepositoryAccess::MAX.to_string(), " at most"].concat(),
     };
     let chips = move || repositories.get().into_iter().map(chip).collect_view();
     view! {
@@ -94,7 +94,6 @@ fn chosen(state: State) -> AnyView {
             {chips}
         </ul>
     }
-    .into_any()
 }
 
 fn chip(repository: Choice) -> impl IntoView {
@@ -118,7 +117,7 @@ fn chip(repository: Choice) -> impl IntoView {
     }
 }
 
-fn results(state: State) -> AnyView {
+fn results(state: State) -> impl IntoView + use<> {
     let status = move || {
         state.found.with(|found| match (found.repositories.len(), found.more, found.query.is_empty()) {
             (0, ..) => ["No repository matches “", &found.query, "”."].concat(),
@@ -126,6 +125,10 @@ fn results(state: State) -> AnyView {
             (1, false, _) => "1 repository".to_owned(),
             (many, false, _) => many.to_string() + " repositories",
         })
+    };
+    let none = move || {
+        let none = state.found.with(|found| found.repositories.is_empty());
+        none.then(|| view! { <li class="found-none">"Try a shorter part of the name."</li> })
     };
     let rows = move || state.found.get().repositories.into_iter().map(|found| result(state, found)).collect_view();
     view! {
@@ -137,12 +140,12 @@ fn results(state: State) -> AnyView {
             on:keydown=move |event| live::key_in_results(&event)
         >
             {rows}
+            {none}
         </ul>
         <p class="hint" id="find-status" role="status">
             {status}
         </p>
     }
-    .into_any()
 }
 
 fn result(state: State, repository: Choice) -> impl IntoView {

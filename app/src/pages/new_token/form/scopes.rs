@@ -5,7 +5,7 @@ use super::{State, problems::error};
 use crate::components::sentence;
 
 /// Presets, and the scopes by group.
-pub(super) fn scopes(state: State) -> AnyView {
+pub(super) fn scopes(state: State) -> impl IntoView + use<> {
     let (presets, groups, all) = state.offer.with_value(|offer| {
         let presets: Vec<String> = offer.catalogue.presets().iter().map(|preset| preset.name.clone()).collect();
         let groups: Vec<(String, Vec<ScopeInfo>)> =
@@ -23,13 +23,16 @@ pub(super) fn scopes(state: State) -> AnyView {
     let buttons = presets
         .into_iter()
         .enumerate()
-        .map(|(index, name)| preset(name, "preset:".to_owned() + &index.to_string(), move || current.get() == Some(index)))
+        .map(|(index, name)| {
+            preset(name, "preset:".to_owned() + &index.to_string(), move || current.get() == Some(index))
+        })
         .collect_view();
-    let groups = groups.into_iter().enumerate().map(|(at, (name, scopes))| group(state, at, name, scopes)).collect_view();
+    let groups =
+        groups.into_iter().enumerate().map(|(at, (name, scopes))| group(state, at, name, scopes)).collect_view();
     view! {
         <fieldset class="fieldset" id="scopes" tabindex="-1" aria-describedby="scopes-error">
             <legend>
-                "Scopes "
+                <h2>"Scopes"</h2>
                 <span class="token-count">{count} " of " {all.to_string()}</span>
             </legend>
             <div class="presets row" role="group" aria-label="Presets of scopes">
@@ -40,20 +43,24 @@ pub(super) fn scopes(state: State) -> AnyView {
             <div class="scope-groups">{groups}</div>
         </fieldset>
     }
-    .into_any()
 }
 
-fn preset(name: String, value: String, pressed: impl Fn() -> bool + Send + 'static) -> AnyView {
+fn preset(name: String, value: String, pressed: impl Fn() -> bool + Send + 'static) -> impl IntoView {
     view! {
-        <button class="button small" name="action" value=value aria-pressed=move || if pressed() { "true" } else { "false" }>
+        // Without scripts the answer is a page: it opens where the reader was.
+        <button
+            class="button small"
+            name="action"
+            value=value
+            formaction="#scopes"
+            aria-pressed=move || if pressed() { "true" } else { "false" }>
             {name}
         </button>
     }
-    .into_any()
 }
 
 /// A group, and beside its heading an offer to read what is changed: choosing one never chooses the other in silence.
-fn group(state: State, at: usize, name: String, scopes: Vec<ScopeInfo>) -> AnyView {
+fn group(state: State, at: usize, name: String, scopes: Vec<ScopeInfo>) -> impl IntoView + use<> {
     let id = "scope-group-".to_owned() + &at.to_string();
     let heading = id.clone();
     let names: Vec<String> = scopes.iter().map(|info| info.name.as_str().to_owned()).collect();
@@ -69,7 +76,7 @@ fn group(state: State, at: usize, name: String, scopes: Vec<ScopeInfo>) -> AnyVi
         missing().map(|read| {
             let value = "add:".to_owned() + &read;
             view! {
-                <button class="button small scope-add" name="action" value=value>
+                <button class="button small scope-add" name="action" value=value formaction="#scopes">
                     "Add " {read}
                 </button>
             }
@@ -87,10 +94,9 @@ fn group(state: State, at: usize, name: String, scopes: Vec<ScopeInfo>) -> AnyVi
             <div class="scope-rows">{rows}</div>
         </div>
     }
-    .into_any()
 }
 
-fn scope(state: State, info: ScopeInfo) -> AnyView {
+fn scope(state: State, info: ScopeInfo) -> impl IntoView + use<> {
     let name = info.name.as_str().to_owned();
     let (value, title) = (name.clone(), name.clone());
     let checked = state.initial(|values| values.scopes.contains(&name));
@@ -109,5 +115,4 @@ fn scope(state: State, info: ScopeInfo) -> AnyView {
             </span>
         </label>
     }
-    .into_any()
 }

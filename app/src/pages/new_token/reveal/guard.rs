@@ -58,6 +58,7 @@ mod watch {
             let Some(dialog) = first("#leave").and_then(|it| it.dyn_into::<HtmlDialogElement>().ok()) else { return };
             if closest(&event, "#leave-anyway").is_some() {
                 give_up();
+                dialog.close();
             } else if closest(&event, "#done").is_some() && !is_safe() {
                 event.prevent_default();
                 let _ = dialog.show_modal();
