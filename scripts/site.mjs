@@ -31,9 +31,6 @@ const compressible = /\.(css|html|js|json|svg|txt|wasm|webmanifest)$/;
 /** Scripts and wasm of the first load, in Brotli. */
 const budget = 180_000;
 
-/** By mangled name. Islands are hydrated at once; hydrating later is what Leptos' lazy routes do, and we have none. */
-const neverCalled = /13hydrate_async(28_\$u7b\$\$u7b\$closure\$u7d\$\$u7d\$)?17h[0-9a-f]{16}E$/;
-
 const trunkOutput = 'target/site/trunk/pkg';
 const stamp = 'target/site/inputs';
 
@@ -55,7 +52,7 @@ async function pack() {
   mkdirSync(out, { recursive: true });
 
   const wasm = readFileSync(join(trunkOutput, 'latchkey-app_bg.wasm'));
-  writeFileSync(join(out, 'latchkey_bg.wasm'), dev ? wasm : await optimized(wasm));
+  writeFileSync(join(out, 'latchkey_bg.wasm'), dev ? wasm : optimized(wasm));
   // One file, with what wasm-bindgen put beside its script.
   await bundle(join(trunkOutput, 'latchkey-app.js'), join(out, 'latchkey.js'));
   const script = readFileSync(join(out, 'latchkey.js'), 'utf8');
@@ -100,44 +97,26 @@ function check() {
 }
 
 /** Makes the wasm small, or takes the last result for the same bytes: it is slow. */
-async function optimized(wasm) {
+function optimized(wasm) {
   const flags = [
     '-Oz', '--converge', '--strip-debug', '--strip-producers',
     // What Rust assumes of every browser.
     '--enable-bulk-memory', '--enable-sign-ext', '--enable-nontrapping-float-to-int', '--enable-mutable-globals',
     '--enable-reference-types', '--enable-multivalue',
   ];
-  const hash = createHash('sha256').update(`${flags} ${neverCalled}`).update(wasm).digest('hex').slice(0, 16);
+  const hash = createHash('sha256').update(flags.join()).update(wasm).digest('hex').slice(0, 16);
   const cache = 'target/site/wasm-opt';
   const result = join(cache, `${hash}.wasm`);
   if (!existsSync(result)) {
     rmSync(cache, { recursive: true, force: true });
     mkdirSync(cache, { recursive: true });
     const input = join(cache, 'input.wasm');
-    writeFileSync(input, await snipped(wasm));
+    writeFileSync(input, wasm);
     execFileSync('scripts/node_modules/.bin/wasm-opt', [input, '-o', `${result}.part`, ...flags], { stdio: 'inherit' });
     rmSync(input);
     renameSync(`${result}.part`, result);
   }
   return readFileSync(result);
-}
-
-/**
- * Replaces functions that are never called by a trap, so that the optimizer can drop them and what only they need:
- * they stand in the tables of erased views, where the linker can't see it. That is a seventh of the whole.
- */
-async function snipped(wasm) {
-  const { default: binaryen } = await import('binaryen');
-  const module = binaryen.readBinary(wasm);
-  for (let index = 0; index < module.getNumFunctions(); index++) {
-    const func = module.getFunctionByIndex(index);
-    const { name, body } = binaryen.getFunctionInfo(func);
-    // Short ones may be called by another name: the compiler merges functions that are equal.
-    if (neverCalled.test(name) && binaryen.emitText(body).length > 1_000) {
-      binaryen.Function.setBody(func, module.unreachable());
-    }
-  }
-  return module.emitBinary();
 }
 
 /** Makes one file of a script or style sheet and what it imports. What `url(…)` names lies beside it when served. */

@@ -61,6 +61,11 @@ export class NewToken {
     await this.found.and(this.page.getByLabel(repository, { exact: true })).check();
   }
 
+  /** Takes a chosen one away again. */
+  async unchoose(repository: string): Promise<void> {
+    await this.page.getByRole('list', { name: 'Chosen repositories' }).getByText(repository, { exact: true }).click();
+  }
+
   /** The least that makes a token. */
   async fill(name: string): Promise<void> {
     await this.name.fill(name);

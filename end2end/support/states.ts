@@ -64,7 +64,7 @@ export const states: State[] = [
     name: 'new-filled',
     open: async (page) => {
       await goto(page, `${acme.newToken}?name=Nightly&scopes=scans:read,scans:trigger&expires=none&repositories=acme/api-gateway,acme/data-cli`);
-      await page.getByText('Description').click();
+      await page.locator('summary', { hasText: 'Description' }).click();
       await page.getByText('Advanced').click();
     },
   },

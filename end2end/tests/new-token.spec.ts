@@ -14,7 +14,7 @@ test('an error keeps everything typed, says what is wrong, and takes the focus',
   guard.expectStatus(422);
   const form = new NewToken(page);
   await form.open();
-  await page.getByText('Description').click();
+  await page.locator('summary', { hasText: 'Description' }).click();
   await form.description.fill('Two lines\n<b>of</b> "text" & </textarea>');
   await form.expires('30 days').check();
   await form.scope('scans:read').check();
@@ -119,7 +119,7 @@ test('presets choose scopes, and changing something offers to read it', { tag: '
   await form.scope('drifts:write').check();
   if (test.info().project.name === 'noscript') await form.button('Update the summary').click();
   await expect(form.scope('drifts:read')).not.toBeChecked();
-  await form.button('Add drifts:read').click();
+  await page.getByRole('button', { name: 'Add drifts:read' }).click();
   await expect(form.scope('drifts:read')).toBeChecked();
   await expect(form.scope('drifts:write')).toBeChecked();
 });
@@ -135,7 +135,7 @@ test('repositories are found among thousands, and earlier choices are kept', { t
   await expect(form.chosen).toHaveCount(3);
   await expect(page.getByText('3 of at most 500 chosen')).toBeVisible();
 
-  await form.chosen.and(page.getByLabel('acme/api')).uncheck();
+  await form.unchoose('acme/api');
   await form.name.fill(`Fleet ${test.info().project.name}`);
   await form.scope('scans:read').check();
   await form.button('Create token').click();

@@ -37,9 +37,10 @@ fn serve(path: &str, headers: &HeaderMap, cache: &'static str) -> Response {
         })
     };
     let variants = [("br", ".br"), ("gzip", ".gz")];
-    let encoded = variants.into_iter().filter(|(coding, _)| accepts(coding)).find_map(|(coding, suffix)| {
-        Dist::get(&format!("{path}{suffix}")).map(|file| (file, Some(coding)))
-    });
+    let encoded = variants
+        .into_iter()
+        .filter(|(coding, _)| accepts(coding))
+        .find_map(|(coding, suffix)| Dist::get(&format!("{path}{suffix}")).map(|file| (file, Some(coding))));
     let Some((file, coding)) = encoded.or_else(|| Dist::get(path).map(|file| (file, None))) else {
         return StatusCode::NOT_FOUND.into_response();
     };

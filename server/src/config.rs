@@ -151,8 +151,11 @@ impl Config {
         let email = pick(&flags.bootstrap_admin_email, file.bootstrap_admin_email, "LATCHKEY_BOOTSTRAP_ADMIN_EMAIL");
         let password = pick(&None, file.bootstrap_admin_password, "LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD");
         let proxies = pick(&flags.trusted_proxies, file.trusted_proxies, "LATCHKEY_TRUSTED_PROXIES");
-        let scopes_file =
-            flags.scopes_file.clone().or(file.scopes_file).or_else(|| env_of("LATCHKEY_SCOPES_FILE").map(PathBuf::from));
+        let scopes_file = flags
+            .scopes_file
+            .clone()
+            .or(file.scopes_file)
+            .or_else(|| env_of("LATCHKEY_SCOPES_FILE").map(PathBuf::from));
         let log_format = match flags.log_format.or(file.log_format) {
             Some(format) => format,
             None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
@@ -250,6 +253,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error() {
-        assert!(toml::from_str::<Settings>("adr = '127.0.0.1:1'").is_err_and(|error| error.to_string().contains("adr")));
+        assert!(
+            toml::from_str::<Settings>("adr = '127.0.0.1:1'").is_err_and(|error| error.to_string().contains("adr"))
+        );
     }
 }

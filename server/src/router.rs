@@ -26,8 +26,7 @@ const BODY_MAX: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>) -> Router {
-    let context =
-        context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
+    let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
     Router::new()
         .merge(portal_routes(&portal))
         .merge(rest_routes())

@@ -27,7 +27,8 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let public_url = config.public_url(bound);
     first_account(&config, &service, &public_url, demo).await?;
 
-    let site = Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
+    let site =
+        Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
     let app = router::router(portal, config.trusted_proxies);
 

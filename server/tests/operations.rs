@@ -38,10 +38,7 @@ async fn stopping_writes_last_uses(mut server: Server) {
 }
 
 async fn the_sweep_command_revokes(server: Server) {
-    assert_eq!(
-        server.command(&["sweep"]),
-        "Revoked 0 inactive tokens in 0 organizations with auto-revoke.\n"
-    );
+    assert_eq!(server.command(&["sweep"]), "Revoked 0 inactive tokens in 0 organizations with auto-revoke.\n");
     assert!(server.command(&["migrate"]).contains("up to date"));
     assert!(server.command(&["doctor"]).contains("database        answers"));
 }
@@ -85,7 +82,9 @@ async fn secrets_are_nowhere() {
 
     let log = server.log();
     assert!(log.contains("/api/auth/whoami"));
-    for (what, wanted) in [("secret", &secret), ("user token", &user), ("session", &session), ("password", &common::PASSWORD.to_owned())] {
+    for (what, wanted) in
+        [("secret", &secret), ("user token", &user), ("session", &session), ("password", &common::PASSWORD.to_owned())]
+    {
         assert!(!found_in_files(&server.directory, wanted), "the {what} is in the database");
         assert!(!log.contains(wanted.as_str()), "the {what} is in the log");
         assert!(!pages.contains(wanted.as_str()), "the {what} is in a page");
@@ -124,7 +123,8 @@ async fn cross_site_requests_change_nothing() {
     let user = server.log_in().await;
     let (id, secret) = server.create_token(&user, "CI").await;
     let forged = async |headers: &[(&str, &str)]| {
-        let mut request = server.http.request(Method::POST, format!("{}/orgs/default/settings/tokens/revoke", server.url));
+        let mut request =
+            server.http.request(Method::POST, format!("{}/orgs/default/settings/tokens/revoke", server.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -146,7 +146,14 @@ async fn cross_site_requests_change_nothing() {
 async fn every_answer_is_strict() {
     let server = Server::start();
     server.sign_in().await;
-    for path in ["/login", "/orgs/default/settings/tokens", "/orgs/default/settings/tokens/new", "/nowhere", "/api/repos", "/healthz"] {
+    for path in [
+        "/login",
+        "/orgs/default/settings/tokens",
+        "/orgs/default/settings/tokens/new",
+        "/nowhere",
+        "/api/repos",
+        "/healthz",
+    ] {
         let response = server.http.get(format!("{}{path}", server.url)).send().await.unwrap();
         let headers = response.headers();
         let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -156,6 +163,10 @@ async fn every_answer_is_strict() {
         assert!(header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
         assert!(!header("content-security-policy").contains("unsafe-inline"), "{path}");
         assert_eq!(header("x-request-id").len(), 36, "{path}");
-        assert!(header("cache-control").contains("no-store") || path == "/healthz", "{path}: {}", header("cache-control"));
+        assert!(
+            header("cache-control").contains("no-store") || path == "/healthz",
+            "{path}: {}",
+            header("cache-control")
+        );
     }
 }

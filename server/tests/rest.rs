@@ -91,7 +91,10 @@ async fn bad_input_gets_a_clear_answer_and_changes_nothing(server: Server) {
         ("unknown scope", with("scopes", json!(["scans:delete"]))),
         ("scopes of another type", with("scopes", json!("scans:read"))),
         ("neither all nor a list", with("allRepositories", json!(false))),
-        ("foreign repository", json!({ "name": "CI", "scopes": ["scans:read"], "repositories": [foreign.repository_id] })),
+        (
+            "foreign repository",
+            json!({ "name": "CI", "scopes": ["scans:read"], "repositories": [foreign.repository_id] }),
+        ),
         ("too many repositories", json!({ "name": "CI", "scopes": ["scans:read"], "repositories": many })),
         ("past expiry", with("expiresAt", json!("2020-01-01T00:00:00Z"))),
         ("no date", with("expiresAt", json!("tomorrow"))),
@@ -174,7 +177,10 @@ async fn another_organization_is_not_there(server: Server) {
     for header in ["latchkey-organization", "chainloop-organization"] {
         let request = server.request(Method::GET, "/api/repos", &foreign.secret).header(header, "default");
         let (status, body) = answer(request.send().await.unwrap()).await;
-        assert_eq!((status, text(&body["type"])), (StatusCode::FORBIDDEN, "urn:latchkey:problem:other-organization".into()));
+        assert_eq!(
+            (status, text(&body["type"])),
+            (StatusCode::FORBIDDEN, "urn:latchkey:problem:other-organization".into())
+        );
     }
     assert_eq!(server.get(&format!("/api/auth/cli-tokens/{own}"), &user).await.1["status"], "active");
 }
@@ -259,7 +265,10 @@ async fn other_addresses_and_methods_are_problems(server: Server) {
     let response = server.request(Method::PUT, "/api/repos", &user).send().await.unwrap();
     assert_eq!(response.headers()[ALLOW], "GET,HEAD,POST");
     let (status, body) = answer(response).await;
-    assert_eq!((status, text(&problem(body)["type"])), (StatusCode::METHOD_NOT_ALLOWED, "urn:latchkey:problem:method-not-allowed".into()));
+    assert_eq!(
+        (status, text(&problem(body)["type"])),
+        (StatusCode::METHOD_NOT_ALLOWED, "urn:latchkey:problem:method-not-allowed".into())
+    );
     for (path, status) in [("/healthz", "live"), ("/readyz", "ready")] {
         assert_eq!(server.get(path, "").await, (StatusCode::OK, json!({ "status": status })));
     }

@@ -203,8 +203,7 @@ impl Service {
 }
 
 fn threshold(days: i64) -> Result<Option<InactivityThreshold>, Error> {
-    InactivityThreshold::from_setting(days)
-        .map_err(|error| FieldError::new("apiTokenMaxDaysInactive", error).into())
+    InactivityThreshold::from_setting(days).map_err(|error| FieldError::new("apiTokenMaxDaysInactive", error).into())
 }
 
 /// The next full hour.

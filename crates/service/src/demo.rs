@@ -20,8 +20,26 @@ const PROJECTS: [&str; 4] = ["Billing", "Mobile apps", "Platform", "Website"];
 const TEAMS: [&str; 10] =
     ["api", "billing", "checkout", "data", "infra", "ios", "android", "search", "site", "identity"];
 const PARTS: [&str; 20] = [
-    "gateway", "worker", "web", "jobs", "schema", "terraform", "charts", "sdk", "cli", "docs", "proxy", "events",
-    "reports", "ledger", "cache", "mailer", "feature-flags", "load-tests", "design", "runbooks",
+    "gateway",
+    "worker",
+    "web",
+    "jobs",
+    "schema",
+    "terraform",
+    "charts",
+    "sdk",
+    "cli",
+    "docs",
+    "proxy",
+    "events",
+    "reports",
+    "ledger",
+    "cache",
+    "mailer",
+    "feature-flags",
+    "load-tests",
+    "design",
+    "runbooks",
 ];
 const JOBS: [(&str, &str, &[&str]); 12] = [
     ("GitHub Actions CI", "Scans every pull request", &["repos:read", "scans:read", "scans:trigger", "drifts:read"]),

@@ -31,7 +31,11 @@ impl Service {
     pub async fn organization_of(&self, caller: &Caller, named: Option<&str>) -> Result<String, Error> {
         match (&caller.principal, named) {
             (Principal::ApiToken(token), Some(named)) if token.level.organization().is_some() => {
-                if token.organization_name == named { Ok(named.to_owned()) } else { Err(Denial::OtherOrganization.into()) }
+                if token.organization_name == named {
+                    Ok(named.to_owned())
+                } else {
+                    Err(Denial::OtherOrganization.into())
+                }
             }
             (Principal::ApiToken(token), None) if token.level.organization().is_some() => {
                 Ok(token.organization_name.clone())

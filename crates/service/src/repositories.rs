@@ -72,7 +72,12 @@ impl Service {
     }
 
     /// Adds a repository. A token confined to a list can't: it would not reach what it adds.
-    pub async fn create_repository(&self, caller: &Caller, organization: &str, name: &str) -> Result<Repository, Error> {
+    pub async fn create_repository(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        name: &str,
+    ) -> Result<Repository, Error> {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
         if self.reach(&caller.principal).await? != RepositoryAccess::All {
             return Err(Denial::MissingRepository(None).into());
@@ -85,8 +90,7 @@ impl Service {
             created_at: self.now(),
         };
         let mut tx = self.store().begin().await?;
-        let inserted =
-            repositories::insert(&mut tx, repository.id, access.id(), &name, repository.created_at).await;
+        let inserted = repositories::insert(&mut tx, repository.id, access.id(), &name, repository.created_at).await;
         inserted.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another repository")),
             error => error.into(),

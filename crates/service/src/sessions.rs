@@ -227,13 +227,7 @@ fn actor(user: &User) -> Actor {
 }
 
 fn on_user<'a>(action: &'static str, user: &'a User, success: bool) -> Happened<'a> {
-    Happened {
-        organization: None,
-        action,
-        target: ("user", Some(user.id.0), &user.email),
-        success,
-        details: json!({}),
-    }
+    Happened { organization: None, action, target: ("user", Some(user.id.0), &user.email), success, details: json!({}) }
 }
 
 #[cfg(test)]

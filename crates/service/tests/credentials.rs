@@ -165,7 +165,8 @@ async fn a_token_reaches_its_repositories_only(world: &World) {
     };
     let caller = world.pipeline(&world.create(&admin, narrow).await.unwrap()).await;
     let (service, web) = (&world.service, world.repositories[1].to_string());
-    let names = |page: latchkey_service::RepositoryPage| page.repositories.into_iter().map(|r| r.name).collect::<Vec<_>>();
+    let names =
+        |page: latchkey_service::RepositoryPage| page.repositories.into_iter().map(|r| r.name).collect::<Vec<_>>();
     assert_eq!(names(service.repositories(&caller, "acme", "", None, 50).await.unwrap()), ["acme/api"]);
     assert_eq!(names(service.repositories(&caller, "acme", "acme", None, 50).await.unwrap()), ["acme/api"]);
     assert!(matches!(service.repository(&caller, "acme", &web).await, Err(Error::Forbidden(_))));

@@ -55,10 +55,7 @@ async fn every_wrong_field_is_named_at_once(world: &World) {
         ..CreateToken::default()
     };
     let refused = fields(world.create(&admin, wrong).await.unwrap_err());
-    assert_eq!(
-        refused,
-        ["name", "description", "scopes", "expires", "allowedNetworks", "project", "repositories"]
-    );
+    assert_eq!(refused, ["name", "description", "scopes", "expires", "allowedNetworks", "project", "repositories"]);
     for (asked, field) in [
         (scoped("a", &[]), "scopes"),
         (scoped("a", &["orgs:create"]), "scopes"),
@@ -78,7 +75,9 @@ async fn every_wrong_field_is_named_at_once(world: &World) {
 async fn a_name_is_free_again_after_revocation(world: &World) {
     let admin = world.admin().await;
     let first = world.create(&admin, asked("Deploy")).await.unwrap();
-    assert!(matches!(world.create(&admin, asked("deploy")).await, Err(Error::Conflict(field)) if field.field == "name"));
+    assert!(
+        matches!(world.create(&admin, asked("deploy")).await, Err(Error::Conflict(field)) if field.field == "name")
+    );
     world.service.revoke_token(&admin, "acme", &first.detail.token.id.to_string()).await.unwrap();
     world.create(&admin, asked("DEPLOY")).await.unwrap();
     // Another owner's names are another matter.

@@ -43,9 +43,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(query) = Query::<T>::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection: QueryRejection| Problem::new(rejection.status(), "malformed-query", reason(&rejection.body_text())))?;
+        let Query(query) =
+            Query::<T>::from_request_parts(parts, state).await.map_err(|rejection: QueryRejection| {
+                Problem::new(rejection.status(), "malformed-query", reason(&rejection.body_text()))
+            })?;
         Ok(Self(query))
     }
 }

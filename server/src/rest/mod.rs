@@ -24,7 +24,11 @@ pub(crate) struct Page<T> {
 }
 
 pub(crate) async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address; see the documentation of the API")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "There is nothing at this address; see the documentation of the API",
+    )
 }
 
 pub(crate) async fn method_not_allowed() -> Problem {

@@ -155,11 +155,19 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     let path: String = request.uri().path().chars().take(300).collect();
     let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
     let mut response = next.run(request).await;
-    if let Some(Pending(problem)) = response.extensions_mut().remove::<Pending>() {
-        response = written(Problem { instance: Some(path), request_id: id, ..*problem }, response);
+    let pending = response.extensions_mut().remove::<Pending>().map(|Pending(problem)| *problem);
+    if let Some(problem) = pending.or_else(|| refused_before(&response)) {
+        response = written(Problem { instance: Some(path), request_id: id, ..problem }, response);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The problem for what axum refuses by itself with a plain text, such as a path that is not UTF-8.
+fn refused_before(response: &Response) -> Option<Problem> {
+    let status = response.status();
+    let refused = status.is_client_error() || status.is_server_error();
+    refused.then(|| Problem::new(status, "malformed-request", "The request could not be read"))
 }
 
 fn written(problem: Problem, empty: Response) -> Response {
@@ -167,7 +175,13 @@ fn written(problem: Problem, empty: Response) -> Response {
     let mut response = (problem.status, body).into_response();
     let headers = response.headers_mut();
     // Keeps what axum set, such as `Allow` for a wrong method.
-    headers.extend(empty.headers().iter().filter(|(name, _)| **name != header::CONTENT_LENGTH).map(|(name, value)| (name.clone(), value.clone())));
+    headers.extend(
+        empty
+            .headers()
+            .iter()
+            .filter(|(name, _)| **name != header::CONTENT_LENGTH)
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(seconds) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

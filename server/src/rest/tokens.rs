@@ -11,10 +11,10 @@ use latchkey_service::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Page;
 use super::credential::Credential;
 use super::json::{Body, Parameters};
 use super::problem::Problem;
-use super::Page;
 
 /// A token as the API shows it. Never its secret, but in the answer that creates it.
 #[derive(Serialize)]
@@ -56,8 +56,7 @@ impl From<TokenDetail> for TokenJson {
     fn from(detail: TokenDetail) -> Self {
         let TokenDetail { token, state, repositories, .. } = detail;
         let named = |name: String| Some(name).filter(|name| !name.is_empty());
-        let (last_used_at, last_used_from) =
-            token.last_use.map(|last| (last.at, last.address)).unzip();
+        let (last_used_at, last_used_from) = token.last_use.map(|last| (last.at, last.address)).unzip();
         let revocation = token.revocation;
         Self {
             id: token.id.to_string(),

@@ -32,10 +32,7 @@ pub(crate) enum WhoAmI {
 }
 
 /// `GET /api/auth/whoami`
-pub(crate) async fn whoami(
-    State(portal): State<Portal>,
-    credential: Credential,
-) -> Result<Json<WhoAmI>, Problem> {
+pub(crate) async fn whoami(State(portal): State<Portal>, credential: Credential) -> Result<Json<WhoAmI>, Problem> {
     let organization = credential.organization().ok().map(str::to_owned);
     Ok(Json(match credential.caller.principal {
         Principal::Session(person) | Principal::UserToken(person) => WhoAmI::User {

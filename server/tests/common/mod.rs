@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use latchkey_domain::{
-    Catalogue, Email, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role, UserId,
-};
+use latchkey_domain::{Catalogue, Email, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role, UserId};
 use latchkey_service::{
     Caller, Clock, CreateToken, Origin, Person, Principal, Random, Service, SystemClock, SystemRandom,
 };
@@ -210,8 +208,7 @@ impl Server {
         let name = RepositoryName::new("globex/api").unwrap();
         repositories::insert(&mut tx, repository, organization, &name, now).await.unwrap();
         tx.commit().await.unwrap();
-        let service =
-            Service::new(store.clone(), Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
+        let service = Service::new(store.clone(), Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
         let person = Person { id: user, email: email.as_str().to_owned(), instance_admin: false };
         let caller = Caller { principal: Principal::Session(person), origin: Origin::default() };
         let scopes = ["tokens:read", "tokens:manage", "repos:read", "repos:write", "org:read"];

@@ -150,7 +150,6 @@ async fn chosen(visit: &Visit, organization: &str, sent: &Fields) -> Result<Vec<
 
 fn form(here: Here, offer: Offer, page: Page) -> Response {
     let status = if page.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let public_url = here.site.public_url.clone();
     let list = paths::tokens(&offer.organization);
     let mut response = render::page(move || {
         view! {
@@ -168,7 +167,6 @@ fn form(here: Here, offer: Offer, page: Page) -> Response {
                         offer
                         problems=page.problems
                         found=page.found
-                        public_url
                     />
                 </div>
             </Frame>

@@ -3,7 +3,7 @@
 use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, Power, Repository, Service};
 
 use super::{
-    server::Created,
+    reveal::Created,
     values::{Choice, Expires, FOUND_MAX, Found, Offer, Values},
 };
 

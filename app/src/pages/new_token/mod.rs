@@ -5,6 +5,7 @@
 
 mod check;
 mod form;
+mod guard;
 #[cfg(feature = "ssr")]
 mod handlers;
 #[cfg(feature = "ssr")]
@@ -16,6 +17,7 @@ mod prefill;
 // Only a browser follows the form with its address; the server reads what it writes.
 #[cfg(any(feature = "hydrate", test))]
 mod query;
+#[cfg(feature = "ssr")]
 mod reveal;
 mod server;
 mod submitted;

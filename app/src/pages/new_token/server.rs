@@ -1,25 +1,14 @@
 //! What the form calls while it is open.
 
-use latchkey_domain::Timestamp;
 use leptos::{prelude::*, server_fn::codec::Json};
-use serde::{Deserialize, Serialize};
 
 use super::values::{Found, Values};
 use crate::answers::Answer;
 
-/// A token that has just been made, on its way to the one screen that shows its secret. It has no `Debug`, so that it
-/// can't get into a log.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Created {
-    pub id: String,
-    pub name: String,
-    pub expires_at: Option<Timestamp>,
-    pub secret: String,
-}
-
-/// Creates the token that the form asks for.
+/// Creates the token that the form asks for. Answers with the screen that shows its secret, as HTML: rendered here, it
+/// need not be rendered by the browser, which would have to load what it takes.
 #[server(prefix = "/_fn", endpoint = "create_token", input = Json)]
-pub async fn create_token(organization: String, creation_key: String, values: Values) -> Answer<Created> {
+pub async fn create_token(organization: String, creation_key: String, values: Values) -> Answer<String> {
     Ok(answer::create(&organization, &creation_key, &values).await)
 }
 
@@ -31,19 +20,24 @@ pub async fn search_repositories(organization: String, query: String) -> Answer<
 
 #[cfg(feature = "ssr")]
 mod answer {
+    use leptos::prelude::*;
+
     use super::{
-        super::load,
-        {Created, Found, Values},
+        super::{load, reveal::Reveal},
+        {Found, Values},
     };
     use crate::{
         answers::Failure,
         server_fns::{caller, failure},
     };
 
-    pub(super) async fn create(organization: &str, key: &str, values: &Values) -> Result<Created, Failure> {
+    pub(super) async fn create(organization: &str, key: &str, values: &Values) -> Result<String, Failure> {
         let (portal, caller) = caller()?;
         let created = load::create(&portal.service, &caller, organization, key, values).await;
-        created.map_err(|error| failure(&caller, &error))
+        let created = created.map_err(|error| failure(&caller, &error))?;
+        let (organization, public_url) = (organization.to_owned(), portal.site.public_url.clone());
+        // The island gives it the focus; `autofocus` is for pages.
+        Ok(view! { <Reveal created organization public_url autofocus=false /> }.to_html())
     }
 
     pub(super) async fn search(organization: &str, query: &str) -> Result<Found, Failure> {

@@ -52,9 +52,9 @@ impl Rows {
         let id = token.id.to_string();
         let fresh = id == self.fresh;
         let class = match (fresh, detail.state) {
-            (true, _) => Some("fresh"),
-            (false, TokenState::Active) => None,
-            (false, _) => Some("ended"),
+            (true, _) => "fresh",
+            (false, TokenState::Active) => "live",
+            (false, _) => "ended",
         };
         let status = match detail.state {
             TokenState::Active => "status active",
@@ -88,7 +88,7 @@ impl Rows {
                     {fresh.then(|| view! { <span class="new-mark">"New"</span> })}
                     <span class="token-note">
                         <code>{[&*token.prefix, "…"].concat()}</code>
-                        {token.description.clone()}
+                        {[" ", &token.description].concat()}
                     </span>
                     {self.ended(detail)}
                 </th>
@@ -165,7 +165,7 @@ impl Rows {
         };
         let soon = detail.state == TokenState::Active && at <= self.now.plus_days(SOON_DAYS);
         Either::Right(view! {
-            <span class=soon.then_some("soon")>
+            <span class=if soon { "soon" } else { "later" }>
                 <Moment now=self.now at />
             </span>
         })
@@ -216,7 +216,7 @@ fn chip((resource, actions): (String, String)) -> impl IntoView {
     view! {
         <span class="chip">
             <b>{resource}</b>
-            {actions}
+            {[" ", &actions].concat()}
         </span>
     }
 }

@@ -184,7 +184,8 @@ impl Service {
             return Ok(Err(latchkey_domain::RepositoryAccessError::TooMany.to_string()));
         }
         let mut ids = Vec::with_capacity(asked.repositories.len());
-        for (text, found) in asked.repositories.iter().zip(self.find_repositories(access.id(), &asked.repositories).await?)
+        for (text, found) in
+            asked.repositories.iter().zip(self.find_repositories(access.id(), &asked.repositories).await?)
         {
             match found {
                 Some(repository) => ids.push(repository.id),
@@ -205,7 +206,8 @@ impl Service {
                 exceeds(own, &reach, asked).map_or(Ok(()), |beyond| Err(Denial::Exceeds(beyond).into()))
             }
             (_, Power::Role(role)) if !role.administers() => {
-                let powerful = ["tokens:manage", "tokens:introspect"].into_iter().find(|scope| asked.scopes.contains(scope));
+                let powerful =
+                    ["tokens:manage", "tokens:introspect"].into_iter().find(|scope| asked.scopes.contains(scope));
                 powerful.map_or(Ok(()), |_| Err(Denial::MissingRole("admin").into()))
             }
             _ => Ok(()),

@@ -11,8 +11,8 @@ use crate::{
     islands::dom::{after, first, focus},
     pages::new_token::{
         check::check,
+        guard,
         query::query,
-        reveal::guard,
         server::create_token,
         submitted::{Action, read},
         values::{Choice, Values},
@@ -59,7 +59,7 @@ fn follow(state: State) {
         }
         let mine = next(turn);
         after(ADDRESS_PAUSE, move || {
-            if turn.get_value() == mine && state.created.with_untracked(Option::is_none) {
+            if turn.get_value() == mine && !state.created.get_untracked() {
                 set_query(&state.offer.with_value(|offer| state.values.with_untracked(|values| query(values, offer))));
             }
         });
@@ -194,8 +194,11 @@ fn create(state: State) {
     let (organization, key) = state.offer.with_value(|offer| (offer.organization.clone(), offer.creation_key.clone()));
     spawn_local(async move {
         match flat(create_token(organization, key, values).await) {
-            Ok(created) => {
-                state.created.set(Some(created));
+            Ok(screen) => {
+                if let Some(place) = document().get_element_by_id("created") {
+                    place.set_inner_html(&screen);
+                }
+                state.created.set(true);
                 guard::show();
             }
             Err(failure) if failure.code == Code::AlreadyCreated => {

@@ -19,8 +19,6 @@ use latchkey_domain::Timestamp;
 use leptos::prelude::*;
 
 use super::{
-    reveal::Reveal,
-    server::Created,
     summary::summary,
     values::{Found, Offer, Values},
 };
@@ -42,7 +40,8 @@ struct State {
     live: RwSignal<bool>,
     /// The form is on its way.
     busy: RwSignal<bool>,
-    created: RwSignal<Option<Created>>,
+    /// The token is there; its screen has taken the form's place.
+    created: RwSignal<bool>,
     /// Counts the searches, so that an answer that comes too late is dropped.
     searches: StoredValue<u32>,
 }
@@ -65,15 +64,7 @@ impl State {
 
 /// The form, and in its place the new token once there is one.
 #[island]
-pub fn TokenForm(
-    values: Values,
-    offer: Offer,
-    problems: Vec<Problem>,
-    found: Found,
-    public_url: String,
-) -> impl IntoView {
-    let organization = StoredValue::new(offer.organization.clone());
-    let public_url = StoredValue::new(public_url);
+pub fn TokenForm(values: Values, offer: Offer, problems: Vec<Problem>, found: Found) -> impl IntoView {
     let list = paths::tokens(&offer.organization);
     let action = [&list, "/new"].concat();
     let key = offer.creation_key.clone();
@@ -86,16 +77,10 @@ pub fn TokenForm(
         offer: StoredValue::new(offer),
         live: RwSignal::new(false),
         busy: RwSignal::new(false),
-        created: RwSignal::new(None),
+        created: RwSignal::new(false),
         searches: StoredValue::new(0),
     };
     live::start(state);
-    let revealed = move || {
-        state.created.get().map(|created| {
-            let (organization, public_url) = (organization.get_value(), public_url.get_value());
-            view! { <Reveal created organization public_url /> }
-        })
-    };
     view! {
         <form
             id="token-form"
@@ -103,7 +88,7 @@ pub fn TokenForm(
             method="post"
             action=action
             novalidate=true
-            hidden=move || state.created.with(Option::is_some)
+            hidden=move || state.created.get()
             on:input=move |_| live::typed(state)
             on:submit=move |event| live::submitted(state, &event)
         >
@@ -121,7 +106,7 @@ pub fn TokenForm(
             {basics::advanced(state)}
             {foot(state, list)}
         </form>
-        {revealed}
+        <div id="created"></div>
     }
 }
 

@@ -2,29 +2,34 @@
 //! the form's place. The secret is text in this markup and nowhere else: not in an address, in storage, or in what an
 //! island takes from the page.
 
-pub(super) mod guard;
-
-use latchkey_domain::words;
+use latchkey_domain::{Timestamp, words};
 use leptos::prelude::*;
 
-use super::server::Created;
-use crate::paths;
-#[cfg(feature = "ssr")]
+use super::guard::RevealGuard;
 use crate::{
     components::{Frame, Section},
+    paths,
     visit::Here,
 };
 
+/// A token that has just been made, on its way to the one screen that shows its secret. It has no `Debug`, so that it
+/// can't get into a log.
+pub struct Created {
+    pub id: String,
+    pub name: String,
+    pub expires_at: Option<Timestamp>,
+    pub secret: String,
+}
+
 /// The whole page, for the answer without scripts.
-#[cfg(feature = "ssr")]
 #[component]
 pub fn RevealPage(here: Here, created: Created, organization: String, public_url: String) -> impl IntoView {
     let trail = vec![(paths::tokens(&organization), "API tokens")];
     view! {
         <Frame here title="Token created" section=Section::Tokens trail>
             <div class="narrow new-token">
-                <Reveal created organization public_url />
-                <guard::RevealGuard />
+                <Reveal created organization public_url autofocus=true />
+                <RevealGuard />
             </div>
         </Frame>
     }
@@ -32,7 +37,7 @@ pub fn RevealPage(here: Here, created: Created, organization: String, public_url
 
 /// The secret, and what to do with it.
 #[component]
-pub fn Reveal(created: Created, organization: String, public_url: String) -> impl IntoView {
+pub fn Reveal(created: Created, organization: String, public_url: String, autofocus: bool) -> impl IntoView {
     let list = paths::tokens(&organization);
     let done = [&list, "?new=", &created.id].concat();
     let leave = done.clone();
@@ -44,7 +49,7 @@ pub fn Reveal(created: Created, organization: String, public_url: String) -> imp
     view! {
         <section class="reveal stack" id="reveal" data-token=created.id aria-labelledby="reveal-title">
             <header class="page-header">
-                <h1 id="reveal-title" tabindex="-1" autofocus=cfg!(feature = "ssr")>
+                <h1 id="reveal-title" tabindex="-1" autofocus=autofocus>
                     "Token created"
                 </h1>
                 <p class="page-lead">
@@ -192,7 +197,6 @@ fn usage(usage: Usage) -> impl IntoView {
 }
 
 #[cfg(test)]
-#[cfg(feature = "ssr")]
 mod tests {
     use super::*;
 
@@ -206,7 +210,7 @@ mod tests {
             secret: SECRET.into(),
         };
         let (organization, public_url) = ("acme".to_owned(), "https://keys.example".to_owned());
-        view! { <Reveal created organization public_url /> }.to_html()
+        view! { <Reveal created organization public_url autofocus=true /> }.to_html()
     }
 
     #[test]
