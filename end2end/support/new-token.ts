@@ -13,6 +13,9 @@ export class NewToken {
   get heading() {
     return this.page.getByRole('heading', { level: 1 });
   }
+  get created() {
+    return this.page.getByRole('heading', { level: 1, name: 'Token created' });
+  }
   get name() {
     return this.page.getByRole('textbox', { name: 'Name', exact: true });
   }
@@ -76,7 +79,7 @@ export class NewToken {
   /** Sends the form and returns the secret. */
   async create(): Promise<string> {
     await this.button('Create token').click();
-    await expect(this.heading).toHaveText('Token created');
+    await expect(this.created).toBeVisible();
     const secret = await this.secret.inputValue();
     expect(secret).toMatch(/^ci_[0-9A-Za-z]{36}$/);
     return secret;

@@ -66,10 +66,11 @@ test('days that are none are refused, and stay in the field', { tag: '@noscript'
 test('the preview follows the typing', async ({ page }) => {
   await goto(page, autoRevoke);
   await page.getByRole('switch').check();
-  const said = page.getByRole('region', { name: 'Preview' }).getByRole('status');
+  const said = page.getByRole('region', { name: 'Preview' }).getByText(/^With /);
   await page.getByRole('link', { name: '365' }).click();
   await expect(said).toContainText('With 365 days');
   await expect(page, 'without leaving the page').toHaveURL(autoRevoke);
   await page.getByLabel('Days without use').fill('1');
   await expect(said).toContainText('With 1 day,');
+  await expect(page.getByRole('status').filter({ hasText: 'With 1 day,' }), 'and is said').toHaveCount(1);
 });

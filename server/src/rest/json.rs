@@ -53,5 +53,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 
 /// What serde says, without axum's preamble.
 fn reason(text: &str) -> String {
-    text.rsplit_once("type: ").or_else(|| text.split_once("as JSON: ")).map_or(text, |(_, reason)| reason).to_owned()
+    let preambles = ["into the target type: ", "as JSON: ", "query string: "];
+    preambles.iter().find_map(|preamble| text.split_once(preamble)).map_or(text, |(_, reason)| reason).to_owned()
 }

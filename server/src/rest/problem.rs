@@ -109,7 +109,7 @@ impl Problem {
     }
 
     fn invalid(status: StatusCode, kind: &str, errors: Vec<FieldError>) -> Self {
-        let detail: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
+        let detail: Vec<_> = errors.iter().map(|error| error.to_string()).collect();
         let fields = errors.into_iter().map(|error| Field { field: error.field, message: error.message });
         Self { errors: fields.collect(), ..Self::new(status, kind, detail.join("; ")) }
     }
