@@ -5,6 +5,9 @@ export class Guard {
   readonly complaints: string[] = [];
   private readonly expected = new Set<number>();
 
+  /** @param scripts whether they run in this browser */
+  constructor(private readonly scripts: boolean) {}
+
   /** Statuses that the test provokes on purpose; the browser reports each to the console. */
   expectStatus(...statuses: number[]): void {
     for (const status of statuses) this.expected.add(status);
@@ -27,6 +30,10 @@ export class Guard {
     const reason = request.failure()?.errorText;
     // The page's own doing: it went elsewhere, asked something newer, or its answer became a download.
     if (reason === 'net::ERR_ABORTED') return;
+    // Back at the answer to a form, Chromium asks whether to send it again.
+    if (reason === 'net::ERR_CACHE_MISS') return;
+    // What Chromium calls a script that it does not fetch because scripts are off.
+    if (reason === 'csp' && !this.scripts) return;
     this.complaints.push(`request failed: ${request.method()} ${request.url()}: ${reason}`);
   }
 

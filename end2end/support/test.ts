@@ -34,8 +34,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   baseURL: async ({ server }, use) => use(server.url),
 
-  guard: async ({}, use) => {
-    const guard = new Guard();
+  guard: async ({ javaScriptEnabled }, use) => {
+    const guard = new Guard(javaScriptEnabled);
     await use(guard);
     expect(guard.complaints, 'what the browser complained about').toEqual([]);
   },

@@ -1,4 +1,5 @@
 //! What operators rely on: nothing acknowledged is lost, nothing secret is kept.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The REST API over real HTTP.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

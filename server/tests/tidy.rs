@@ -1,4 +1,5 @@
 //! The repository keeps its own rules.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -25,7 +25,7 @@ pub fn decode(cursor: &str) -> Result<Position, Error> {
 }
 
 fn read(cursor: &str) -> Option<Position> {
-    if !cursor.is_ascii() || cursor.len() > MAX || cursor.len() < 32 || cursor.len() % 2 != 0 {
+    if !cursor.is_ascii() || cursor.len() > MAX || cursor.len() < 32 || !cursor.len().is_multiple_of(2) {
         return None;
     }
     let (id, key) = cursor.split_at(32);

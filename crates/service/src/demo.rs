@@ -155,7 +155,7 @@ impl Service {
             _ => organization,
         };
         let chosen = cast.repositories.iter().skip(at * 7 % 150).step_by(3).take(1 + at % 6).copied();
-        let repositories = if at % 2 == 0 { RepositoryAccess::All } else { RepositoryAccess::Only(chosen.collect()) };
+        let repositories = if at.is_multiple_of(2) { RepositoryAccess::All } else { RepositoryAccess::Only(chosen.collect()) };
         let expires_at = match at % 6 {
             0 => None,
             1 => Some(now.plus_days(2 + i64::try_from(at % 5).unwrap_or(0))),
@@ -190,7 +190,7 @@ impl Service {
             user_agent: ["curl/8.9.1", "GitHub-Actions/2.320", "Go-http-client/2.0"][at % 3].to_owned(),
         });
         if at % 9 == 8 {
-            let (by, reason) = if at % 2 == 0 {
+            let (by, reason) = if at.is_multiple_of(2) {
                 (system(), RevocationReason::Inactive)
             } else {
                 (creator.clone(), RevocationReason::Manual)

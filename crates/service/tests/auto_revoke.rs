@@ -1,4 +1,5 @@
 //! Inactivity, its preview and the sweep.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Signing in, and what is accepted and refused.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

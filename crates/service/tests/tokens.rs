@@ -1,4 +1,5 @@
 //! Creating, listing and revoking.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 

@@ -67,6 +67,13 @@ fn fields(setting: &Setting, action: &str, wrong: bool) -> impl IntoView + use<>
             }
         })
         .collect_view();
+    let presets = setting.changeable.then(|| {
+        view! {
+            <ul class="sweep-presets" aria-label="Common choices">
+                {presets}
+            </ul>
+        }
+    });
     view! {
         <label class="sweep-switch">
             <input class="switch" type="checkbox" role="switch" name="on" value="on" checked=setting.on disabled=locked />
@@ -95,9 +102,7 @@ fn fields(setting: &Setting, action: &str, wrong: bool) -> impl IntoView + use<>
                     aria-describedby="days-hint days-error"
                     aria-invalid=wrong.then_some("true")
                 />
-                <ul class="sweep-presets" aria-label="Common choices">
-                    {presets}
-                </ul>
+                {presets}
             </div>
             <p class="hint" id="days-hint">
                 "1 to 365. For a token that was never used, the days since it was created count."

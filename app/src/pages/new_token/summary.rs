@@ -55,15 +55,17 @@ fn power(said: &mut Summary, values: &Values, offer: &Offer) {
             said.plain(", current and future");
         }
         said.plain(".");
-        if portal.is_empty() {
-            return;
+        if !portal.is_empty() {
+            said.plain(" It can also ");
+            say(said, &portal);
+            said.plain(".");
         }
-        said.plain(" It can also ");
+        return;
     }
     say(said, &portal);
     owner(said, " in ", values, offer);
     said.plain(".");
-    if guarded.is_empty() && values.scopes.iter().any(|scope| scope == "tokens:manage") {
+    if values.scopes.iter().any(|scope| scope == "tokens:manage") {
         said.plain(" Tokens that it creates reach no more than ");
         said.strong(&reach(values));
         said.plain(".");
@@ -263,7 +265,7 @@ mod tests {
             "This token will be able to **read** repositories, scans, drifts and runners, **write** repositories and \
              drifts, **trigger** scans, and **manage** runners on **all repositories** of **acme**, current and \
              future. It can also **read** API tokens and settings, **manage** API tokens, and **introspect** API \
-             tokens in **acme**. It expires"
+             tokens. It expires"
         ));
     }
 

@@ -64,7 +64,7 @@ static JSON: Format = Format {
 /// Page after page, as fast as the reader takes them; the first one before the answer begins, so that an error has its
 /// page.
 async fn file(visit: &Visit, organization: &str, fields: &Fields, format: &'static Format) -> Result<Response, Error> {
-    let asked = ListTokens { limit: 100, ..ListQuery::read(fields).from_start().asked() };
+    let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().asked() };
     let first = visit.portal.service.tokens(&visit.caller, organization, asked.clone()).await?;
     // The service found the organization: its name is one of lower-case letters, digits and hyphens.
     let disposition = ["attachment; filename=\"", organization, "-api-tokens.", format.extension, "\""].concat();

@@ -162,7 +162,7 @@ pub(super) fn active(list: &List, clearable: bool) -> impl IntoView + use<> {
         }
     };
     let without = |take: fn(&mut ListQuery)| {
-        let mut query = query.from_start();
+        let mut query = query.at_start();
         take(&mut query);
         query.href(&list.base)
     };
@@ -190,7 +190,7 @@ pub(super) fn active(list: &List, clearable: bool) -> impl IntoView + use<> {
         })
         .collect_view();
     let clear = clearable.then(|| {
-        let href = ListQuery::of(query.status).href(&list.base);
+        let href = query.cleared().href(&list.base);
         view! {
             <li>
                 <a class="clear" id="clear" href=href>

@@ -103,7 +103,7 @@ impl List {
         let first = self.page.tokens.first()?;
         match self.start {
             0 => None,
-            start if start <= super::query::PAGE => Some(self.query.from_start()),
+            start if start <= super::query::PAGE => Some(self.query.at_start()),
             start => {
                 let position = Position::of(&first.token, self.query.sort.key);
                 Some(self.query.at(PageAt::Before(Cursor { offset: start, position })))
@@ -130,7 +130,7 @@ async fn read(visit: &Visit, organization: &str, query: ListQuery) -> Result<(Li
         }
         // Rows were revoked meanwhile and less than a page is left: that is the first page.
         PageAt::Before(_) => {
-            let query = query.from_start();
+            let query = query.at_start();
             let page = service.tokens(&visit.caller, organization, query.asked()).await?;
             return Ok((query, page, 0));
         }

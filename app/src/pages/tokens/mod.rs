@@ -25,7 +25,8 @@ mod select;
 mod swap;
 #[cfg(feature = "ssr")]
 mod table;
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests;
 #[cfg(feature = "ssr")]
 mod view;

@@ -140,8 +140,13 @@ impl ListQuery {
     }
 
     /// The same list from its start.
-    pub(super) fn from_start(&self) -> Self {
+    pub(super) fn at_start(&self) -> Self {
         Self { page: PageAt::Start, ..self.clone() }
+    }
+
+    /// The same state and sort, without search and filters.
+    pub(super) fn cleared(&self) -> Self {
+        Self { sort: self.sort, ..Self::of(self.status) }
     }
 
     pub(super) fn at(&self, page: PageAt) -> Self {
@@ -151,7 +156,7 @@ impl ListQuery {
     /// Sorted by a key: the other way round if it is sorted by it already.
     pub(super) fn sorted_by(&self, key: SortKey) -> Self {
         let descending = if self.sort.key == key { !self.sort.descending } else { key == SortKey::Created };
-        Self { sort: Sort { key, descending }, ..self.from_start() }
+        Self { sort: Sort { key, descending }, ..self.at_start() }
     }
 
     pub(super) fn status_word(&self) -> &'static str {

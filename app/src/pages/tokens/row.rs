@@ -2,7 +2,10 @@
 
 use latchkey_domain::{Level, RevocationReason, Timestamp, TokenState, words};
 use latchkey_service::{Revocation, Token, TokenDetail};
-use leptos::{either::Either, prelude::*};
+use leptos::{
+    either::{Either, EitherOf3},
+    prelude::*,
+};
 
 use super::load::List;
 use crate::{components::Moment, shell::icon_href};
@@ -159,12 +162,12 @@ impl Rows {
     fn expires(&self, detail: &TokenDetail) -> impl IntoView + use<> {
         let at = match (detail.state, detail.token.expires_at) {
             // What has ended by hand won't expire any more.
-            (TokenState::Revoked, _) => return Either::Left(view! { <span class="muted">"–"</span> }),
-            (_, None) => return Either::Left(view! { <span class="muted">"No expiration"</span> }),
+            (TokenState::Revoked, _) => return EitherOf3::A(()),
+            (_, None) => return EitherOf3::B(view! { <span class="muted">"No expiration"</span> }),
             (_, Some(at)) => at,
         };
         let soon = detail.state == TokenState::Active && at <= self.now.plus_days(SOON_DAYS);
-        Either::Right(view! {
+        EitherOf3::C(view! {
             <span class=if soon { "soon" } else { "later" }>
                 <Moment now=self.now at />
             </span>

@@ -25,6 +25,8 @@ thread_local! {
     /// The request on its way; a newer one makes it stale.
     static UNDERWAY: RefCell<Option<AbortController>> = const { RefCell::new(None) };
     static PAUSING: Cell<i32> = const { Cell::new(0) };
+    /// The address of what is shown.
+    static SHOWN: RefCell<String> = const { RefCell::new(String::new()) };
     /// What had the focus when a question was opened.
     static OPENER: RefCell<String> = const { RefCell::new(String::new()) };
 }
@@ -62,10 +64,14 @@ pub(super) fn start() {
     listen(&main, "input", typed);
     listen(&main, "change", changed);
     listen(&window(), "popstate", |_| {
-        if let Ok(url) = window().location().href() {
+        // A step to another place on the same page is the browser's own.
+        if let Ok(url) = window().location().href()
+            && SHOWN.with_borrow(|shown| page_of(shown) != page_of(&url))
+        {
             go(url, Step { history: History::Moved, part: Part::Page, top: false });
         }
     });
+    SHOWN.replace(window().location().href().unwrap_or_default());
     select::show();
 }
 
@@ -232,7 +238,13 @@ fn replace(parsed: &Document, id: &str, needed: bool) -> Option<()> {
     }
 }
 
+/// An address without its fragment.
+fn page_of(url: &str) -> &str {
+    url.split('#').next().unwrap_or_default()
+}
+
 fn remember(url: &str, history: History) {
+    SHOWN.replace(url.to_owned());
     if let Ok(past) = window().history() {
         let _ = match history {
             History::Push => past.push_state_with_url(&JsValue::NULL, "", Some(url)),

@@ -32,7 +32,7 @@ pub(super) fn results(list: &List) -> impl IntoView + use<> {
 fn bar(list: &List) -> impl IntoView + use<> {
     let export = |format: &str| {
         let path = [&list.base, "/export.", format].concat();
-        list.query.from_start().href(&path)
+        list.query.at_start().href(&path)
     };
     let (csv, json) = (export("csv"), export("json"));
     view! {
@@ -221,7 +221,7 @@ fn nothing(list: &List) -> impl IntoView + use<> {
         });
     }
     if list.query.is_filtered() {
-        let href = ListQuery::of(list.query.status).href(&list.base);
+        let href = list.query.cleared().href(&list.base);
         let searched = ["Searched ", list.query.status_label(), ". Try another status, or fewer filters."].concat();
         return EitherOf3::B(view! {
             <div class="results-bar">{filters::active(list, false)}</div>

@@ -1,4 +1,5 @@
 //! A small world with two organizations, on either engine, whose clock stands still until it is told to move.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(unreachable_pub, reason = "a module of a test has no other side")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
