@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 pub(crate) fn creation(run: u32, number: u64) -> serde_json::Value {
     let mut random = Random::of(77, number);
     let (job, team, part) = (random.pick(&JOBS), random.pick(&TEAMS), random.pick(&PARTS));
-    let limited = number % 4 == 0;
+    let limited = number.is_multiple_of(4);
     let first = random.below(corpus::REPOSITORIES - 3);
     let repositories: Vec<_> = (first..first + 3).filter(|_| limited).map(corpus::repository_name).collect();
     json!({

@@ -29,11 +29,12 @@ export const states: State[] = [
     },
   },
   { name: 'list', open: (page) => goto(page, acme.tokens) },
-  { name: 'list-all', open: (page) => goto(page, `${acme.tokens}?status=all`) },
+  { name: 'list-all', open: (page) => goto(page, `${acme.tokens}?status=all&q=drift`) },
   {
     name: 'list-filters',
     open: async (page) => {
-      await goto(page, `${acme.tokens}?scope=scans:read`);
+      await goto(page, `${acme.tokens}?scope=runners:manage`);
+      await page.locator('#more-filters').click();
       await expect(page.getByLabel('Scope')).toBeVisible();
     },
   },
@@ -41,7 +42,7 @@ export const states: State[] = [
   {
     name: 'list-menu',
     open: async (page) => {
-      await goto(page, acme.tokens);
+      await goto(page, `${acme.tokens}?q=github`);
       await page.locator('summary[aria-label^="Actions for"]').first().click();
     },
   },
@@ -55,7 +56,7 @@ export const states: State[] = [
   {
     name: 'list-selected',
     open: async (page) => {
-      await goto(page, acme.tokens);
+      await goto(page, `${acme.tokens}?q=drift`);
       for (const at of [0, 2]) await page.getByRole('checkbox', { name: /^Select (?!all)/ }).nth(at).check();
     },
   },

@@ -24,6 +24,8 @@ for (const state of states) {
       await show(page, state);
       for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]] as const) {
         await page.setViewportSize({ width, height });
+        // What is fixed to the screen stands at the top of a picture of the whole page.
+        await page.evaluate(() => scrollTo(0, 0));
         for (const colorScheme of ['light', 'dark'] as const) {
           await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
           await page.screenshot({ path: `${folder}/${state.name}-${width}-${colorScheme}.png`, fullPage: width === 390 });

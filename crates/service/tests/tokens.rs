@@ -196,8 +196,8 @@ async fn organizations_do_not_see_each_other(world: &World) {
     not_found("set", service.set_auto_revoke(&stranger, "acme", 1).await);
     not_found("repositories", service.repositories(&stranger, "acme", "", None, 10).await.map(drop));
     not_found("projects", service.projects(&stranger, "acme").await.map(drop));
-    assert_eq!(service.revoke_tokens(&stranger, "globex", &[id.clone()]).await.unwrap().revoked, []);
-    assert_eq!(service.tokens_by_id(&stranger, "globex", &[id.clone()]).await.unwrap(), []);
+    assert_eq!(service.revoke_tokens(&stranger, "globex", std::slice::from_ref(&id)).await.unwrap().revoked, []);
+    assert_eq!(service.tokens_by_id(&stranger, "globex", std::slice::from_ref(&id)).await.unwrap(), []);
     assert_eq!(service.tokens(&stranger, "globex", listing(StateFilter::All)).await.unwrap().tokens, []);
     // Nor by a token, whatever its scopes.
     let created = world.create(&admin, scoped("all", &["tokens:read", "repos:read"])).await.unwrap();

@@ -25,7 +25,7 @@ thread_local! {
     /// The request on its way; a newer one makes it stale.
     static UNDERWAY: RefCell<Option<AbortController>> = const { RefCell::new(None) };
     static PAUSING: Cell<i32> = const { Cell::new(0) };
-    /// The address of what is shown.
+    /// The address of what is shown, or about to be since the browser moved.
     static SHOWN: RefCell<String> = const { RefCell::new(String::new()) };
     /// What had the focus when a question was opened.
     static OPENER: RefCell<String> = const { RefCell::new(String::new()) };
@@ -66,7 +66,7 @@ pub(super) fn start() {
     listen(&window(), "popstate", |_| {
         // A step to another place on the same page is the browser's own.
         if let Ok(url) = window().location().href()
-            && SHOWN.with_borrow(|shown| page_of(shown) != page_of(&url))
+            && page_of(&SHOWN.replace(url.clone())) != page_of(&url)
         {
             go(url, Step { history: History::Moved, part: Part::Page, top: false });
         }
