@@ -131,7 +131,7 @@ pub(crate) fn rotation(size: u64) -> impl Iterator<Item = u64> {
     /// More than any cache of ours holds; each is used more often than every 12 hours, as tokens in use are.
     const MOST: u64 = 10_000;
     let active = |number: &u64| corpus::state(*number) == latchkey_domain::TokenState::Active;
-    let step = (size * 8 / 10 / MOST).max(1);
+    let step = (size * 79 / 100 / MOST).max(1);
     (0..size).filter(active).step_by(usize::try_from(step).unwrap_or(1)).take(10_000)
 }
 
