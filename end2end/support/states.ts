@@ -43,7 +43,8 @@ export const states: State[] = [
     name: 'list-menu',
     open: async (page) => {
       await goto(page, `${acme.tokens}?q=github`);
-      await page.locator('summary[aria-label^="Actions for"]').first().click();
+      // The last one: an open menu covers what is below it, and axe takes that for a target too small.
+      await page.locator('summary[aria-label^="Actions for"]').last().click();
     },
   },
   {
