@@ -14,6 +14,8 @@ export default defineConfig({
   reporter: [['list'], ['json', { outputFile: 'artifacts/results.json' }]],
   projects,
   workers: 2,
+  // A page under load may be painted between two chunks; what fails twice is broken. Retried tests are listed as flaky.
+  retries: process.env.CI ? 1 : 0,
   forbidOnly: !!process.env.CI,
   timeout: 90_000,
   expect: { timeout: 15_000 },
