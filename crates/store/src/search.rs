@@ -59,8 +59,9 @@ pub(crate) async fn forget(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), 
     Ok(())
 }
 
-/// The objects of a list that have a word for each term: the longest term picks, by word and then the newest first, and
-/// the others are checked on what it picked. With a phase, only tokens that are in it.
+/// The objects of a list that have a word for each term. The longest term whose matches are few enough to be read whole
+/// picks, or else the longest one, by word and then the newest first; the others are checked on what it picked. With a
+/// phase, only tokens that are in it.
 pub(crate) async fn candidates(
     store: &Store,
     list: Uuid,
@@ -68,6 +69,33 @@ pub(crate) async fn candidates(
     terms: &[String],
     phase: Option<i16>,
 ) -> Result<Candidates, StoreError> {
+    let mut terms: Vec<_> = terms.iter().collect();
+    terms.sort_by_key(|term| std::cmp::Reverse(term.chars().count()));
+    let mut best: Option<(&String, Candidates)> = None;
+    for term in &terms {
+        let picked = pick(store, list, kind, term, phase).await?;
+        let whole = !picked.capped;
+        if whole || best.is_none() {
+            best = Some((*term, picked));
+        }
+        if whole {
+            break;
+        }
+    }
+    let Some((leader, Candidates { mut ids, capped })) = best else {
+        return Ok(Candidates { ids: Vec::new(), capped: false });
+    };
+    for term in terms.into_iter().filter(|term| *term != leader) {
+        if ids.is_empty() {
+            break;
+        }
+        ids = with_word(store, kind, ids, term).await?;
+    }
+    Ok(Candidates { ids, capped })
+}
+
+/// The objects that have a word for one term, as many as one look-up takes.
+async fn pick(store: &Store, list: Uuid, kind: Kind, term: &str, phase: Option<i16>) -> Result<Candidates, StoreError> {
     // The subquery for the phase can't be turned into a join, for which the planner might read the whole table.
     const PICK: &str = "SELECT w.object_id \
         FROM (SELECT s.word, s.object_id FROM search_words s \
@@ -76,13 +104,8 @@ pub(crate) async fn candidates(
         WHERE $6 < 0 OR (SELECT t.phase FROM api_tokens t WHERE t.id = w.object_id) = $6 \
         LIMIT $7";
 
-    let mut terms: Vec<_> = terms.iter().collect();
-    terms.sort_by_key(|term| std::cmp::Reverse(term.chars().count()));
-    let Some((first, others)) = terms.split_first() else {
-        return Ok(Candidates { ids: Vec::new(), capped: false });
-    };
     let most = i64::from(store.limits.candidates);
-    let (from, to) = range(first);
+    let (from, to) = range(term);
     // Without a phase to check, an entry that is read is an entry that is picked.
     let read = if phase.is_some() { i64::from(store.limits.read) } else { most };
     let picked: Vec<Uuid> = reading!(store, db => {
@@ -100,14 +123,7 @@ pub(crate) async fn candidates(
     let capped = i64::try_from(picked.len()).is_ok_and(|count| count >= most);
     // Two words of one object can begin alike.
     let mut seen = HashSet::new();
-    let mut ids: Vec<_> = picked.into_iter().filter(|id| seen.insert(*id)).collect();
-    for term in others {
-        if ids.is_empty() {
-            break;
-        }
-        ids = with_word(store, kind, ids, term).await?;
-    }
-    Ok(Candidates { ids, capped })
+    Ok(Candidates { ids: picked.into_iter().filter(|id| seen.insert(*id)).collect(), capped })
 }
 
 /// Those of `ids` that also have a word that begins with `term`.
