@@ -1,6 +1,6 @@
 -- For wrk: sends the requests of a file in turn, and writes what came of it to $LATCHKEY_BENCH_OUTPUT.
---   wrk … --script load.lua URL -- FILE
--- The file holds whole requests with a NUL between them.
+--   wrk … --script load.lua URL -- FILE SKIPPED
+-- The file holds whole requests with a NUL between them; so many of them were sent before.
 
 local requests, at = {}, 0
 
@@ -8,6 +8,7 @@ function init(arguments)
   for request in io.open(arguments[1], "rb"):read("*a"):gmatch("[^%z]+") do
     requests[#requests + 1] = request
   end
+  at = tonumber(arguments[2])
 end
 
 function request()

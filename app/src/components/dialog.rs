@@ -3,11 +3,11 @@ use leptos::prelude::*;
 /// A question over the page, rendered open: it works without scripts, and becomes a modal one with them.
 ///
 /// Give the page below it the attribute `inert` while it is there. The safe way out is a link (`cancel`), which has the
-/// focus; children are the text and, in `<div class="dialog-actions">`, nothing: pass those as `actions`.
+/// focus; the children are the text.
 #[component]
 pub fn Dialog(
     title: AnyView,
-    /// Where "Cancel", Esc and a click beside the dialog lead: the page without the question.
+    /// Where "Cancel" and Esc lead: the page without the question.
     #[prop(into)]
     cancel: String,
     /// The form with the button that does it.

@@ -37,7 +37,7 @@ pub fn Frame(
     let (site, theme, now) = (here.site.clone(), here.theme, here.now.to_string());
     view! {
         <Shell site theme title class="framed">
-            <a class="skip" href="#main">"Skip to content"</a>
+            <a class="skip" href="#page">"Skip to content"</a>
             <div class="frame">
                 <details class="nav-toggle">
                     <summary class="button ghost icon-only">

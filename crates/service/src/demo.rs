@@ -155,7 +155,8 @@ impl Service {
             _ => organization,
         };
         let chosen = cast.repositories.iter().skip(at * 7 % 150).step_by(3).take(1 + at % 6).copied();
-        let repositories = if at.is_multiple_of(2) { RepositoryAccess::All } else { RepositoryAccess::Only(chosen.collect()) };
+        let repositories =
+            if at.is_multiple_of(2) { RepositoryAccess::All } else { RepositoryAccess::Only(chosen.collect()) };
         let expires_at = match at % 6 {
             0 => None,
             1 => Some(now.plus_days(2 + i64::try_from(at % 5).unwrap_or(0))),
