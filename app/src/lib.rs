@@ -14,6 +14,8 @@ pub mod cookies;
 #[cfg(feature = "ssr")]
 pub mod fields;
 pub mod islands;
+#[cfg(feature = "ssr")]
+mod markup;
 pub mod pages;
 pub mod paths;
 #[cfg(feature = "ssr")]

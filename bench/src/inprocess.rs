@@ -57,7 +57,7 @@ const OPERATIONS: [&str; 14] = [
     "list by last use",
     "list, filter by a rare scope",
     "list, filter by repository",
-    "counts",
+    "overview",
     "search",
     "search, common word",
     "search, one token",
@@ -138,7 +138,7 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
             return person.map(|_| ()).ok_or_else(|| "the session is over".into());
         }
         "verify" => return Ok(service.authenticate(&turn(&world.secrets), &caller.origin).await.map(|_| ())?),
-        "counts" => return Ok(service.counts(caller, ORGANIZATION).await.map(|_| ())?),
+        "overview" => return Ok(service.overview(caller, ORGANIZATION, newest()).await.map(|_| ())?),
         "create" => {
             let asked = creation(number);
             return Ok(service.create_token(caller, ORGANIZATION, asked).await.map(|_| ())?);

@@ -10,11 +10,15 @@ use crate::{paths, visit::Visit};
 
 /// `/`: the default organization's tokens.
 pub(crate) async fn home(visit: Visit) -> Response {
-    let organizations = visit.portal.service.organizations(&visit.caller).await;
-    let result = organizations.and_then(|names| match names.first() {
-        Some(name) => Ok(Redirect::to(&paths::tokens(name)).into_response()),
-        None => Err(Error::NotFound("organization")),
-    });
+    let service = &visit.portal.service;
+    let result = match service.organization_of(&visit.caller, None).await {
+        Ok(name) => Ok(Redirect::to(&paths::tokens(&name)).into_response()),
+        // An instance admin needs no membership: the first one, then.
+        Err(_) => service.organizations(&visit.caller).await.and_then(|names| match names.first() {
+            Some(name) => Ok(Redirect::to(&paths::tokens(name)).into_response()),
+            None => Err(Error::NotFound("organization")),
+        }),
+    };
     visit.answer(result).await
 }
 

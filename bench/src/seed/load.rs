@@ -83,7 +83,6 @@ impl Loader {
         }
         match self {
             Self::Sqlite(_) => {
-                self.run("ANALYZE").await?;
                 self.run("PRAGMA locking_mode = NORMAL").await?;
                 self.run("PRAGMA journal_mode = WAL").await
             }

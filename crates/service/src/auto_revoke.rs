@@ -3,7 +3,7 @@
 use latchkey_domain::{InactivityThreshold, OrganizationId, SweepId, Timestamp};
 use latchkey_store::organizations::Organization;
 use latchkey_store::sweeps::Sweep;
-use latchkey_store::tokens::{self, Filter};
+use latchkey_store::tokens;
 use latchkey_store::{organizations, sweeps};
 use serde_json::json;
 use uuid::Uuid;
@@ -88,14 +88,13 @@ impl Service {
         self.flush_uses().await?;
         let now = self.now();
         let next_sweep_at = next_sweep(now);
-        let active_filter = self.state_filter(caller, &access, StateFilter::Active);
-        let active = tokens::count(self.store(), &active_filter, now).await?;
+        let active = self.state_filter(caller, &access, StateFilter::Active, now);
+        let active = tokens::count(self.store(), &active, now).await?;
         let Some(threshold) = threshold else {
             return Ok(Preview { days: 0, would_revoke: 0, active, tokens: Vec::new(), next_sweep_at });
         };
         let cutoff = threshold.cutoff(next_sweep_at);
-        let filter = Filter { idle_before: Some(cutoff), ..active_filter };
-        let would_revoke = tokens::count(self.store(), &filter, next_sweep_at).await?;
+        let would_revoke = tokens::count_inactive(self.store(), access.id(), cutoff, next_sweep_at).await?;
         let inactive = tokens::inactive(self.store(), access.id(), cutoff, PREVIEW, next_sweep_at).await?;
         let tokens = self.details(caller, &access, inactive, now).await?;
         Ok(Preview { days: threshold.days(), would_revoke, active, tokens, next_sweep_at })

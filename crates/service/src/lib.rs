@@ -38,7 +38,8 @@ pub use ports::{Clock, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
 pub use sessions::{SignedIn, UserToken};
 pub use tokens::{
-    BulkRevoked, Counts, CreateToken, CreatedToken, ExpiresIn, ListTokens, StateFilter, TokenDetail, TokenPage,
+    BulkRevoked, Counts, CreateToken, CreatedToken, ExpiresIn, ListTokens, Overview, StateFilter, TokenDetail,
+    TokenPage,
 };
 
 /// The use cases, and what they need. Cheap to clone.

@@ -3,27 +3,24 @@ use latchkey_store::{organizations, projects, projects::Project};
 use crate::authorization::{Action, OrganizationAccess};
 use crate::{Caller, Denial, Error, Principal, Service};
 
+/// Projects that a page offers to choose from.
+pub(crate) const PROJECTS_MAX: u32 = 200;
+
 impl Service {
     /// The organization, if the caller may see it.
     pub async fn organization(&self, caller: &Caller, organization: &str) -> Result<OrganizationAccess, Error> {
         self.authorize(caller, organization, Action::ReadOrganization).await
     }
 
-    /// Names of the organizations that a person can switch to, the default one first, 100 at most.
+    /// Names of the organizations that a person can switch to, 100 at most.
     pub async fn organizations(&self, caller: &Caller) -> Result<Vec<String>, Error> {
         let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
-        let default = organizations::default_of_user(self.store(), person.id).await?;
-        let mut names: Vec<_> = if person.instance_admin {
+        Ok(if person.instance_admin {
             organizations::all(self.store(), "", 100).await?.into_iter().map(|organization| organization.name).collect()
         } else {
             let of_user = organizations::of_user(self.store(), person.id, 100).await?;
             of_user.into_iter().map(|(organization, _)| organization.name).collect()
-        };
-        if let Some(default) = default {
-            names.retain(|name| *name != default.name);
-            names.insert(0, default.name);
-        }
-        Ok(names)
+        })
     }
 
     /// The organization that a request without one in its path acts on: that of the token, the one that its header
@@ -52,6 +49,6 @@ impl Service {
     /// Projects, by name, 200 at most.
     pub async fn projects(&self, caller: &Caller, organization: &str) -> Result<Vec<Project>, Error> {
         let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        Ok(projects::list(self.store(), access.id(), 200).await?)
+        Ok(projects::list(self.store(), access.id(), PROJECTS_MAX).await?)
     }
 }

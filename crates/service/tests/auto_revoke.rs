@@ -5,7 +5,7 @@ mod common;
 
 use common::{World, asked};
 use latchkey_domain::{RevocationReason, TokenState};
-use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, SweepKind};
+use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, StateFilter, SweepKind};
 
 on_both_engines!(
     an_inactive_token_is_revoked_by_the_sweep,
@@ -14,6 +14,7 @@ on_both_engines!(
     expired_and_revoked_tokens_are_left_alone,
     two_sweeps_revoke_once,
     the_preview_is_what_the_sweep_does,
+    looking_ahead_ends_no_token,
     off_means_off,
     a_scheduled_sweep_runs_once_an_hour,
 );
@@ -100,6 +101,16 @@ async fn two_sweeps_revoke_once(world: &World) {
     let revoked = |report: Option<latchkey_service::SweepReport>| report.map_or(0, |report| report.revoked);
     assert_eq!(revoked(a.unwrap()) + revoked(b.unwrap()), 20);
     assert_eq!(world.events("token.revoked").await, 20);
+}
+
+/// The preview is of the next sweep, up to an hour ahead; a token that expires before it is still active now.
+async fn looking_ahead_ends_no_token(world: &World) {
+    let admin = world.admin().await;
+    let asked = CreateToken { expires: ExpiresIn::Duration("10m".to_owned()), ..asked("brief") };
+    world.create(&admin, asked).await.unwrap();
+    world.service.preview_auto_revoke(&admin, "acme", 1).await.unwrap();
+    let page = world.service.overview(&admin, "acme", common::listing(StateFilter::Active)).await.unwrap();
+    assert_eq!((page.page.tokens.len(), page.counts.active), (1, 1));
 }
 
 async fn the_preview_is_what_the_sweep_does(world: &World) {

@@ -95,7 +95,7 @@ async fn a_form_sent_twice_makes_one_token(world: &World) {
     let name_or_key = refused.unwrap_err();
     // Whichever index the database looks at first, the answer is the same.
     assert!(matches!(name_or_key, Error::AlreadyCreated(id) if id == made), "{name_or_key:?}");
-    assert_eq!(world.service.counts(&admin, "acme").await.unwrap().active, 1);
+    assert_eq!(world.service.overview(&admin, "acme", listing(StateFilter::All)).await.unwrap().counts.active, 1);
     // Somebody else's form with the same key is another form.
     let other = world.admin().await;
     world.create(&other, CreateToken { name: "Other".into(), ..form }).await.unwrap();
@@ -189,7 +189,7 @@ async fn organizations_do_not_see_each_other(world: &World) {
         not_found("delete", service.delete_repository(&stranger, organization, &repository).await);
     }
     not_found("list", service.tokens(&stranger, "acme", listing(StateFilter::All)).await.map(drop));
-    not_found("counts", service.counts(&stranger, "acme").await.map(drop));
+    not_found("overview", service.overview(&stranger, "acme", listing(StateFilter::All)).await.map(drop));
     not_found("create", service.create_token(&stranger, "acme", asked("x")).await.map(drop));
     not_found("preview", service.preview_auto_revoke(&stranger, "acme", 1).await.map(drop));
     not_found("setting", service.auto_revoke(&stranger, "acme").await.map(drop));
@@ -262,7 +262,7 @@ async fn the_list_finds_what_is_asked_for(world: &World) {
     world.clock.advance_days(31);
     assert_eq!(names(listing(StateFilter::Expired)).await, ["Deploy api"]);
     assert_eq!(names(listing(StateFilter::Unused)).await, ["Nightly", "Site"]);
-    let counts = world.service.counts(&admin, "acme").await.unwrap();
+    let counts = world.service.overview(&admin, "acme", listing(StateFilter::All)).await.unwrap().counts;
     assert_eq!((counts.active, counts.expiring_soon, counts.unused), (2, 0, 2));
 }
 
@@ -274,7 +274,7 @@ async fn bulk_revocation_is_all_or_nothing(world: &World) {
     let theirs = world.create(&admin, asked("theirs")).await.unwrap().detail.token.id.to_string();
     let both = [own.clone(), theirs.clone()];
     assert!(matches!(world.service.revoke_tokens(&member, "acme", &both).await, Err(Error::Forbidden(_))));
-    assert_eq!(world.service.counts(&admin, "acme").await.unwrap().active, 2);
+    assert_eq!(world.service.overview(&admin, "acme", listing(StateFilter::All)).await.unwrap().counts.active, 2);
     let done = world.service.revoke_tokens(&admin, "acme", &both).await.unwrap();
     assert_eq!((done.revoked.len(), done.skipped), (2, 0));
     let again = world.service.revoke_tokens(&admin, "acme", &[own, "nonsense".into()]).await.unwrap();

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Trans
 
 use crate::{
     StoreError, postgres, sqlite,
-    tokens::{CANDIDATES_MAX, READ_MAX, SETTLED_MAX},
+    tokens::{CANDIDATES_MAX, READ_MAX, Recent, SETTLED_MAX},
 };
 
 /// A database, SQLite or PostgreSQL. Cheap to clone.
@@ -15,6 +15,7 @@ use crate::{
 pub struct Store {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    pub(crate) recent: Arc<Recent>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +110,7 @@ impl Store {
             }
         };
         let limits = Limits { read: READ_MAX, candidates: CANDIDATES_MAX, settled: SETTLED_MAX };
-        Ok(Self { engine, limits })
+        Ok(Self { engine, limits, recent: Arc::default() })
     }
 
     /// The same database with other limits than [`READ_MAX`], [`CANDIDATES_MAX`] and 5,000 rows a write: for tests,

@@ -34,6 +34,8 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .statement_cache_capacity(500)
+        // A page of rows crosses from the thread of the connection in one go, not row by row.
+        .row_buffer_size(1_024)
         .pragma("temp_store", "memory")
         .pragma("mmap_size", "268435456");
     let pool = || {

@@ -1,5 +1,5 @@
 use latchkey_service::{
-    Counts, Error, OrganizationAccess, Position, Power, Project, StateFilter, TokenDetail, TokenPage,
+    Counts, Error, OrganizationAccess, Overview, Position, Power, Project, StateFilter, TokenDetail, TokenPage,
 };
 
 use super::{
@@ -40,11 +40,8 @@ pub(super) struct List {
 impl List {
     pub(super) async fn load(visit: &Visit, organization: &str, fields: &Fields) -> Result<Self, Error> {
         let (service, caller) = (&visit.portal.service, &visit.caller);
-        let access = service.organization(caller, organization).await?;
-        let here = visit.here(Some(organization)).await?;
-        let query = ListQuery::read(fields);
-        let (query, page, start) = read(visit, organization, query).await?;
-        let counts = service.counts(caller, organization).await?;
+        let (overview, here) = futures::try_join!(read(visit, organization, fields), visit.here(Some(organization)))?;
+        let (query, Overview { access, page, counts, projects }, start) = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
             let any = ListQuery::of(StateFilter::All).asked();
@@ -72,7 +69,7 @@ impl List {
             base: paths::tokens(organization),
             counts,
             start,
-            projects: service.projects(caller, organization).await?,
+            projects,
             scopes: scopes.collect(),
             unused,
             asked,
@@ -117,23 +114,24 @@ fn rows(page: &TokenPage) -> u32 {
 }
 
 /// A page, always in the order of the list, with the number of rows before it.
-async fn read(visit: &Visit, organization: &str, query: ListQuery) -> Result<(ListQuery, TokenPage, u32), Error> {
-    let service = &visit.portal.service;
-    let mut page = service.tokens(&visit.caller, organization, query.asked()).await?;
+async fn read(visit: &Visit, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
+    let query = ListQuery::read(fields);
+    let overview = |query: &ListQuery| visit.portal.service.overview(&visit.caller, organization, query.asked());
+    let mut found = overview(&query).await?;
     let start = match &query.page {
         PageAt::Start => 0,
         PageAt::After(cursor) => cursor.offset,
-        PageAt::Before(cursor) if page.next.is_some() => {
-            page.tokens.reverse();
-            page.next = page.tokens.last().map(|last| Position::of(&last.token, query.sort.key));
-            cursor.offset.saturating_sub(rows(&page))
+        PageAt::Before(cursor) if found.page.next.is_some() => {
+            found.page.tokens.reverse();
+            found.page.next = found.page.tokens.last().map(|last| Position::of(&last.token, query.sort.key));
+            cursor.offset.saturating_sub(rows(&found.page))
         }
         // Rows were revoked meanwhile and less than a page is left: that is the first page.
         PageAt::Before(_) => {
             let query = query.at_start();
-            let page = service.tokens(&visit.caller, organization, query.asked()).await?;
-            return Ok((query, page, 0));
+            let first = overview(&query).await?;
+            return Ok((query, first, 0));
         }
     };
-    Ok((query, page, start))
+    Ok((query, found, start))
 }

@@ -77,8 +77,7 @@ pub(super) fn showing(list: &List) -> String {
 }
 
 fn table(list: &List) -> impl IntoView + use<> {
-    let rows = Rows::of(list);
-    let body = list.page.tokens.iter().map(|detail| rows.row(detail)).collect_view();
+    let rows = Rows::of(list).html(&list.page.tokens);
     let caption = ["API tokens of ", &list.access.organization.name].concat();
     view! {
         <table class="tokens">
@@ -113,7 +112,7 @@ fn table(list: &List) -> impl IntoView + use<> {
                     <td class="c-menu"></td>
                 </tr>
             </thead>
-            <tbody>{body}</tbody>
+            <tbody inner_html=rows></tbody>
         </table>
     }
 }

@@ -181,7 +181,7 @@ fn rows_tell_each_state_in_words() {
 #[test]
 fn names_are_text() {
     let html = html(list(every_state(), &[]));
-    assert!(html.contains("Nightly &lt;b&gt;\"drift\"&lt;/b&gt; &amp; report"), "{html}");
+    assert!(html.contains("Nightly &lt;b&gt;&quot;drift&quot;&lt;/b&gt; &amp; report</span>"), "{html}");
     assert!(html.contains("aria-label=\"Actions for Nightly &lt;b&gt;&quot;drift&quot;&lt;/b&gt; &amp; report\""));
     assert!(!html.contains("infra</span><script>"));
 }
@@ -260,16 +260,4 @@ fn who_may_not_create_is_not_offered_to() {
     viewer.access.power = Power::Role(Role::Viewer);
     assert!(!html(viewer).contains("/tokens/new"));
     assert_eq!(ListQuery::of(StateFilter::Active).href("/t"), "/t");
-}
-
-/// Not a promise, a look: `cargo test -p latchkey-app --features ssr --release -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "a measurement"]
-#[expect(clippy::print_stderr, reason = "a measurement for people")]
-fn speed() {
-    const RUNS: u32 = 2_000;
-    let lists: Vec<_> = (0..RUNS).map(|_| list(every_state().into_iter().cycle().take(50).collect(), &[])).collect();
-    let started = std::time::Instant::now();
-    let length: usize = lists.into_iter().map(|list| html(list).len()).sum();
-    eprintln!("{:?} a page of {} bytes", started.elapsed() / RUNS, length / RUNS as usize);
 }

@@ -1,11 +1,12 @@
-use latchkey_domain::{LevelKind, ProjectId, RepositoryId, TokenState, search_terms};
+use latchkey_domain::{LevelKind, ProjectId, RepositoryId, Timestamp, TokenState, search_terms};
 use latchkey_store::tokens::{self, Filter, Position, Sort};
-use latchkey_store::{projects, repositories};
+use latchkey_store::{projects, projects::Project, repositories};
 use uuid::Uuid;
 
 use super::TokenDetail;
 use crate::authorization::{Action, OrganizationAccess};
-use crate::{Caller, Error, FieldError, Service};
+use crate::organizations::PROJECTS_MAX;
+use crate::{Caller, Denial, Error, FieldError, Service};
 
 /// "Expiring within 7 days".
 const SOON_DAYS: i64 = 7;
@@ -67,43 +68,76 @@ pub struct Counts {
     pub unused: u32,
 }
 
+/// The list page.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    pub access: OrganizationAccess,
+    pub page: TokenPage,
+    pub counts: Counts,
+    /// By name, 200 at most.
+    pub projects: Vec<Project>,
+}
+
 impl Service {
     /// A page of the organization's tokens.
     pub async fn tokens(&self, caller: &Caller, organization: &str, list: ListTokens) -> Result<TokenPage, Error> {
         let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        if !(1..=100).contains(&list.limit) {
-            return Err(FieldError::new("limit", "must be between 1 and 100").into());
-        }
-        if list.query.chars().count() > QUERY_MAX {
-            return Err(FieldError::new("query", format!("must have at most {QUERY_MAX} characters")).into());
-        }
-        let filter = self.filter(caller, &access, &list).await?;
         let now = self.now();
-        let (page, total) = tokio::try_join!(
-            tokens::list(self.store(), &filter, list.sort, list.cursor.as_ref(), list.limit, now),
-            tokens::count(self.store(), &filter, now),
-        )?;
-        let tokens = self.details(caller, &access, page.tokens, now).await?;
-        Ok(TokenPage { tokens, next: page.next, partial: page.partial, total })
+        let filter = self.filter(caller, &access, &list, now).await?;
+        let (page, total) = tokio::try_join!(self.page(caller, &access, &list, &filter, now), async {
+            Ok(tokens::count(self.store(), &filter, now).await?)
+        },)?;
+        Ok(TokenPage { total, ..page })
     }
 
-    /// The three numbers above the list.
-    pub async fn counts(&self, caller: &Caller, organization: &str) -> Result<Counts, Error> {
+    /// What the list page shows a person: a page of tokens, and what stands around it.
+    pub async fn overview(&self, caller: &Caller, organization: &str, list: ListTokens) -> Result<Overview, Error> {
         let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        let of = |state| self.state_filter(caller, &access, state);
-        let (active, soon, unused) = (of(StateFilter::Active), of(StateFilter::ExpiringSoon), of(StateFilter::Unused));
+        caller.principal.person().ok_or(Denial::PeopleOnly)?;
         let now = self.now();
-        let (active, expiring_soon, unused) = tokio::try_join!(
-            tokens::count(self.store(), &active, now),
-            tokens::count(self.store(), &soon, now),
-            tokens::count(self.store(), &unused, now),
+        let filter = self.filter(caller, &access, &list, now).await?;
+        let (soon, idle) = (now.plus_days(SOON_DAYS), now.plus_days(-UNUSED_DAYS));
+        let (page, summary, projects) = tokio::try_join!(
+            self.page(caller, &access, &list, &filter, now),
+            async { Ok(tokens::summary(self.store(), access.id(), soon, idle, now).await?) },
+            async { Ok(projects::list(self.store(), access.id(), PROJECTS_MAX).await?) },
         )?;
-        Ok(Counts { active, expiring_soon, unused })
+        let counts = Counts { active: summary.live, expiring_soon: summary.expiring, unused: summary.idle };
+        let counted = match list.state {
+            StateFilter::Active => Some(counts.active),
+            StateFilter::ExpiringSoon => Some(counts.expiring_soon),
+            StateFilter::Unused => Some(counts.unused),
+            StateFilter::Expired | StateFilter::Revoked | StateFilter::All => None,
+        };
+        let total = match counted {
+            Some(count) if filter == self.state_filter(caller, &access, list.state, now) => count,
+            _ => tokens::count(self.store(), &filter, now).await?,
+        };
+        Ok(Overview { access, page: TokenPage { total, ..page }, counts, projects })
+    }
+
+    /// A page without its total.
+    async fn page(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        list: &ListTokens,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> Result<TokenPage, Error> {
+        let page = tokens::list(self.store(), filter, list.sort, list.cursor.as_ref(), list.limit, now).await?;
+        let tokens = self.details(caller, access, page.tokens, now).await?;
+        Ok(TokenPage { tokens, next: page.next, partial: page.partial, total: 0 })
     }
 
     /// The state alone; a project's token sees its project only.
-    pub(crate) fn state_filter(&self, caller: &Caller, access: &OrganizationAccess, state: StateFilter) -> Filter {
-        let now = self.now();
+    pub(crate) fn state_filter(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        state: StateFilter,
+        now: Timestamp,
+    ) -> Filter {
         Filter {
             organization: Some(access.id()),
             state: match state {
@@ -123,8 +157,20 @@ impl Service {
         }
     }
 
-    async fn filter(&self, caller: &Caller, access: &OrganizationAccess, list: &ListTokens) -> Result<Filter, Error> {
-        let mut filter = self.state_filter(caller, access, list.state);
+    async fn filter(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        list: &ListTokens,
+        now: Timestamp,
+    ) -> Result<Filter, Error> {
+        if !(1..=100).contains(&list.limit) {
+            return Err(FieldError::new("limit", "must be between 1 and 100").into());
+        }
+        if list.query.chars().count() > QUERY_MAX {
+            return Err(FieldError::new("query", format!("must have at most {QUERY_MAX} characters")).into());
+        }
+        let mut filter = self.state_filter(caller, access, list.state, now);
         // What is not there matches nothing; it is no error, so that a shared link still opens.
         let nothing = Uuid::nil();
         match list.level.as_deref().map(str::trim).filter(|level| !level.is_empty()) {

@@ -8,7 +8,7 @@ use latchkey_domain::{RepositoryId, Timestamp, TokenId, TokenState};
 use latchkey_store::tokens::{self, Token};
 
 pub use create::{CreateToken, CreatedToken, ExpiresIn};
-pub use list::{Counts, ListTokens, StateFilter, TokenPage};
+pub use list::{Counts, ListTokens, Overview, StateFilter, TokenPage};
 pub use revoke::BulkRevoked;
 
 use crate::authorization::{Action, OrganizationAccess};

@@ -1,4 +1,4 @@
-use latchkey_domain::{Timestamp, TokenState};
+use latchkey_domain::{OrganizationId, Timestamp, TokenState};
 
 use super::{
     COUNT_MAX, Filter,
@@ -11,6 +11,74 @@ use crate::{
     Store, StoreError,
     bind::{Ids, among},
 };
+
+/// The numbers above a list, each at most [`COUNT_MAX`] + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Active tokens.
+    pub live: u32,
+    /// Those of them that expire before a moment.
+    pub expiring: u32,
+    /// Those of them that were last used, or created and never used, before a moment.
+    pub idle: u32,
+}
+
+/// Counts an organization's active tokens in three ways at once. A number that has reached its limit is remembered for
+/// some seconds: it is the one that costs most, and "1,000+" all the same.
+pub async fn summary(
+    store: &Store,
+    organization: OrganizationId,
+    expires_before: Timestamp,
+    idle_before: Timestamp,
+    now: Timestamp,
+) -> Result<Summary, StoreError> {
+    macro_rules! count {
+        ($range:literal, $order:literal, $limit:literal) => {
+            concat!(
+                "(SELECT count(*) FROM (SELECT 1 FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0",
+                $range,
+                " ORDER BY ",
+                $order,
+                " LIMIT ",
+                $limit,
+                ") t)"
+            )
+        };
+    }
+    const SQL: &str = concat!(
+        "SELECT ",
+        count!("", "t.id DESC", "$4"),
+        ", ",
+        count!(" AND t.expires_key < $2", "t.expires_key, t.id", "$5"),
+        ", ",
+        count!(" AND t.idle_key < $3", "t.idle_key, t.id", "$6")
+    );
+    let list = organization.0;
+    settle(store, list, now).await?;
+    let known = store.recent.capped(list, now);
+    let most = i64::from(COUNT_MAX) + 1;
+    let limits = known.map(|capped| if capped { 0 } else { most });
+    let (live, expiring, idle): (i64, i64, i64) = reading!(store, db => {
+        sqlx::query_as(SQL)
+            .bind(list)
+            .bind(expires_before.micros())
+            .bind(idle_before.micros())
+            .bind(limits[0])
+            .bind(limits[1])
+            .bind(limits[2])
+            .fetch_one(db)
+            .await
+    })?;
+    let counted = [live, expiring, idle];
+    if known == [false; 3] {
+        store.recent.note_capped(list, now, counted.map(|count| count >= most));
+    }
+    let number = |at: usize| {
+        let count = if known[at] { most } else { counted[at] };
+        u32::try_from(count.min(most)).unwrap_or(u32::MAX)
+    };
+    Ok(Summary { live: number(0), expiring: number(1), idle: number(2) })
+}
 
 /// How many tokens match, at most [`COUNT_MAX`] + 1; reads at most [`super::READ_MAX`] rows.
 pub async fn count(store: &Store, filter: &Filter, now: Timestamp) -> Result<u32, StoreError> {

@@ -4,6 +4,7 @@ mod candidates;
 mod count;
 mod list;
 mod read;
+mod recent;
 mod row;
 mod settle;
 mod statements;
@@ -14,10 +15,11 @@ mod write;
 
 use latchkey_domain::LevelKind;
 
-pub use count::count;
+pub use count::{Summary, count, summary};
 pub use list::list;
 pub use read::{by_creation_key, by_hash, by_id, by_ids, repositories, repositories_of};
-pub use sweep::{inactive, revoke_inactive};
+pub(crate) use recent::Recent;
+pub use sweep::{count_inactive, inactive, revoke_inactive};
 pub use types::{Actor, Filter, NewToken, Page, Position, Revocation, Sort, SortKey, Token, Use};
 pub use uses::record_uses;
 pub use write::{insert, revoke};

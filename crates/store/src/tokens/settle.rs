@@ -12,9 +12,13 @@ pub(super) async fn settle(store: &Store, list: Uuid, now: Timestamp) -> Result<
     // soon.
     const FIRST: &str = "SELECT t.expires_key FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0 \
         ORDER BY t.expires_key, t.id LIMIT 1";
+    if store.recent.is_settled(list, now) {
+        return Ok(());
+    }
     loop {
         let first: Option<i64> = reading!(store, db => sqlx::query_scalar(FIRST).bind(list).fetch_optional(db).await)?;
         if first.is_none_or(|first| first > now.micros()) {
+            store.recent.note_settled(list, now);
             return Ok(());
         }
         let mut tx = store.begin().await?;

@@ -2,7 +2,7 @@ use latchkey_domain::{OrganizationId, RevocationReason, Timestamp, TokenId};
 use uuid::Uuid;
 
 use super::{
-    SETTLED_MAX, Token,
+    COUNT_MAX, SETTLED_MAX, Token,
     row::{TokenRow, columns, tokens},
     settle,
 };
@@ -21,27 +21,46 @@ macro_rules! inactive {
     };
 }
 
-/// What the next sweep would revoke: active tokens of the organization that are idle since before `cutoff`, longest
-/// idle first.
+/// What a sweep at the moment `at` would revoke: active tokens of the organization that are idle since before `cutoff`,
+/// longest idle first. `at` may lie ahead, so nothing is noted as expired here.
 pub async fn inactive(
     store: &Store,
     organization: OrganizationId,
     cutoff: Timestamp,
     limit: u32,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Result<Vec<Token>, StoreError> {
     const SQL: &str = inactive!(columns!());
-    settle::settle(store, organization.0, now).await?;
     let rows: Vec<TokenRow> = reading!(store, db => {
         sqlx::query_as(SQL)
             .bind(organization.0)
             .bind(cutoff.micros())
-            .bind(now.micros())
+            .bind(at.micros())
             .bind(i64::from(limit))
             .fetch_all(db)
             .await
     })?;
     tokens(rows)
+}
+
+/// How many those are, at most [`COUNT_MAX`] + 1.
+pub async fn count_inactive(
+    store: &Store,
+    organization: OrganizationId,
+    cutoff: Timestamp,
+    at: Timestamp,
+) -> Result<u32, StoreError> {
+    const SQL: &str = concat!("SELECT count(*) FROM (", inactive!("t.id"), ") t");
+    let count: i64 = reading!(store, db => {
+        sqlx::query_scalar(SQL)
+            .bind(organization.0)
+            .bind(cutoff.micros())
+            .bind(at.micros())
+            .bind(i64::from(COUNT_MAX) + 1)
+            .fetch_one(db)
+            .await
+    })?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// Revokes up to `limit` of them in one conditional statement, with reason `inactive` and actor `system`; returns

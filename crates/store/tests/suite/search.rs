@@ -16,6 +16,7 @@ on_both_engines!(
     a_pasted_secret_finds_its_token,
     words_are_found_by_their_beginning_in_any_script,
     a_search_picks_the_newest_and_says_that_there_are_more,
+    a_rare_word_is_found_among_a_common_one,
     the_dead_do_not_hide_the_living,
     repositories_are_found_by_words,
 );
@@ -69,6 +70,18 @@ async fn a_search_picks_the_newest_and_says_that_there_are_more(given: &Given) {
     }
     let filter = Filter { terms: vec!["dep".into()], ..everything(given) };
     assert_eq!(tokens::count(given.store(), &filter, NOW).await.unwrap(), 9);
+}
+
+async fn a_rare_word_is_found_among_a_common_one(given: &Given) {
+    let rare = given.token(&given.spec("service 77")).await;
+    for number in 0..8 {
+        given.token(&given.spec(&format!("service 1{number}"))).await;
+    }
+    let filter = Filter { terms: vec!["service".into(), "77".into()], ..everything(given) };
+    let store = given.store().clone().with_limits(100, 5, 5_000);
+    let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
+    assert_eq!(page.tokens.iter().map(|token| token.id).collect::<Vec<_>>(), [rare.id]);
+    assert!(!page.partial);
 }
 
 async fn the_dead_do_not_hide_the_living(given: &Given) {
