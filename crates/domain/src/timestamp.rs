@@ -75,14 +75,18 @@ impl Timestamp {
         (year, month.into(), day)
     }
 
-    /// Hour and minute in UTC.
-    pub fn clock(self) -> (u8, u8) {
+    /// Year, month (1 to 12), day, hour and minute in UTC.
+    pub fn calendar_and_clock(self) -> (i32, u8, u8, u8, u8) {
         let at = self.offset_date_time();
-        (at.hour(), at.minute())
+        let (year, month, day) = at.to_calendar_date();
+        (year, month.into(), day, at.hour(), at.minute())
     }
 
     fn offset_date_time(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        let micros = u32::try_from(self.0.rem_euclid(MICROS_PER_SECOND)).unwrap_or_default();
+        OffsetDateTime::from_unix_timestamp(self.seconds())
+            .and_then(|second| second.replace_microsecond(micros))
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
     fn from_offset_date_time(at: OffsetDateTime) -> Result<Self, TimestampError> {
@@ -94,7 +98,8 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.offset_date_time();
-        let (year, month, day) = self.calendar();
+        let (year, month, day) = at.to_calendar_date();
+        let month = u8::from(month);
         write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?;
         if at.microsecond() != 0 {
             write!(f, ".{:06}", at.microsecond())?;

@@ -42,8 +42,8 @@ pub fn date(at: Timestamp) -> String {
 
 /// "20 February 2027, 14:05 UTC".
 pub fn date_time(at: Timestamp) -> String {
-    let (hour, minute) = at.clock();
-    format!("{}, {hour:02}:{minute:02} UTC", date(at))
+    let (year, month, day, hour, minute) = at.calendar_and_clock();
+    format!("{day} {} {year}, {hour:02}:{minute:02} UTC", MONTHS[usize::from(month - 1)])
 }
 
 /// "1 token", "1,234 tokens".
