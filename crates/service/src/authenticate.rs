@@ -1,5 +1,5 @@
-use latchkey_domain::{RepositoryAccess, RepositoryId, Secret, SecretError, SecretKind, Timestamp};
-use latchkey_store::tokens::{self, Token};
+use latchkey_domain::{RepositoryId, Secret, SecretError, SecretKind, Timestamp};
+use latchkey_store::tokens::Token;
 use latchkey_store::user_tokens;
 
 use crate::{Denial, Error, Origin, Principal, Refusal, Service};
@@ -14,10 +14,10 @@ impl Service {
         })?;
         match secret.kind() {
             SecretKind::ApiToken => {
-                let token = tokens::by_hash(self.store(), &secret.hash()).await?.ok_or(Refusal::Unknown)?;
+                let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
                 accept(&token, origin, self.now())?;
                 self.note_use(&token, origin).await?;
-                Ok(Principal::ApiToken(Box::new(token)))
+                Ok(Principal::ApiToken(token))
             }
             SecretKind::UserToken => {
                 let found = user_tokens::by_hash(self.store(), &secret.hash()).await?;
@@ -31,20 +31,9 @@ impl Service {
         }
     }
 
-    /// The repositories that a caller reaches: all for people, its own for an API token.
-    pub(crate) async fn reach(&self, principal: &Principal) -> Result<RepositoryAccess, Error> {
-        match principal {
-            Principal::ApiToken(token) if !token.all_repositories => {
-                let listed = tokens::repositories(self.store(), token.id).await?;
-                Ok(RepositoryAccess::Only(listed.into_iter().map(|(id, _)| id).collect()))
-            }
-            _ => Ok(RepositoryAccess::All),
-        }
-    }
-
     /// Refuses an API token that does not reach `repository`.
-    pub(crate) async fn needs_repository(&self, principal: &Principal, repository: RepositoryId) -> Result<(), Error> {
-        if self.reach(principal).await?.reaches(repository) {
+    pub(crate) fn needs_repository(&self, principal: &Principal, repository: RepositoryId) -> Result<(), Error> {
+        if principal.reach().reaches(repository) {
             Ok(())
         } else {
             Err(Denial::MissingRepository(Some(repository)).into())

@@ -1,9 +1,11 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use latchkey_domain::{Level, Scope, UserId};
-use latchkey_store::tokens::{Actor, Token};
+use latchkey_domain::{Level, RepositoryAccess, Scope, UserId};
+use latchkey_store::tokens::Actor;
 use latchkey_store::users::User;
 
+use crate::known::KnownToken;
 use crate::{Denial, Error};
 
 /// Who asks, and from where.
@@ -21,7 +23,7 @@ pub enum Principal {
     /// A person with a 24-hour user token.
     UserToken(Person),
     /// A pipeline or a script.
-    ApiToken(Box<Token>),
+    ApiToken(Arc<KnownToken>),
 }
 
 /// A user who is signed in.
@@ -91,6 +93,14 @@ impl Principal {
                 Err(Denial::MissingScope(Scope::stored(scope)).into())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The repositories that the caller reaches: all for people, its own for an API token.
+    pub(crate) fn reach(&self) -> RepositoryAccess {
+        match self {
+            Self::ApiToken(token) => token.reach(),
+            Self::Session(_) | Self::UserToken(_) => RepositoryAccess::All,
         }
     }
 

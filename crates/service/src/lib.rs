@@ -8,6 +8,7 @@ mod caller;
 pub mod cursor;
 mod demo;
 mod error;
+mod known;
 mod organizations;
 mod passwords;
 mod ports;
@@ -28,6 +29,7 @@ pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
 pub use error::{Denial, Error, FieldError, Refusal};
+pub use known::KnownToken;
 pub use latchkey_store::organizations::Organization;
 pub use latchkey_store::projects::Project;
 pub use latchkey_store::repositories::Repository;
@@ -54,13 +56,22 @@ struct Inner {
     random: Arc<dyn Random>,
     catalogue: Catalogue,
     uses: uses::Gathered,
+    known: known::Known,
     passwords: passwords::Hasher,
 }
 
 impl Service {
     pub fn new(store: Store, catalogue: Catalogue, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        let passwords = passwords::Hasher::new();
-        Self { inner: Arc::new(Inner { store, clock, random, catalogue, uses: uses::Gathered::default(), passwords }) }
+        let inner = Inner {
+            known: known::Known::new(store.clone()),
+            uses: uses::Gathered::default(),
+            passwords: passwords::Hasher::new(),
+            store,
+            clock,
+            random,
+            catalogue,
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The scopes that tokens can have.

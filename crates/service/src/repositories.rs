@@ -30,7 +30,7 @@ impl Service {
         if !(1..=100).contains(&limit) {
             return Err(FieldError::new("limit", "must be between 1 and 100").into());
         }
-        let reach = self.reach(&caller.principal).await?;
+        let reach = caller.principal.reach();
         let terms = search_terms(query);
         if !terms.is_empty() {
             let mut repositories = repositories::search(self.store(), access.id(), &terms, limit).await?;
@@ -55,7 +55,7 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
         let found = self.find_repositories(access.id(), &[id]).await?.pop().flatten();
         let repository = found.ok_or(Error::NotFound("repository"))?;
-        self.needs_repository(&caller.principal, repository.id).await?;
+        self.needs_repository(&caller.principal, repository.id)?;
         Ok(repository)
     }
 
@@ -79,7 +79,7 @@ impl Service {
         name: &str,
     ) -> Result<Repository, Error> {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
-        if self.reach(&caller.principal).await? != RepositoryAccess::All {
+        if caller.principal.reach() != RepositoryAccess::All {
             return Err(Denial::MissingRepository(None).into());
         }
         let name = RepositoryName::new(name).map_err(|error| FieldError::new("name", error))?;
@@ -105,7 +105,7 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
         let found = self.find_repositories(access.id(), &[id]).await?.pop().flatten();
         let repository = found.ok_or(Error::NotFound("repository"))?;
-        self.needs_repository(&caller.principal, repository.id).await?;
+        self.needs_repository(&caller.principal, repository.id)?;
         let mut tx = self.store().begin().await?;
         repositories::delete(&mut tx, access.id(), repository.id).await?.ok_or(Error::NotFound("repository"))?;
         self.record_repository(&mut tx, caller, "repository.deleted", &repository).await?;

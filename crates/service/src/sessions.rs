@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use latchkey_domain::{Email, Password, Secret, SecretHash, SecretKind, Timestamp};
-use latchkey_store::{Tx, attempts, sessions, tokens::Actor, user_tokens, users, users::User};
+use latchkey_store::{Tx, attempts, changes, sessions, tokens::Actor, user_tokens, users, users::User};
 use serde_json::json;
 
 use crate::recorder::Happened;
@@ -102,6 +102,7 @@ impl Service {
                 sessions::delete_dead(&mut tx, made_since, seen_since, BATCH).await?,
                 user_tokens::delete_expired(&mut tx, now.plus_days(-1), BATCH).await?,
                 attempts::delete_old(&mut tx, now.plus_seconds(-GUESS_WINDOW_SECONDS), BATCH).await?,
+                changes::delete_old(&mut tx, BATCH).await?,
             ];
             tx.commit().await?;
             if removed.iter().all(|count| *count < u64::from(BATCH)) {

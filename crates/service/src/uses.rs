@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use latchkey_domain::{Timestamp, TokenId};
+use latchkey_domain::TokenId;
 use latchkey_store::tokens::{self, Token, Use};
 
+use crate::known::KnownToken;
 use crate::{Error, Origin, Refusal, Service};
 
 /// A token whose stored last use is older than this is written through before the request is accepted. The shortest
@@ -57,10 +58,11 @@ impl Gathered {
 
 impl Service {
     /// Notes that a request with this token was accepted.
-    pub(crate) async fn note_use(&self, token: &Token, origin: &Origin) -> Result<(), Error> {
+    pub(crate) async fn note_use(&self, token: &KnownToken, origin: &Origin) -> Result<(), Error> {
         let now = self.now();
         let new = Use { at: now, address: origin.address, user_agent: origin.user_agent().to_owned() };
-        if idle_since(token) > now.plus_seconds(-WRITE_THROUGH_SECONDS) {
+        if token.idle_since() > now.plus_seconds(-WRITE_THROUGH_SECONDS) {
+            token.used(now);
             self.inner.uses.add(token.id, new);
             return Ok(());
         }
@@ -68,7 +70,11 @@ impl Service {
         let unrevoked = tokens::record_uses(&mut tx, &[(token.id, new)]).await?;
         tx.commit().await?;
         // A sweep may have come between the read and this write; then the token is revoked and stays so.
-        if unrevoked.is_empty() { Err(Refusal::Revoked.into()) } else { Ok(()) }
+        if unrevoked.is_empty() {
+            return Err(Refusal::Revoked.into());
+        }
+        token.used(now);
+        Ok(())
     }
 
     /// Writes what was gathered; on failure it is kept for the next time. Called every few seconds, before a sweep and
@@ -98,9 +104,4 @@ impl Service {
         tokens::record_uses(&mut tx, batch).await?;
         Ok(tx.commit().await?)
     }
-}
-
-/// When a token was last used or, if never, created.
-fn idle_since(token: &Token) -> Timestamp {
-    token.last_use.as_ref().map_or(token.created_at, |last| last.at)
 }

@@ -232,9 +232,9 @@ async fn the_list_finds_what_is_asked_for(world: &World) {
     world.create(&admin, CreateToken { description: "posts to chat".into(), ..asked("Nightly") }).await.unwrap();
     world.create(&admin, CreateToken { project: Some("Website".into()), ..asked("Site") }).await.unwrap();
     let names = async |list| {
-        let page = world.service.tokens(&admin, "acme", list).await.unwrap();
-        assert_eq!(page.total as usize, page.tokens.len());
-        page.tokens.into_iter().map(|detail| detail.token.name).collect::<Vec<_>>()
+        let found = world.service.overview(&admin, "acme", list).await.unwrap();
+        assert_eq!(found.total as usize, found.page.tokens.len());
+        found.page.tokens.into_iter().map(|detail| detail.token.name).collect::<Vec<_>>()
     };
     let all = listing(StateFilter::Active);
     let with = |query: &str| latchkey_service::ListTokens { query: query.into(), ..all.clone() };

@@ -15,7 +15,7 @@ pub struct Attempts {
 
 /// The count for `key`, or `None` when nothing was tried since `window_start`. Locks the key until the transaction ends.
 pub async fn get(tx: &mut Tx, key: &[u8; 32], window_start: Timestamp) -> Result<Option<Attempts>, StoreError> {
-    if let Begun::Postgres(tx) = &mut tx.0 {
+    if let Begun::Postgres(tx) = &mut tx.begun {
         // A row can't be locked before the first attempt has made it, and that one must be counted alone, too. Two
         // keys that begin alike only wait for each other without need.
         let [a, b, c, d, e, f, g, h, ..] = *key;

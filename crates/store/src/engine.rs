@@ -1,12 +1,16 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use uuid::Uuid;
 
 use crate::{
-    StoreError, postgres, sqlite,
+    StoreError, changes, postgres, sqlite,
     tokens::{CANDIDATES_MAX, READ_MAX, Recent, SETTLED_MAX},
 };
 
@@ -20,7 +24,7 @@ pub struct Store {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, sweeping: Arc<AtomicBool> },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, sweeping: Arc<AtomicBool>, file: Arc<Path> },
     Postgres(PgPool),
 }
 
@@ -33,7 +37,11 @@ pub(crate) struct Limits {
 }
 
 /// A write transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
-pub struct Tx(pub(crate) Begun);
+pub struct Tx {
+    pub(crate) begun: Begun,
+    /// What replicas must not remember any longer once this is committed.
+    pub(crate) changed: Vec<Uuid>,
+}
 
 pub(crate) enum Begun {
     Sqlite(Transaction<'static, Sqlite>),
@@ -72,7 +80,7 @@ macro_rules! reading {
 /// Runs a body with the connection of a write transaction, whichever engine it is.
 macro_rules! writing {
     ($tx:expr, $db:ident => $body:expr) => {
-        match &mut $tx.0 {
+        match &mut $tx.begun {
             $crate::engine::Begun::Sqlite(tx) => {
                 let $db = &mut **tx;
                 $body
@@ -130,10 +138,11 @@ impl Store {
 
     /// Begins a write: `BEGIN IMMEDIATE` on SQLite's one writer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx(match &self.engine {
+        let begun = match &self.engine {
             Engine::Sqlite { writer, .. } => Begun::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Engine::Postgres(pool) => Begun::Postgres(pool.begin().await?),
-        }))
+        };
+        Ok(Tx { begun, changed: Vec::new() })
     }
 
     /// Answers when the database answers.
@@ -179,8 +188,10 @@ impl Store {
 
 impl Tx {
     /// Makes the change last: once this has returned, a crash can't undo it.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.0 {
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let changed = std::mem::take(&mut self.changed);
+        changes::note(&mut self, changed).await?;
+        match self.begun {
             Begun::Sqlite(tx) => tx.commit().await?,
             Begun::Postgres(tx) => tx.commit().await?,
         }
@@ -189,7 +200,7 @@ impl Tx {
 
     /// The text for the engine, where the two don't agree.
     pub(crate) fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
-        match self.0 {
+        match self.begun {
             Begun::Sqlite(_) => sqlite,
             Begun::Postgres(_) => postgres,
         }

@@ -16,6 +16,7 @@ mod sqlite;
 
 pub mod attempts;
 pub mod audit;
+pub mod changes;
 pub mod instance;
 pub mod memberships;
 pub mod organizations;

@@ -166,6 +166,7 @@ pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: RepositoryId)
         sqlx::query_scalar(SQL).bind(id.0).bind(organization.0).fetch_optional(db).await
     })?;
     if name.is_some() {
+        tx.changed.push(id.0);
         search::forget(tx, Kind::Repository, id.0).await?;
     }
     Ok(name)

@@ -29,7 +29,8 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     }
     create(file.get_filename()).map_err(sqlx::Error::Io)?;
 
-    let options = file
+    let (options, file) = (file.clone(), Arc::from(file.get_filename()));
+    let options = options
         .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
@@ -56,7 +57,7 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     let writer = pool().min_connections(1).max_connections(1).connect_with(writing).await?;
     let reading = options.pragma("cache_size", "-8192").pragma("query_only", "on");
     let readers = pool().max_connections(READERS).connect_with(reading).await?;
-    Ok(Engine::Sqlite { writer, readers, sweeping: Arc::new(AtomicBool::new(false)) })
+    Ok(Engine::Sqlite { writer, readers, sweeping: Arc::new(AtomicBool::new(false)), file })
 }
 
 pub(crate) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {

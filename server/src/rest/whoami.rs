@@ -1,12 +1,9 @@
 use axum::Json;
-use axum::extract::State;
-use latchkey_app::portal::Portal;
 use latchkey_domain::{LevelKind, RepositoryId, ScopeSet, Timestamp};
 use latchkey_service::Principal;
 use serde::Serialize;
 
 use super::credential::Credential;
-use super::problem::Problem;
 
 /// Who a credential is and what it may do.
 #[derive(Serialize)]
@@ -32,9 +29,9 @@ pub(crate) enum WhoAmI {
 }
 
 /// `GET /api/auth/whoami`
-pub(crate) async fn whoami(State(portal): State<Portal>, credential: Credential) -> Result<Json<WhoAmI>, Problem> {
+pub(crate) async fn whoami(credential: Credential) -> Json<WhoAmI> {
     let organization = credential.organization().ok().map(str::to_owned);
-    Ok(Json(match credential.caller.principal {
+    Json(match credential.caller.principal {
         Principal::Session(person) | Principal::UserToken(person) => WhoAmI::User {
             id: person.id.to_string(),
             email: person.email,
@@ -42,15 +39,15 @@ pub(crate) async fn whoami(State(portal): State<Portal>, credential: Credential)
             organization,
         },
         Principal::ApiToken(token) => WhoAmI::ApiToken {
-            repositories: portal.service.repositories_of_token(&token).await?.into_iter().map(|(id, _)| id).collect(),
+            repositories: token.repositories.iter().map(|(id, _)| *id).collect(),
             id: token.id.to_string(),
-            name: token.name,
+            name: token.name.clone(),
             level: token.level.kind(),
             organization,
-            project: Some(token.project_name).filter(|name| !name.is_empty()),
-            scopes: token.scopes,
+            project: Some(token.project_name.clone()).filter(|name| !name.is_empty()),
+            scopes: token.scopes.clone(),
             all_repositories: token.all_repositories,
             expires_at: token.expires_at,
         },
-    }))
+    })
 }

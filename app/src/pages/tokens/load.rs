@@ -21,6 +21,8 @@ pub(super) struct List {
     pub query: ListQuery,
     pub counts: Counts,
     pub page: TokenPage,
+    /// How many match in all; more than [`latchkey_service::COUNT_MAX`] means "more than that".
+    pub total: u32,
     /// Rows before the first one of the page.
     pub start: u32,
     pub projects: Vec<Project>,
@@ -41,7 +43,7 @@ impl List {
     pub(super) async fn load(visit: &Visit, organization: &str, fields: &Fields) -> Result<Self, Error> {
         let (service, caller) = (&visit.portal.service, &visit.caller);
         let (overview, here) = futures::try_join!(read(visit, organization, fields), visit.here(Some(organization)))?;
-        let (query, Overview { access, page, counts, projects }, start) = overview;
+        let (query, Overview { access, page, total, counts, projects }, start) = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
             let any = ListQuery::of(StateFilter::All).asked();
@@ -80,6 +82,7 @@ impl List {
             access,
             query,
             page,
+            total,
         })
     }
 

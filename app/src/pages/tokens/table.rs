@@ -66,8 +66,8 @@ pub(super) fn showing(list: &List) -> String {
         return "Nothing found so far".to_owned();
     }
     let range = [words::number(start + 1).as_str(), "–", &words::number(start + rows)].concat();
-    let total = u64::from(list.page.total);
-    let of = if list.page.total > COUNT_MAX {
+    let total = u64::from(list.total);
+    let of = if list.total > COUNT_MAX {
         ["more than ", &words::number(u64::from(COUNT_MAX))].concat()
     } else {
         // Tokens may have come since they were counted.

@@ -112,7 +112,8 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
         base: "/orgs/acme/settings/tokens".to_owned(),
         query: ListQuery::read(&fields.iter().copied().collect::<Fields>()),
         counts: Counts { active: total, expiring_soon: 1, unused: 1_001 },
-        page: TokenPage { tokens, next: None, partial: false, total },
+        page: TokenPage { tokens, next: None, partial: false },
+        total,
         start: 0,
         projects: Vec::new(),
         scopes: vec![
@@ -240,13 +241,13 @@ fn pages_count_on() {
     let cursor = format!("50.{}.github actions ci", id(1));
     let mut second = list(every_state(), &[("sort", "name"), ("after", &cursor)]);
     second.start = 50;
-    second.page.total = 312;
+    second.total = 312;
     assert_eq!(table::showing(&second), "Showing 51–55 of 312");
     assert_eq!(second.previous().unwrap().href("/t"), "/t?sort=name");
     second.page.next = Some(latchkey_service::Position { key: "x".to_owned(), id: TokenId(id(5)) });
     assert_eq!(second.next().unwrap().href("/t"), format!("/t?sort=name&after=55.{}.x", id(5)));
     second.start = 100;
-    second.page.total = 1_001;
+    second.total = 1_001;
     assert_eq!(table::showing(&second), "Showing 101–105 of more than 1,000");
     let before = second.previous().unwrap().href("/t");
     assert_eq!(before, format!("/t?sort=name&before=100.{}.github%20actions%20ci", id(1)));

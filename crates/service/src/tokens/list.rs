@@ -56,8 +56,6 @@ pub struct TokenPage {
     pub next: Option<Position>,
     /// The look-up stopped at its limit before the page was full; `next` goes on.
     pub partial: bool,
-    /// How many match in all; more than [`COUNT_MAX`](crate::COUNT_MAX) means "more than that".
-    pub total: u32,
 }
 
 /// The three numbers above the list, each counted to [`COUNT_MAX`](crate::COUNT_MAX) + 1 at most.
@@ -73,6 +71,8 @@ pub struct Counts {
 pub struct Overview {
     pub access: OrganizationAccess,
     pub page: TokenPage,
+    /// How many match in all; more than [`COUNT_MAX`](crate::COUNT_MAX) means "more than that".
+    pub total: u32,
     pub counts: Counts,
     /// By name, 200 at most.
     pub projects: Vec<Project>,
@@ -84,10 +84,7 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ReadTokens).await?;
         let now = self.now();
         let filter = self.filter(caller, &access, &list, now).await?;
-        let (page, total) = tokio::try_join!(self.page(caller, &access, &list, &filter, now), async {
-            Ok(tokens::count(self.store(), &filter, now).await?)
-        },)?;
-        Ok(TokenPage { total, ..page })
+        Ok(self.page(caller, &access, &list, &filter, now).await?.0)
     }
 
     /// What the list page shows a person: a page of tokens, and what stands around it.
@@ -97,26 +94,24 @@ impl Service {
         let now = self.now();
         let filter = self.filter(caller, &access, &list, now).await?;
         let (soon, idle) = (now.plus_days(SOON_DAYS), now.plus_days(-UNUSED_DAYS));
-        let (page, summary, projects) = tokio::try_join!(
+        let ((page, total), summary, projects) = tokio::try_join!(
             self.page(caller, &access, &list, &filter, now),
             async { Ok(tokens::summary(self.store(), access.id(), soon, idle, now).await?) },
             async { Ok(projects::list(self.store(), access.id(), PROJECTS_MAX).await?) },
         )?;
         let counts = Counts { active: summary.live, expiring_soon: summary.expiring, unused: summary.idle };
-        let counted = match list.state {
-            StateFilter::Active => Some(counts.active),
-            StateFilter::ExpiringSoon => Some(counts.expiring_soon),
-            StateFilter::Unused => Some(counts.unused),
-            StateFilter::Expired | StateFilter::Revoked | StateFilter::All => None,
+        let whole = filter == self.state_filter(caller, &access, list.state, now);
+        let total = match (total, list.state) {
+            (Some(total), _) => total,
+            (None, StateFilter::Active) if whole => counts.active,
+            (None, StateFilter::ExpiringSoon) if whole => counts.expiring_soon,
+            (None, StateFilter::Unused) if whole => counts.unused,
+            (None, _) => tokens::count(self.store(), &filter, now).await?,
         };
-        let total = match counted {
-            Some(count) if filter == self.state_filter(caller, &access, list.state, now) => count,
-            _ => tokens::count(self.store(), &filter, now).await?,
-        };
-        Ok(Overview { access, page: TokenPage { total, ..page }, counts, projects })
+        Ok(Overview { access, page, total, counts, projects })
     }
 
-    /// A page without its total.
+    /// A page, and the total where that was found out by the way.
     async fn page(
         &self,
         caller: &Caller,
@@ -124,10 +119,10 @@ impl Service {
         list: &ListTokens,
         filter: &Filter,
         now: Timestamp,
-    ) -> Result<TokenPage, Error> {
+    ) -> Result<(TokenPage, Option<u32>), Error> {
         let page = tokens::list(self.store(), filter, list.sort, list.cursor.as_ref(), list.limit, now).await?;
         let tokens = self.details(caller, access, page.tokens, now).await?;
-        Ok(TokenPage { tokens, next: page.next, partial: page.partial, total: 0 })
+        Ok((TokenPage { tokens, next: page.next, partial: page.partial }, page.total))
     }
 
     /// The state alone; a project's token sees its project only.

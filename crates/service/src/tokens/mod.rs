@@ -48,11 +48,6 @@ impl Service {
         self.details(caller, &access, found, self.now()).await
     }
 
-    /// The repositories that a token lists, with their names; empty for all.
-    pub async fn repositories_of_token(&self, token: &Token) -> Result<Vec<(RepositoryId, String)>, Error> {
-        if token.all_repositories { Ok(Vec::new()) } else { Ok(tokens::repositories(self.store(), token.id).await?) }
-    }
-
     /// A token that the caller may know of; everything else does not exist for them.
     async fn find_token(&self, caller: &Caller, access: &OrganizationAccess, id: &str) -> Result<Token, Error> {
         const UNKNOWN: Error = Error::NotFound("token");

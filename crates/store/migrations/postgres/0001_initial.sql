@@ -181,3 +181,15 @@ CREATE TABLE sweeps (
     revoked          INTEGER NOT NULL
 );
 CREATE INDEX sweeps_by_start ON sweeps (organization_id, started_at, id);
+
+-- What replicas must not remember any longer, numbered in the order of commits (src/changes.rs, docs/revocation.md).
+CREATE TABLE change_count (
+    id     SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    count  BIGINT NOT NULL
+);
+CREATE TABLE changes (
+    number     BIGINT NOT NULL PRIMARY KEY,
+    object_id  UUID NOT NULL
+);
+INSERT INTO change_count (id, count) VALUES (1, 0);
+INSERT INTO changes (number, object_id) VALUES (0, '00000000-0000-0000-0000-000000000000');

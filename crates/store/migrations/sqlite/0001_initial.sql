@@ -180,3 +180,15 @@ CREATE TABLE sweeps (
     revoked          INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX sweeps_by_start ON sweeps (organization_id, started_at, id);
+
+-- What replicas must not remember any longer, numbered in the order of commits (src/changes.rs, docs/revocation.md).
+CREATE TABLE change_count (
+    id     INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    count  INTEGER NOT NULL
+) STRICT;
+CREATE TABLE changes (
+    number     INTEGER NOT NULL PRIMARY KEY,
+    object_id  BLOB NOT NULL CHECK (length(object_id) = 16)
+) STRICT;
+INSERT INTO change_count (id, count) VALUES (1, 0);
+INSERT INTO changes (number, object_id) VALUES (0, zeroblob(16));

@@ -2,7 +2,7 @@ use latchkey_domain::{Timestamp, TokenId, TokenState};
 use uuid::Uuid;
 
 use super::{
-    Filter, Page, Position, Sort, SortKey, Token,
+    Filter, Page, Position, Sort, SortKey,
     candidates::{Conditions, bind_filters},
     row::{TokenRow, tokens},
     settle::settle,
@@ -95,13 +95,18 @@ pub async fn list(
     let to = end.as_ref().map_or(last, |position| Place::of(position, sort.key));
     let capped = candidates.as_ref().is_some_and(|candidates| candidates.capped);
     let ids = candidates.map(|candidates| candidates.ids);
-    let mut tokens = page(store, &conditions, sort, (&from, &to), ids, limit + 1).await?;
+    let chosen = ids.is_some();
+    let rows = page(store, &conditions, sort, (&from, &to), ids, limit + 1).await?;
+    // Only a first page has all of the candidates before it.
+    let matches = rows.first().map_or(0, |row| row.matches);
+    let total = (chosen && after.is_none()).then(|| u32::try_from(matches).unwrap_or(u32::MAX));
+    let mut tokens = tokens(rows)?;
 
     let full = tokens.len() > limit;
     tokens.truncate(limit);
     let next = if full { tokens.last().map(|token| Position::of(token, sort.key)) } else { end };
     let partial = !full && (next.is_some() || capped);
-    Ok(Page { tokens, next, partial })
+    Ok(Page { tokens, next, partial, total })
 }
 
 async fn page(
@@ -111,7 +116,7 @@ async fn page(
     (from, to): (&Place, &Place),
     ids: Option<Vec<Uuid>>,
     limit: usize,
-) -> Result<Vec<Token>, StoreError> {
+) -> Result<Vec<TokenRow>, StoreError> {
     if ids.as_ref().is_some_and(Vec::is_empty) {
         return Ok(Vec::new());
     }
@@ -120,7 +125,7 @@ async fn page(
         None => conditions.choose(statements.page),
         Some(_) => store.dialect(statements.chosen.0, statements.chosen.1),
     };
-    let rows: Vec<TokenRow> = reading!(store, db => {
+    Ok(reading!(store, db => {
         let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
         let query = bind_place!(bind_place!(query, from), to);
         let query = bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX));
@@ -130,8 +135,7 @@ async fn page(
         }
         .fetch_all(db)
         .await
-    })?;
-    tokens(rows)
+    })?)
 }
 
 /// Where a walk with filters ends for this time, having read as much as it may; `None` if it gets to the end before.

@@ -25,12 +25,12 @@ pub use uses::record_uses;
 pub use write::{insert, revoke};
 
 /// Rows that one look-up reads at most, so that a rare filter in a huge organization costs no more than a common one.
-pub const READ_MAX: u32 = 10_000;
+pub const READ_MAX: u32 = 3_000;
 /// Highest number that [`count`] tells; more is "more than that".
 pub const COUNT_MAX: u32 = 1_000;
 /// Most tokens or repositories that a search finds, or that a filter by expiry or idleness picks, before they are
 /// filtered and sorted.
-pub const CANDIDATES_MAX: u32 = 1_000;
+pub const CANDIDATES_MAX: u32 = 300;
 
 /// Tokens that one write notes as expired: SQLite's other writers wait for 0.2 s at most (100,000 at once would block
 /// them for 0.9 s).

@@ -63,6 +63,9 @@ pub(super) struct TokenRow {
     last_used_at: Option<i64>,
     last_used_address: Option<String>,
     last_used_user_agent: Option<String>,
+    /// How many candidates pass, told by each of them.
+    #[sqlx(default)]
+    pub(super) matches: i64,
 }
 
 pub(super) fn tokens(rows: Vec<TokenRow>) -> Result<Vec<Token>, StoreError> {

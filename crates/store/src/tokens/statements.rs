@@ -113,7 +113,8 @@ macro_rules! statements {
     // IS TRUE keeps planners from reading the whole list instead of the candidates.
     (chosen $engine:ident, $row:literal, $order:literal, $after:literal, $until:literal) => {
         concat!(
-            "SELECT ", columns!(), " FROM (SELECT t.* FROM api_tokens t WHERE t.id ", among!($engine "$15"),
+            "SELECT ", columns!(), ", t.matches FROM (SELECT t.*, count(*) OVER () AS matches \
+            FROM api_tokens t WHERE t.id ", among!($engine "$15"),
             " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2) AND ", $row, " ", $after, " ($3, $4)",
             statements!(bounds $row, $until), " ORDER BY ", $order, " LIMIT $14) t ORDER BY ", $order
         )

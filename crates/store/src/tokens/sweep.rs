@@ -103,5 +103,6 @@ pub async fn revoke_inactive(
             .fetch_all(db)
             .await
     })?;
+    tx.changed.extend(rows.iter().map(|(id, _)| *id));
     Ok(rows.into_iter().map(|(id, name)| (TokenId(id), name)).collect())
 }

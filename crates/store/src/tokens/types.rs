@@ -192,4 +192,6 @@ pub struct Page {
     /// The look-up stopped at its limit of rows read before the page was full: `next` goes on from there. Without a
     /// `next`, a search had more than [`super::CANDIDATES_MAX`] matches and the list ends before their end.
     pub partial: bool,
+    /// How many match in all, where looking for the page has found that out by the way.
+    pub total: Option<u32>,
 }

@@ -41,7 +41,7 @@ pub async fn record_uses(tx: &mut Tx, uses: &[(TokenId, Use)]) -> Result<Vec<Tok
         }
     }
     // A fixed number of statements, because each is a way there and back: to the server, or to SQLite's thread.
-    let unrevoked = match &mut tx.0 {
+    let unrevoked = match &mut tx.begun {
         Begun::Sqlite(db) => on_sqlite(db, newest).await?,
         Begun::Postgres(db) => on_postgres(db, newest).await?,
     };

@@ -89,6 +89,7 @@ pub async fn revoke(tx: &mut Tx, id: TokenId, revocation: &Revocation) -> Result
     if changed == 0 {
         return Ok(None);
     }
+    tx.changed.push(id.0);
     let row: Option<TokenRow> = writing!(tx, db => {
         sqlx::query_as(select!("t.id = $1")).bind(id.0).fetch_optional(db).await
     })?;

@@ -1,0 +1,186 @@
+//! What is remembered of API tokens between requests, so that most are checked without the database; and why that is
+//! never out of date. The proof is in `docs/revocation.md`.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use latchkey_domain::{RepositoryAccess, RepositoryId, SecretHash, Timestamp};
+use latchkey_store::changes::{Mark, Since, Watch};
+use latchkey_store::{Store, StoreError, tokens, tokens::Token};
+use quick_cache::sync::Cache;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::Error;
+
+/// Tokens to remember, at about a kilobyte each.
+const TOKENS: usize = 65_536;
+/// Changed objects to tell apart; beyond it, everything is forgotten.
+const CHANGED: usize = 100_000;
+/// A look at the database that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An API token with the repositories that it lists, as it stood at a change.
+#[derive(Debug)]
+pub struct KnownToken {
+    pub token: Token,
+    /// Id and name; empty for all.
+    pub repositories: Vec<(RepositoryId, String)>,
+    /// The newest change that was known before this was read.
+    read_at: i64,
+    /// The last use that this replica has seen, in microseconds; 0 for none.
+    used_at: AtomicI64,
+}
+
+impl Deref for KnownToken {
+    type Target = Token;
+
+    fn deref(&self) -> &Token {
+        &self.token
+    }
+}
+
+impl KnownToken {
+    /// The repositories that the token reaches.
+    pub fn reach(&self) -> RepositoryAccess {
+        if self.token.all_repositories {
+            RepositoryAccess::All
+        } else {
+            RepositoryAccess::Only(self.repositories.iter().map(|(id, _)| *id).collect())
+        }
+    }
+
+    /// When it was last used or, if never, created, as far as this replica knows.
+    pub(crate) fn idle_since(&self) -> Timestamp {
+        let stored = self.token.last_use.as_ref().map_or(self.token.created_at, |last| last.at);
+        stored.max(Timestamp::from_micros(self.used_at.load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn used(&self, at: Timestamp) {
+        self.used_at.fetch_max(at.micros(), Ordering::Relaxed);
+    }
+}
+
+/// The memory. An entry counts only while no newer change names its token.
+pub(crate) struct Known {
+    store: Store,
+    watch: Watch,
+    tokens: Cache<[u8; 32], Arc<KnownToken>>,
+    seen: RwLock<Seen>,
+    /// Requests that have asked whether anything changed; the number of each is when it came.
+    arrivals: AtomicU64,
+    /// The look that is under way; holds what the last one covered.
+    looking: Mutex<Covered>,
+}
+
+/// Which changes are known.
+#[derive(Default)]
+struct Seen {
+    /// All up to this one; before the first look, none.
+    newest: Option<i64>,
+    /// Whatever was read before this one is forgotten.
+    floor: i64,
+    /// The newest change of each object since then.
+    changed: HashMap<Uuid, i64>,
+    /// The database was quiet since then if this still holds.
+    mark: Option<Mark>,
+}
+
+/// The arrivals that the last look was for, and whether it succeeded.
+#[derive(Default)]
+struct Covered {
+    up_to: u64,
+    failed: bool,
+}
+
+impl Known {
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            watch: Watch::new(store.clone()),
+            store,
+            tokens: Cache::new(TOKENS),
+            seen: RwLock::default(),
+            arrivals: AtomicU64::new(0),
+            looking: Mutex::default(),
+        }
+    }
+
+    /// The token of a secret, as it is now: whatever was committed before this was called is taken into account.
+    pub(crate) async fn token(&self, hash: &SecretHash) -> Result<Option<Arc<KnownToken>>, Error> {
+        self.catch_up().await?;
+        if let Some(known) = self.tokens.get(hash.as_bytes())
+            && self.seen().still_holds(&known)
+        {
+            return Ok(Some(known));
+        }
+        // Known before the row is read: a change after it makes the entry worthless, whenever it is put in.
+        let read_at = self.seen().newest.unwrap_or_default();
+        let Some(token) = tokens::by_hash(&self.store, hash).await? else { return Ok(None) };
+        let repositories =
+            if token.all_repositories { Vec::new() } else { tokens::repositories(&self.store, token.id).await? };
+        let known = Arc::new(KnownToken { token, repositories, read_at, used_at: AtomicI64::new(0) });
+        self.tokens.insert(*hash.as_bytes(), known.clone());
+        Ok(Some(known))
+    }
+
+    fn seen(&self) -> RwLockReadGuard<'_, Seen> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when every change is known that was committed before the call. One look serves all who came before it
+    /// began; who comes later waits for the next one.
+    async fn catch_up(&self) -> Result<(), Error> {
+        let mark = self.watch.mark();
+        if mark.is_some() && mark == self.seen().mark {
+            return Ok(());
+        }
+        let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut covered = self.looking.lock().await;
+        if covered.up_to < arrival {
+            let up_to = self.arrivals.load(Ordering::SeqCst);
+            let looked = tokio::time::timeout(PATIENCE, self.look()).await;
+            *covered = Covered { up_to, failed: !matches!(looked, Ok(Ok(()))) };
+            if let Ok(Err(error)) = looked {
+                return Err(error.into());
+            }
+        }
+        if covered.failed { Err(Error::Unavailable) } else { Ok(()) }
+    }
+
+    async fn look(&self) -> Result<(), StoreError> {
+        // Taken before: a commit during the look makes it another one.
+        let mark = self.watch.mark();
+        let known = self.seen().newest;
+        let since = match known {
+            Some(newest) => self.watch.look(newest).await?,
+            None => Since::Anything(latchkey_store::changes::newest(&self.store).await?),
+        };
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        seen.mark = mark;
+        match since {
+            Since::These(newest, objects) => {
+                seen.newest = Some(newest);
+                seen.changed.extend(objects.into_iter().map(|object| (object, newest)));
+                if seen.changed.len() > CHANGED {
+                    seen.forget_all(newest);
+                }
+            }
+            Since::Anything(newest) => seen.forget_all(newest),
+        }
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn still_holds(&self, known: &KnownToken) -> bool {
+        known.read_at >= self.floor
+            && self.changed.get(&known.token.id.0).is_none_or(|changed| *changed <= known.read_at)
+    }
+
+    fn forget_all(&mut self, newest: i64) {
+        *self = Self { newest: Some(newest), floor: newest, changed: HashMap::new(), mark: self.mark };
+    }
+}
