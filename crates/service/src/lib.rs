@@ -18,6 +18,7 @@ mod sessions;
 mod setup;
 mod tokens;
 mod uses;
+mod verify;
 
 use std::sync::Arc;
 
@@ -36,13 +37,14 @@ pub use latchkey_store::repositories::Repository;
 pub use latchkey_store::sweeps::Sweep;
 pub use latchkey_store::tokens::{Actor, COUNT_MAX, Position, Revocation, Sort, SortKey, Token, Use};
 
-pub use ports::{Clock, Random, SystemClock, SystemRandom};
+pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
 pub use sessions::{SignedIn, UserToken};
 pub use tokens::{
     BulkRevoked, Counts, CreateToken, CreatedToken, ExpiresIn, ListTokens, Overview, StateFilter, TokenDetail,
     TokenPage,
 };
+pub use verify::{Allowed, Demand, Introspected, Presented};
 
 /// The use cases, and what they need. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +59,7 @@ struct Inner {
     catalogue: Catalogue,
     uses: uses::Gathered,
     known: known::Known,
+    nonces: Option<Arc<dyn Nonces>>,
     passwords: passwords::Hasher,
 }
 
@@ -64,6 +67,7 @@ impl Service {
     pub fn new(store: Store, catalogue: Catalogue, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let inner = Inner {
             known: known::Known::new(store.clone()),
+            nonces: None,
             uses: uses::Gathered::default(),
             passwords: passwords::Hasher::new(),
             store,
@@ -72,6 +76,14 @@ impl Service {
             catalogue,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Keeps nonces there instead of in the database. To be called before the service is shared.
+    pub fn with_nonces(mut self, nonces: Arc<dyn Nonces>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.nonces = Some(nonces);
+        }
+        self
     }
 
     /// The scopes that tokens can have.

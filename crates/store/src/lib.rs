@@ -19,6 +19,7 @@ pub mod audit;
 pub mod changes;
 pub mod instance;
 pub mod memberships;
+pub mod nonces;
 pub mod organizations;
 pub mod projects;
 pub mod repositories;
