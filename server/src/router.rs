@@ -28,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>, routes: Routes) -> Router {
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
-    let verification = Verification { portal: portal.clone(), routes: Arc::new(routes), context: context.clone() };
+    let verification = Verification::new(portal.clone(), routes, context.clone());
     portal_and_api(portal, context).merge(verification::router(verification))
 }
 

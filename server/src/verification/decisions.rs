@@ -121,10 +121,10 @@ pub(crate) async fn batch(
     Ok(Json(Decisions { results: decided.into_iter().collect::<Result<_, _>>()? }))
 }
 
-async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<Decision, Problem> {
+async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<Decision, Error> {
     let texts = [&asked.path, &asked.repository, &asked.scope, &asked.organization, &asked.method];
     if texts.into_iter().flatten().chain([&asked.token, &asked.user_agent]).any(|text| text.len() > TEXT_MAX) {
-        return Err(invalid("requests", format!("no text may have more than {TEXT_MAX} bytes")).into());
+        return Err(invalid("requests", format!("no text may have more than {TEXT_MAX} bytes")));
     }
     let address = asked.address.as_deref().map(str::parse).transpose();
     let address = address.map_err(|_| invalid("address", "must be an IP address".to_owned()))?;
@@ -146,7 +146,7 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<D
         (Some(signature), Some(method), Some(target)) => {
             Some((signature, SignedRequest { method: method.as_str(), target, body_hash }))
         }
-        _ => return Err(invalid("signature", "is of a method and path: send both".to_owned()).into()),
+        _ => return Err(invalid("signature", "is of a method and path: send both".to_owned())),
     };
     let mut demand = match demand(state, &asked, method.as_ref()) {
         Ok(demand) => demand,
@@ -173,7 +173,7 @@ fn demand(state: &Verification, asked: &Asked, method: Option<&Method>) -> Resul
 }
 
 /// A refusal is an answer; a fault of ours is a problem.
-fn decided(result: Result<Allowed, Error>) -> Result<Decision, Problem> {
+fn decided(result: Result<Allowed, Error>) -> Result<Decision, Error> {
     match result {
         Ok(Allowed { token, organization, repository }) => Ok(Decision {
             allowed: true,
@@ -207,7 +207,7 @@ fn decided(result: Result<Allowed, Error>) -> Result<Decision, Problem> {
                 missing_repository: problem.missing_repository().map(str::to_owned),
             })
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 

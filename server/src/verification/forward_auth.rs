@@ -5,7 +5,7 @@
 //! `X-Forwarded-Uri`, Envoy uses the request's own method and puts its target below `/forward-auth`. A client can send
 //! any of these headers itself, so all that are there must say the same.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -31,12 +31,29 @@ struct Original {
     target: String,
 }
 
+/// Why it is not clear what the proxy was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unclear {
+    /// It says two things.
+    Ambiguous(&'static str),
+    /// It says nothing, or what can't be read.
+    Missing(&'static str),
+}
+
+impl From<Unclear> for Problem {
+    fn from(unclear: Unclear) -> Self {
+        match unclear {
+            Unclear::Ambiguous(detail) => Self::new(StatusCode::FORBIDDEN, "ambiguous-request", detail),
+            Unclear::Missing(detail) => Self::new(StatusCode::BAD_REQUEST, "no-original-request", detail),
+        }
+    }
+}
+
 /// Answers 200 with who it is, or 401 or 403 with the reason.
-pub(crate) async fn forward_auth(
-    State(state): State<Verification>,
-    OriginalUri(uri): OriginalUri,
-    parts: Parts,
-) -> Response {
+pub(crate) async fn forward_auth(State(state): State<Verification>, request: Request) -> Response {
+    // Not as an extractor, which would copy the headers.
+    let (parts, _) = request.into_parts();
+    let uri = &parts.uri;
     let own_target = uri.path_and_query().map_or("", |target| target.as_str());
     let origin = context::origin(&state.context, &parts, "");
     match decide(&state, own_target, &parts, &origin).await {
@@ -59,18 +76,20 @@ async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &
     };
     let mut demand = state.routes.demand(&original.method, &original.target).map_err(|reason| match reason {
         NoRule::Unmatched => Problem::from(Error::from(Denial::NoRoute)),
-        NoRule::Ambiguous => ambiguous("The path can be read in more than one way; send it in its plain form"),
+        NoRule::Ambiguous => {
+            Problem::from(Unclear::Ambiguous("The path can be read in more than one way; send it in its plain form"))
+        }
     })?;
     demand.organization = named_organization(&parts.headers)?.map(str::to_owned);
     Ok(state.portal.service.verify(&Presented { bearer, origin, signature }, &demand).await?)
 }
 
 /// The request that the proxy was asked for, from all places where it may stand.
-fn original(own_method: &Method, own_target: &str, headers: &HeaderMap) -> Result<Original, Problem> {
+fn original(own_method: &Method, own_target: &str, headers: &HeaderMap) -> Result<Original, Unclear> {
     let mut found: Option<Original> = None;
     let mut agree = |original: Original| {
         if found.as_ref().is_some_and(|other| *other != original) {
-            return Err(ambiguous("The headers that name the original request contradict each other"));
+            return Err(Unclear::Ambiguous("The headers that name the original request contradict each other"));
         }
         found = Some(original);
         Ok(())
@@ -82,25 +101,26 @@ fn original(own_method: &Method, own_target: &str, headers: &HeaderMap) -> Resul
     ] {
         let Some(target) = single(headers, target)? else { continue };
         let method =
-            single(headers, method)?.ok_or_else(|| unreadable("A header names the target, but none the method"))?;
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| unreadable("The original method is not one"))?;
+            single(headers, method)?.ok_or(Unclear::Missing("A header names the target, but none the method"))?;
+        let method =
+            Method::from_bytes(method.as_bytes()).map_err(|_| Unclear::Missing("The original method is not one"))?;
         agree(Original { method, target: without_authority(target).to_owned() })?;
     }
     let below = own_target.strip_prefix(PREFIX).unwrap_or_default();
     if below.starts_with('/') && below != "/" {
         agree(Original { method: own_method.clone(), target: below.to_owned() })?;
     }
-    found.ok_or_else(|| unreadable("The proxy does not say which request it asks about; see docs/forward-auth.md"))
+    found.ok_or(Unclear::Missing("The proxy does not say which request it asks about; see docs/forward-auth/README.md"))
 }
 
 /// A header's value; one that is there twice contradicts itself.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Unclear> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(ambiguous("A header that names the original request is there twice"));
+        return Err(Unclear::Ambiguous("A header that names the original request is there twice"));
     }
-    first.map(|value| value.to_str().map_err(|_| ambiguous("The original request is not ASCII"))).transpose()
+    first.map(|value| value.to_str().map_err(|_| Unclear::Ambiguous("The original request is not ASCII"))).transpose()
 }
 
 /// The path and query of an absolute address.
@@ -141,14 +161,6 @@ fn passed(allowed: &Allowed) -> Response {
     response
 }
 
-fn ambiguous(detail: &str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "ambiguous-request", detail)
-}
-
-fn unreadable(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "no-original-request", detail)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +172,7 @@ mod tests {
         }
         match original(&method.parse().unwrap(), target, &map) {
             Ok(Original { method, target }) => Ok(format!("{method} {target}")),
-            Err(problem) => Err(problem.kind().to_owned()),
+            Err(unclear) => Err(Problem::from(unclear).kind().to_owned()),
         }
     }
 

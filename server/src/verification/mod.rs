@@ -7,6 +7,7 @@ mod introspect;
 mod routes;
 mod signed;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -24,12 +25,29 @@ use crate::rest::problem;
 /// Largest body of a decision, in bytes: a batch of 100 is about 100 KB.
 const BODY_MAX: usize = 256 * 1024;
 
-/// State of these handlers.
+/// State of these handlers; one pointer, since it is copied for each request.
 #[derive(Clone)]
-pub(crate) struct Verification {
+pub(crate) struct Verification(Arc<Tools>);
+
+/// What deciding needs.
+pub(crate) struct Tools {
     pub(crate) portal: Portal,
-    pub(crate) routes: Arc<Routes>,
+    pub(crate) routes: Routes,
     pub(crate) context: context::Context,
+}
+
+impl Verification {
+    pub(crate) fn new(portal: Portal, routes: Routes, context: context::Context) -> Self {
+        Self(Arc::new(Tools { portal, routes, context }))
+    }
+}
+
+impl Deref for Verification {
+    type Target = Tools;
+
+    fn deref(&self) -> &Tools {
+        &self.0
+    }
 }
 
 impl FromRef<Verification> for Portal {

@@ -153,7 +153,7 @@ fn segments(path: &str) -> Result<Vec<Segment>, &'static str> {
         let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
         segments.push(match name {
             Some(name) if name.starts_with('*') => Segment::Rest,
-            Some(name) if name.is_empty() => return Err("a name is missing between { and }"),
+            Some("") => return Err("a name is missing between { and }"),
             Some(name) if segments.contains(&Segment::Name(name.to_owned())) => return Err("a name is there twice"),
             Some(name) => Segment::Name(name.to_owned()),
             None if text.contains(['{', '}']) => return Err("a name takes a whole segment"),
