@@ -4,6 +4,7 @@ mod assets;
 mod commands;
 mod config;
 mod jobs;
+mod metrics;
 mod middleware;
 mod redis;
 mod rest;

@@ -220,3 +220,61 @@ async fn documented_clients_sign() {
         assert_eq!(client(&server, program, file, &secret, &["POST", "/api/repos", &sent]), "201", "{file}");
     }
 }
+
+/// The example service, in the layer of `crates/verify`, with the signatures of `crates/client`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_is_guarded() {
+    let server = Server::start();
+    let user = server.log_in().await;
+    let (_, repository) = server.post("/api/repos", &user, json!({ "name": "acme/api" })).await;
+    server.post("/api/repos", &user, json!({ "name": "acme/web" })).await;
+    let create = async |name: &str, scopes: &[&str], repositories: &[&str]| {
+        let body = json!({
+            "name": name, "scopes": scopes, "allRepositories": repositories.is_empty(), "repositories": repositories,
+        });
+        let (status, created) = server.post("/api/auth/cli-tokens", &user, body).await;
+        assert_eq!(status, StatusCode::CREATED, "{created}");
+        (text(&created["id"]), text(&created["token"]))
+    };
+    let (_, own) = create("The scans service", &["tokens:introspect"], &[]).await;
+    let (id, secret) = create("CI", &["scans:read", "scans:trigger"], &["acme/api"]).await;
+    let (_, reader) = create("Reader", &["scans:read"], &[]).await;
+    let app = latchkey_example_scans::app(&latchkey_verify::Verifier::new(&server.url, own).unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+
+    let api = text(&repository["id"]);
+    let ask = async |method: Method, path: &str, bearer: &str| {
+        let request = server.http.request(method, format!("http://{address}{path}")).bearer_auth(bearer);
+        let response = request.send().await.unwrap();
+        let challenge = response.headers().contains_key("www-authenticate");
+        (response.status().as_u16(), challenge, response.text().await.unwrap())
+    };
+    let trigger = format!("/api/scans/trigger/{api}");
+    assert_eq!(ask(Method::GET, "/api/scans/dashboard", &secret).await.2, "The scans of default\n");
+    assert_eq!(ask(Method::POST, &trigger, &secret).await.2, format!("CI has started a scan of {api}\n"));
+    let (status, challenge, body) = ask(Method::POST, &trigger, &reader).await;
+    assert_eq!((status, challenge), (403, true));
+    assert!(body.contains("missing-scope"), "{body}");
+    assert_eq!(ask(Method::POST, "/api/scans/trigger/other", &secret).await.0, 403);
+    assert_eq!(ask(Method::GET, "/api/scans/dashboard", "").await.0, 401);
+
+    let signer = latchkey_client::Signer::new(&secret).unwrap();
+    let send = async |headers: &[(&'static str, String)], body: &'static str| {
+        let mut request =
+            server.http.post(format!("http://{address}{trigger}?force=1")).bearer_auth(&secret).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    let headers = signer.headers("POST", &format!("{trigger}?force=1"), b"{}");
+    assert_eq!(send(&headers, "{ }").await, 401, "another body");
+    assert_eq!(send(&headers, "{}").await, 200);
+    assert_eq!(send(&headers, "{}").await, 401, "replayed");
+
+    server.delete(&format!("/api/auth/cli-tokens/{id}"), &user).await;
+    assert_eq!(ask(Method::GET, "/api/scans/dashboard", &secret).await.0, 401);
+    drop(server);
+}

@@ -19,6 +19,7 @@ on_both_engines!(
     an_introspection_tells_no_more_than_it_must,
     a_signed_request_is_good_once,
     what_was_not_signed_is_refused,
+    operators_see_counts,
 );
 
 /// A token; its id and secret.
@@ -307,4 +308,27 @@ async fn what_was_not_signed_is_refused(server: Server) {
         Err(error) => assert!(error.is_request() || error.is_body(), "{error}"),
     }
     assert_eq!(server.get("/api/repos", &secret).await.0, StatusCode::OK, "and the server goes on");
+}
+
+async fn operators_see_counts(server: Server) {
+    let user = server.log_in().await;
+    let (_, secret) = all(&server, &user, "CI", &["scans:read"]).await;
+    for _ in 0..3 {
+        ask(&server, &secret, "GET", "/api/scans").await;
+    }
+    ask(&server, &secret, "GET", "/api/runners").await;
+    let response = server.http.get(format!("{}/metrics", server.url)).send().await.unwrap();
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let text = response.text().await.unwrap();
+    for line in [
+        "latchkey_verifications_allowed_total 3",
+        "latchkey_verifications_refused_total{outcome=\"refused\",reason=\"missing-scope\"} 1",
+        "latchkey_verification_seconds_count 4",
+        "latchkey_unsigned_requests_total 4",
+        "latchkey_known_tokens 1",
+        "latchkey_waiting_uses 1",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line:?} is not in\n{text}");
+    }
 }

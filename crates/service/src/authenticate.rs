@@ -46,8 +46,13 @@ impl Service {
             }
             SecretKind::Session | SecretKind::Setup => return Err(Refusal::Malformed.into()),
         };
-        if let Some((signature, request)) = &presented.signature {
-            self.check_signature(&secret, signature, request).await?;
+        match &presented.signature {
+            Some((signature, request)) => {
+                self.check_signature(&secret, signature, request).await?;
+                self.inner.counted.signed.add(1);
+            }
+            None if secret.kind() == SecretKind::ApiToken => self.inner.counted.unsigned.add(1),
+            None => {}
         }
         Ok(principal)
     }

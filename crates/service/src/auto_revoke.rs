@@ -179,6 +179,8 @@ impl Service {
         sweeps::insert(&mut tx, &sweep).await?;
         sweeps::delete_old(&mut tx, organization.id, started_at.plus_days(-KEPT_DAYS)).await?;
         tx.commit().await?;
+        self.inner.counted.sweeps.add(1);
+        self.inner.counted.swept.add(u64::from(revoked));
         Ok(Some(revoked))
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::stats::Count;
 
 /// Tokens to remember, at about a kilobyte each.
 const TOKENS: usize = 65_536;
@@ -82,6 +83,9 @@ pub(crate) struct Known {
     seen: RwLock<Seen>,
     /// Requests that have asked whether anything changed; the number of each is when it came.
     arrivals: AtomicU64,
+    pub(crate) hits: Count,
+    pub(crate) reads: Count,
+    pub(crate) looks: Count,
     /// The look that is under way; holds what the last one covered.
     looking: Mutex<Covered>,
 }
@@ -115,6 +119,9 @@ impl Known {
             repositories: Cache::new(REPOSITORIES),
             seen: RwLock::default(),
             arrivals: AtomicU64::new(0),
+            hits: Count::default(),
+            reads: Count::default(),
+            looks: Count::default(),
             looking: Mutex::default(),
         }
     }
@@ -125,8 +132,10 @@ impl Known {
         if let Some(known) = self.tokens.get(hash.as_bytes())
             && self.seen().still_hold(known.token.id.0, known.read_at)
         {
+            self.hits.add(1);
             return Ok(Some(known));
         }
+        self.reads.add(1);
         // Known before the row is read: a change after it makes the entry worthless, whenever it is put in.
         let read_at = self.seen().newest.unwrap_or_default();
         let Some(token) = tokens::by_hash(&self.store, hash).await? else { return Ok(None) };
@@ -162,6 +171,11 @@ impl Known {
         Ok(id)
     }
 
+    /// How many tokens are remembered.
+    pub(crate) fn len(&self) -> u64 {
+        self.tokens.len() as u64
+    }
+
     fn seen(&self) -> RwLockReadGuard<'_, Seen> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,6 +201,7 @@ impl Known {
     }
 
     async fn look(&self) -> Result<(), StoreError> {
+        self.looks.add(1);
         // Taken before: a commit during the look makes it another one.
         let mark = self.watch.mark();
         let known = self.seen().newest;

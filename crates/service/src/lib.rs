@@ -16,6 +16,7 @@ mod recorder;
 mod repositories;
 mod sessions;
 mod setup;
+mod stats;
 mod tokens;
 mod uses;
 mod verify;
@@ -40,6 +41,7 @@ pub use latchkey_store::tokens::{Actor, COUNT_MAX, Position, Revocation, Sort, S
 pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
 pub use sessions::{SignedIn, UserToken};
+pub use stats::Stats;
 pub use tokens::{
     BulkRevoked, Counts, CreateToken, CreatedToken, ExpiresIn, ListTokens, Overview, StateFilter, TokenDetail,
     TokenPage,
@@ -59,6 +61,7 @@ struct Inner {
     catalogue: Catalogue,
     uses: uses::Gathered,
     known: known::Known,
+    counted: stats::Counted,
     nonces: Option<Arc<dyn Nonces>>,
     passwords: passwords::Hasher,
 }
@@ -67,6 +70,7 @@ impl Service {
     pub fn new(store: Store, catalogue: Catalogue, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let inner = Inner {
             known: known::Known::new(store.clone()),
+            counted: stats::Counted::default(),
             nonces: None,
             uses: uses::Gathered::default(),
             passwords: passwords::Hasher::new(),

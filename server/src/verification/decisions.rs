@@ -1,5 +1,7 @@
 //! `POST /api/verify`: a resource server asks about a request that it has received.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
@@ -155,7 +157,13 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<D
     demand.organization = asked.organization;
     let origin = Origin::new(address, &asked.user_agent, caller.origin.request_id());
     let presented = Presented { bearer: &asked.token, origin: &origin, signature };
-    decided(state.portal.service.verify_for(caller, &presented, &demand).await?)
+    let started = Instant::now();
+    let decided = decided(state.portal.service.verify_for(caller, &presented, &demand).await?)?;
+    match &decided.reason {
+        None => state.metrics.allowed(started.elapsed()),
+        Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),
+    }
+    Ok(decided)
 }
 
 /// What the request needs: what the caller names, or else what the route file says.

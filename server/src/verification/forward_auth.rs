@@ -5,6 +5,8 @@
 //! `X-Forwarded-Uri`, Envoy uses the request's own method and puts its target below `/forward-auth`. A client can send
 //! any of these headers itself, so all that are there must say the same.
 
+use std::time::Instant;
+
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -56,9 +58,16 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
     let uri = &parts.uri;
     let own_target = uri.path_and_query().map_or("", |target| target.as_str());
     let origin = context::origin(&state.context, &parts, "");
+    let started = Instant::now();
     match decide(&state, own_target, &parts, &origin).await {
-        Ok(allowed) => passed(&allowed),
-        Err(problem) => complete_now(problem, own_target, &state.context.service.request_id()),
+        Ok(allowed) => {
+            state.metrics.allowed(started.elapsed());
+            passed(&allowed)
+        }
+        Err(problem) => {
+            state.metrics.refused(problem.status().as_u16(), problem.kind(), started.elapsed());
+            complete_now(problem, own_target, &state.context.service.request_id())
+        }
     }
 }
 

@@ -11,14 +11,16 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, post};
+use axum::response::Response;
+use axum::routing::{any, get, post};
 use latchkey_app::portal::Portal;
 
 pub(crate) use routes::Routes;
 pub(crate) use signed::{SignedBody, layer as read_signature};
 
+use crate::metrics::Metrics;
 use crate::middleware::context;
 use crate::rest::problem;
 
@@ -34,11 +36,13 @@ pub(crate) struct Tools {
     pub(crate) portal: Portal,
     pub(crate) routes: Routes,
     pub(crate) context: context::Context,
+    pub(crate) metrics: Metrics,
 }
 
 impl Verification {
     pub(crate) fn new(portal: Portal, routes: Routes, context: context::Context) -> Self {
-        Self(Arc::new(Tools { portal, routes, context }))
+        let metrics = Metrics::new(portal.service.clone());
+        Self(Arc::new(Tools { portal, routes, context, metrics }))
     }
 }
 
@@ -71,5 +75,11 @@ pub(crate) fn router(state: Verification) -> Router {
         .route("/forward-auth/", any(forward_auth::forward_auth))
         .route("/forward-auth/{*path}", any(forward_auth::forward_auth))
         .merge(decisions)
+        .route("/metrics", get(metrics))
         .with_state(state)
+}
+
+/// `GET /metrics`
+async fn metrics(State(state): State<Verification>) -> Response {
+    state.metrics.answer()
 }

@@ -1,0 +1,58 @@
+//! What a Rust program needs to call Latchkey and the services it guards.
+//!
+//! ```
+//! # let token = latchkey_client::example_token();
+//! let signer = latchkey_client::Signer::new(&token)?;
+//! for (name, value) in signer.headers("POST", "/api/scans/trigger/42?force=1", b"{}") {
+//!     // Put each into the request, beside `Authorization: Bearer …`.
+//!     assert!(name.starts_with("x-cli-") && !value.is_empty());
+//! }
+//! # Ok::<(), latchkey_client::SecretError>(())
+//! ```
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use latchkey_domain::SecretError;
+use latchkey_domain::{Secret, SecretKind, Signature, SignedRequest, Timestamp, sha256, to_hex};
+
+/// Signs requests with an API token, so that nobody who sees one can change it or send it again.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    secret: Secret,
+}
+
+impl Signer {
+    /// From the token's text, `ci_…`.
+    pub fn new(token: &str) -> Result<Self, SecretError> {
+        match Secret::parse(token)? {
+            secret if secret.kind() == SecretKind::ApiToken => Ok(Self { secret }),
+            _ => Err(SecretError::Form),
+        }
+    }
+
+    /// The headers of one request, which is good for 5 minutes, and once: `method` in capitals, `target` its path with
+    /// its query as sent, `body` its bytes as sent.
+    pub fn headers(&self, method: &str, target: &str, body: &[u8]) -> [(&'static str, String); 3] {
+        let request = SignedRequest { method, target, body_hash: sha256(body) };
+        Signature::sign(&self.secret, &request, now(), &nonce()).headers()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a client's clock is the machine's")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[expect(clippy::expect_used, reason = "without randomness there is no safe way on")]
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    to_hex(&bytes)
+}
+
+/// A token of the right form that nobody has, for examples.
+#[doc(hidden)]
+pub fn example_token() -> String {
+    Secret::generate(SecretKind::ApiToken, |bytes| bytes.fill(7)).reveal().to_owned()
+}

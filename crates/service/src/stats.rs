@@ -1,0 +1,69 @@
+//! Counts of what this process has done, for operators.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Service;
+
+/// The counts at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Last uses in memory that are not yet written.
+    pub waiting_uses: u64,
+    /// Tokens remembered between requests.
+    pub known_tokens: u64,
+    /// Checks of a token that was remembered.
+    pub known_hits: u64,
+    /// Checks of a token that was read from the database.
+    pub known_reads: u64,
+    /// Looks at the database for what has changed.
+    pub looks: u64,
+    /// Requests with a signature that was right.
+    pub signed: u64,
+    /// Accepted requests of API tokens without a signature.
+    pub unsigned: u64,
+    /// Sweeps of this replica.
+    pub sweeps: u64,
+    /// Tokens that they revoked.
+    pub swept: u64,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counts that use cases add to.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) signed: Count,
+    pub(crate) unsigned: Count,
+    pub(crate) sweeps: Count,
+    pub(crate) swept: Count,
+}
+
+impl Service {
+    /// What this process has done so far.
+    pub fn stats(&self) -> Stats {
+        let (known, counted) = (&self.inner.known, &self.inner.counted);
+        Stats {
+            waiting_uses: self.waiting_uses() as u64,
+            known_tokens: known.len(),
+            known_hits: known.hits.get(),
+            known_reads: known.reads.get(),
+            looks: known.looks.get(),
+            signed: counted.signed.get(),
+            unsigned: counted.unsigned.get(),
+            sweeps: counted.sweeps.get(),
+            swept: counted.swept.get(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use latchkey_domain::{SignedRequest, sha256, to_hex};
+use tower::{Layer, Service};
+
+use crate::asked::{Question, Refused, SignatureHeaders, Verified, Verifier};
+
+/// Largest body that is read to check a signature, in bytes.
+const BODY_MAX: usize = 1024 * 1024;
+
+/// What a request must be allowed to do.
+#[derive(Clone)]
+enum Demand {
+    /// What Latchkey's route file says of its method and path.
+    Routes,
+    /// This scope, and the repository that a function finds in the path.
+    Scope(&'static str, Option<Find>),
+}
+
+/// Finds the repository, by id or full name, in a path.
+type Find = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The layer.
+#[derive(Clone)]
+pub struct Guard {
+    verifier: Verifier,
+    demand: Demand,
+}
+
+/// A service behind the layer.
+#[derive(Clone)]
+pub struct Guarded<S> {
+    inner: S,
+    guard: Guard,
+}
+
+impl Verifier {
+    /// A layer that asks for what Latchkey's route file says of each method and path.
+    pub fn by_routes(&self) -> Guard {
+        Guard { verifier: self.clone(), demand: Demand::Routes }
+    }
+
+    /// A layer that asks for a scope.
+    pub fn scope(&self, scope: &'static str) -> Guard {
+        Guard { verifier: self.clone(), demand: Demand::Scope(scope, None) }
+    }
+
+    /// A layer that asks for a scope and for the repository that `find` reads from the path. A path in which it finds
+    /// none is refused.
+    pub fn scope_and_repository(
+        &self,
+        scope: &'static str,
+        find: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Guard {
+        Guard { verifier: self.clone(), demand: Demand::Scope(scope, Some(Arc::new(find))) }
+    }
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { inner, guard: self.clone() }
+    }
+}
+
+impl<S> Service<Request> for Guarded<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // The one that is ready is used, its copy is left for the next call.
+        let copy = self.inner.clone();
+        let mut ready = std::mem::replace(&mut self.inner, copy);
+        let guard = self.guard.clone();
+        Box::pin(async move {
+            match guard.check(request).await {
+                Ok(request) => ready.call(request).await,
+                Err(refused) => Ok(refused.into_response()),
+            }
+        })
+    }
+}
+
+impl Guard {
+    /// The request with [`Verified`] in its extensions.
+    async fn check(&self, request: Request) -> Result<Request, Refused> {
+        let (mut parts, mut body) = request.into_parts();
+        let path = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        let (scope, repository) = match &self.demand {
+            Demand::Routes => (None, None),
+            Demand::Scope(scope, None) => (Some(*scope), None),
+            Demand::Scope(scope, Some(find)) => match find(parts.uri.path()) {
+                Some(repository) => (Some(*scope), Some(repository)),
+                None => return Err(refused(403, "no-repository", "The path names no repository")),
+            },
+        };
+        let signature = signature(&parts.headers)?;
+        let mut body_hash = SignedRequest::NO_BODY;
+        if signature.is_some() {
+            let bytes = to_bytes(body, BODY_MAX).await;
+            let bytes = bytes.map_err(|_| refused(403, "too-large", "A signed body has at most 1 MiB"))?;
+            body_hash = sha256(&bytes);
+            body = Body::from(bytes);
+        }
+        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let question = Question {
+            token: bearer(&parts.headers).unwrap_or_default(),
+            method: parts.method.as_str(),
+            path: &path,
+            scope,
+            repository: repository.as_deref(),
+            organization: text("latchkey-organization"),
+            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string()),
+            user_agent: parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default(),
+            signature,
+            body_hash: to_hex(&body_hash),
+        };
+        let verified: Verified = self.verifier.ask(&question).await?;
+        parts.extensions.insert(verified);
+        Ok(Request::from_parts(parts, body))
+    }
+}
+
+impl Refused {
+    /// A problem document (RFC 9457) with the challenge of RFC 6750.
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "type": format!("urn:latchkey:problem:{}", self.reason),
+            "status": self.status,
+            "detail": self.detail,
+            "missing_scope": self.missing_scope,
+        });
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let challenge = match (self.status, &self.missing_scope) {
+            (401, _) => Some("Bearer realm=\"latchkey\", error=\"invalid_token\"".to_owned()),
+            (403, Some(scope)) => {
+                Some(format!("Bearer realm=\"latchkey\", error=\"insufficient_scope\", scope=\"{scope}\""))
+            }
+            _ => None,
+        };
+        if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            headers.insert(WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+}
+
+/// The bearer of the header (RFC 6750, section 2.1); never one from the query.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, bearer) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| bearer.trim())
+}
+
+/// The three headers as they came. One that is missing, unreadable or there twice goes on as empty, which Latchkey
+/// refuses.
+fn signature(headers: &HeaderMap) -> Result<Option<SignatureHeaders<'_>>, Refused> {
+    let names = ["x-cli-signature", "x-cli-timestamp", "x-cli-nonce"];
+    if names.iter().all(|name| !headers.contains_key(*name)) {
+        return Ok(None);
+    }
+    let read = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+            (Some(value), None) => Ok(value),
+            _ => Err(refused(401, "signature", "A signed request has each of the three headers once")),
+        }
+    };
+    Ok(Some(SignatureHeaders { signature: read(names[0])?, timestamp: read(names[1])?, nonce: read(names[2])? }))
+}
+
+fn refused(status: u16, reason: &str, detail: &str) -> Refused {
+    Refused { status, reason: reason.to_owned(), detail: detail.to_owned(), missing_scope: None }
+}

@@ -1,0 +1,22 @@
+//! A tower layer for services that Latchkey guards: each request is passed on only if its token may do what it asks for.
+//!
+//! Latchkey is asked about each request (`POST /api/verify`), so a revoked token is refused at once; the layer keeps
+//! nothing. When Latchkey does not answer, requests are refused with 503, never let through.
+//!
+//! ```no_run
+//! use axum::{Extension, Router, routing::get};
+//! use latchkey_verify::{Verified, Verifier};
+//!
+//! # fn app() -> Result<Router, Box<dyn std::error::Error>> {
+//! let verifier = Verifier::new("https://tokens.example.com", std::env::var("LATCHKEY_TOKEN")?)?;
+//! let app = Router::new()
+//!     .route("/api/scans/dashboard", get(|Extension(who): Extension<Verified>| async move { who.name }))
+//!     .layer(verifier.scope("scans:read"));
+//! # Ok(app) }
+//! ```
+
+mod asked;
+mod layer;
+
+pub use asked::{Refused, Verified, Verifier, VerifierError};
+pub use layer::{Guard, Guarded};

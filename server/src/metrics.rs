@@ -1,0 +1,108 @@
+//! What operators watch: `GET /metrics`, in the text format of Prometheus (OpenMetrics).
+
+use std::fmt::Error as FormatError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use latchkey_service::{Service, Stats};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Upper bounds of the latencies, in seconds: from an answer out of memory to one that waits for a database.
+const BOUNDS: [f64; 12] = [2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0];
+
+/// Counts of what this process has done.
+#[derive(Clone)]
+pub(crate) struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    verifications: Family<Outcome, Counter>,
+    /// Counted apart from the family, whose look-up costs more than the rest of an accepted request's counting.
+    allowed: Counter,
+    seconds: Histogram,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+    /// The word of the problem, such as `token-revoked`.
+    reason: String,
+}
+
+impl Metrics {
+    pub(crate) fn new(service: Service) -> Self {
+        let (verifications, allowed) = (Family::<Outcome, Counter>::default(), Counter::default());
+        let seconds = Histogram::new(BOUNDS);
+        let mut registry = Registry::with_prefix("latchkey");
+        let help = "Requests to other services that were refused, by reason; error: nobody could tell";
+        registry.register("verifications_refused", help, verifications.clone());
+        registry.register("verifications_allowed", "Requests to other services that were accepted", allowed.clone());
+        registry.register("verification_seconds", "Time to decide, without HTTP", seconds.clone());
+        registry.register_collector(Box::new(OfService(service)));
+        Self(Arc::new(Inner { registry, verifications, allowed, seconds }))
+    }
+
+    pub(crate) fn allowed(&self, took: Duration) {
+        self.0.allowed.inc();
+        self.0.seconds.observe(took.as_secs_f64());
+    }
+
+    /// `status` is that of the answer, `reason` the word of its problem.
+    pub(crate) fn refused(&self, status: u16, reason: &str, took: Duration) {
+        let outcome = if status < 500 { "refused" } else { "error" };
+        self.0.verifications.get_or_create(&Outcome { outcome, reason: reason.to_owned() }).inc();
+        self.0.seconds.observe(took.as_secs_f64());
+    }
+
+    /// The answer to `GET /metrics`.
+    pub(crate) fn answer(&self) -> Response {
+        let mut text = String::new();
+        // Writing to a string can't fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.0.registry);
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
+    }
+}
+
+/// What the service counts itself.
+struct OfService(Service);
+
+impl std::fmt::Debug for OfService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OfService")
+    }
+}
+
+impl Collector for OfService {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), FormatError> {
+        let Stats { waiting_uses, known_tokens, known_hits, known_reads, looks, signed, unsigned, sweeps, swept } =
+            self.0.stats();
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)
+        };
+        gauge("waiting_uses", "Last uses in memory that are not yet written", waiting_uses)?;
+        gauge("known_tokens", "Tokens remembered between requests", known_tokens)?;
+        let mut counter = |name: &str, help: &str, value: u64| {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)
+        };
+        counter("known_hits", "Checks of a token that was remembered", known_hits)?;
+        counter("known_reads", "Checks of a token that was read from the database", known_reads)?;
+        counter("looks", "Looks at the database for what has changed", looks)?;
+        counter("signed_requests", "Requests with a signature that was right", signed)?;
+        counter("unsigned_requests", "Accepted requests of API tokens without a signature", unsigned)?;
+        counter("sweeps", "Auto-revoke sweeps of this replica", sweeps)?;
+        counter("swept_tokens", "Tokens that they revoked", swept)
+    }
+}
