@@ -90,6 +90,18 @@ async fn a_file_in_an_unreachable_place_is_not_available() {
     assert!(matches!(Store::connect(&url).await, Err(StoreError::Unavailable(_))));
 }
 
+/// Another process holds the file for longer than a request may wait.
+#[tokio::test]
+async fn a_busy_file_is_not_available() {
+    let database = Database::sqlite().await.migrated().await;
+    let other = Store::connect(&database.url).await.unwrap();
+    let held = other.begin().await.unwrap();
+    assert!(matches!(database.store.begin().await.map(drop), Err(StoreError::Unavailable(_))));
+    drop(held);
+    other.close().await;
+    database.remove().await;
+}
+
 #[tokio::test]
 async fn what_was_committed_survives_a_crash() {
     let database = Database::sqlite().await.migrated().await;

@@ -7,6 +7,7 @@ mod given;
 mod model;
 
 mod audit;
+mod changes;
 mod engine;
 mod lists;
 mod organizations;
