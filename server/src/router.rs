@@ -17,12 +17,12 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
-use crate::middleware::{context, same_origin, security, visitor};
+use crate::middleware::{context, large_bodies, same_origin, security, visitor};
 use crate::verification::{self, Routes, Verification};
 use crate::{assets, rest};
 
 /// Largest body of a request, in bytes.
-const BODY_MAX: usize = 1024 * 1024;
+pub(crate) const BODY_MAX: usize = 1024 * 1024;
 /// No answer takes longer; what waits for the database gives up before.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -72,6 +72,7 @@ fn rest_routes() -> Router<Portal> {
         .route("/api/{*path}", any(rest::not_found))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(from_fn(verification::read_signature))
+        .layer(from_fn(large_bodies::layer))
         .layer(from_fn(rest::problem::complete))
 }
 

@@ -134,7 +134,7 @@ async fn a_user_token_lives_for_a_day(world: &World) {
 
 async fn refusals_say_why(world: &World) {
     let admin = world.admin().await;
-    assert_eq!(refusal(world, "").await, Refusal::Malformed);
+    assert_eq!(refusal(world, "").await, Refusal::Missing);
     assert_eq!(refusal(world, &"x".repeat(100_000)).await, Refusal::Malformed);
     let unknown = Secret::generate(SecretKind::ApiToken, |bytes| bytes.fill(1));
     assert_eq!(refusal(world, unknown.reveal()).await, Refusal::Unknown);

@@ -81,9 +81,15 @@ impl Service {
         let details = tokens.into_iter().map(|mut token| {
             self.inner.uses.overlay(&mut token);
             let of_token = repositories.iter().filter(|(of, ..)| *of == token.id);
+            let repositories: Vec<_> = of_token.map(|(_, id, name)| (*id, name.clone())).collect();
+            // What lists leave out.
+            if token.level.organization().is_some() {
+                token.organization_name.clone_from(&access.organization.name);
+            }
+            token.repository_count = u32::try_from(repositories.len()).unwrap_or(u32::MAX);
             TokenDetail {
                 state: TokenState::at(now, token.expires_at, token.revocation.as_ref().map(|revocation| revocation.at)),
-                repositories: of_token.map(|(_, id, name)| (*id, name.clone())).collect(),
+                repositories,
                 revocable: token.revocation.is_none() && access.allow(caller, Action::Revoke(&token)).is_ok(),
                 token,
             }

@@ -69,7 +69,7 @@ impl Place {
     }
 }
 
-/// A page of `limit` tokens.
+/// A page of `limit` tokens, without `organization_name` and `repository_count`, which whoever lists them knows.
 pub async fn list(
     store: &Store,
     filter: &Filter,

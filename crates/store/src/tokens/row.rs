@@ -11,18 +11,34 @@ use crate::{StoreError, error::unknown};
 
 /// The columns of a [`TokenRow`], from `api_tokens t`. Subqueries instead of joins: whatever a planner knows or guesses
 /// of the tables, they are look-ups of one row each.
+///
+/// In a list, where each look-up is made for every row, the organization's name (which is known) and the number of
+/// repositories (which are read for all rows together) are left out.
 macro_rules! columns {
     () => {
-        "t.id, t.name, t.description, t.organization_id, t.project_id, \
-         (SELECT o.name FROM organizations o WHERE o.id = t.organization_id) AS organization_name, \
+        columns!(
+            "(SELECT o.name FROM organizations o WHERE o.id = t.organization_id)",
+            "CASE WHEN t.all_repositories THEN 0 \
+                  ELSE (SELECT count(*) FROM api_token_repositories r WHERE r.token_id = t.id) END"
+        )
+    };
+    (listed) => {
+        columns!("CAST(NULL AS TEXT)", "CAST(0 AS BIGINT)")
+    };
+    ($organization_name:literal, $repository_count:literal) => {
+        concat!(
+            "t.id, t.name, t.description, t.organization_id, t.project_id, ",
+            $organization_name,
+            " AS organization_name, \
          (SELECT p.name FROM projects p WHERE p.id = t.project_id) AS project_name, \
-         t.scopes, t.all_repositories, \
-         CASE WHEN t.all_repositories THEN 0 \
-              ELSE (SELECT count(*) FROM api_token_repositories r WHERE r.token_id = t.id) END AS repository_count, \
+         t.scopes, t.all_repositories, ",
+            $repository_count,
+            " AS repository_count, \
          t.prefix, t.require_signing, t.allowed_networks, \
          t.created_at, t.created_by_kind, t.created_by_id, t.created_by_name, t.expires_at, \
          t.revoked_at, t.revoked_by_kind, t.revoked_by_id, t.revoked_by_name, t.revoked_reason, \
          t.last_used_at, t.last_used_address, t.last_used_user_agent"
+        )
     };
 }
 pub(super) use columns;

@@ -79,12 +79,12 @@ macro_rules! statements {
         Statements {
             page: (
                 concat!(
-                    "SELECT ", columns!(), " FROM (",
+                    "SELECT ", columns!(listed), " FROM (",
                     walk!("t.*", "$2", $row, $after, statements!(bounds $row, $until), $order, "$14"),
                     ") t ORDER BY ", $order
                 ),
                 concat!(
-                    "SELECT ", columns!(), " FROM (",
+                    "SELECT ", columns!(listed), " FROM (",
                     walks!("t.*", $row, $after, statements!(bounds $row, $until), $order, "$14"),
                     ") t ORDER BY ", $order, " LIMIT $14"
                 ),
@@ -113,7 +113,7 @@ macro_rules! statements {
     // IS TRUE keeps planners from reading the whole list instead of the candidates.
     (chosen $engine:ident, $row:literal, $order:literal, $after:literal, $until:literal) => {
         concat!(
-            "SELECT ", columns!(), ", t.matches FROM (SELECT t.*, count(*) OVER () AS matches \
+            "SELECT ", columns!(listed), ", t.matches FROM (SELECT t.*, count(*) OVER () AS matches \
             FROM api_tokens t WHERE t.id ", among!($engine "$15"),
             " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2) AND ", $row, " ", $after, " ($3, $4)",
             statements!(bounds $row, $until), " ORDER BY ", $order, " LIMIT $14) t ORDER BY ", $order
