@@ -3,12 +3,10 @@
 use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use latchkey_domain::{AllowedNetworks, Catalogue};
+use latchkey_domain::{AllowedNetworks, Catalogue, Routes};
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
-
-use crate::verification::Routes;
 
 /// Self-hosted portal for API tokens.
 #[derive(Debug, Parser)]

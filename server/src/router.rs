@@ -11,14 +11,14 @@ use axum::routing::{any, get, post};
 use latchkey_app::pages;
 use latchkey_app::portal::Portal;
 use latchkey_app::server_fns;
-use latchkey_domain::AllowedNetworks;
+use latchkey_domain::{AllowedNetworks, Routes};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::middleware::{context, large_bodies, same_origin, security, visitor};
-use crate::verification::{self, Routes, Verification};
+use crate::verification::{self, Verification};
 use crate::{assets, rest};
 
 /// Largest body of a request, in bytes.

@@ -81,20 +81,20 @@ pub enum CatalogueError {
 
 impl Catalogue {
     /// The catalogue of a file's text.
-    #[cfg(feature = "catalogue-file")]
+    #[cfg(feature = "files")]
     pub fn from_toml(text: &str) -> Result<Self, CatalogueError> {
         let read: Self = toml::from_str(text).map_err(|error| CatalogueError::Syntax(error.to_string()))?;
         read.checked()
     }
 
     /// The catalogue that Latchkey comes with.
-    #[cfg(feature = "catalogue-file")]
+    #[cfg(feature = "files")]
     #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
     pub fn built_in() -> Self {
         Self::from_toml(include_str!("catalogue.toml")).expect("the built-in catalogue is valid")
     }
 
-    #[cfg(feature = "catalogue-file")]
+    #[cfg(feature = "files")]
     fn checked(self) -> Result<Self, CatalogueError> {
         let mut seen = std::collections::BTreeSet::new();
         for scope in self.scopes().map(|info| info.name.as_str()) {
@@ -155,14 +155,14 @@ impl Catalogue {
     }
 }
 
-#[cfg(feature = "catalogue-file")]
+#[cfg(feature = "files")]
 fn word(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 40
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-#[cfg(all(test, feature = "catalogue-file"))]
+#[cfg(all(test, feature = "files"))]
 mod tests {
     use super::*;
 

@@ -8,8 +8,11 @@ mod expiry;
 mod ids;
 mod name;
 mod network;
+mod original;
 mod repository;
 mod role;
+#[cfg(feature = "files")]
+mod routes;
 mod scope;
 mod search;
 mod secret;
@@ -24,8 +27,11 @@ pub use expiry::{Expiry, ExpiryError};
 pub use ids::{AuditEventId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId, UserId};
 pub use name::{Description, Email, NameError, OrganizationName, Password, ProjectName, TokenName};
 pub use network::{AllowedNetworks, NetworkError};
+pub use original::{OriginalError, OriginalRequest};
 pub use repository::{RepositoryAccess, RepositoryAccessError, RepositoryName};
 pub use role::Role;
+#[cfg(feature = "files")]
+pub use routes::{Needed, NoRule, Routes, RoutesError};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use search::{search_terms, search_words};
 pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix, sha256};

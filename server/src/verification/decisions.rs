@@ -6,12 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Method;
 use futures::future::join_all;
-use latchkey_domain::{LevelKind, Scope, ScopeSet, Signature, SignedRequest, Timestamp, from_hex};
+use latchkey_domain::{LevelKind, Needed, Scope, ScopeSet, Signature, SignedRequest, Timestamp, from_hex};
 use latchkey_service::{Allowed, Caller, Demand, Denial, Error, FieldError, Origin, Presented, Refusal};
 use serde::{Deserialize, Serialize};
 
 use super::Verification;
-use super::routes::NoRule;
 use crate::rest::credential::Credential;
 use crate::rest::json::Body;
 use crate::rest::problem::Problem;
@@ -169,9 +168,11 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<D
 /// What the request needs: what the caller names, or else what the route file says.
 fn demand(state: &Verification, asked: &Asked, method: Option<&Method>) -> Result<Demand, Error> {
     match (&asked.scope, &asked.repository, method, &asked.path) {
-        (None, None, Some(method), Some(path)) => state.routes.demand(method, path).map_err(|reason| match reason {
-            NoRule::Unmatched | NoRule::Ambiguous => Denial::NoRoute.into(),
-        }),
+        (None, None, Some(method), Some(path)) => {
+            let Needed { scope, repository } =
+                state.routes.needed(method.as_str(), path).map_err(|_| Denial::NoRoute)?;
+            Ok(Demand { scope, repository, organization: None })
+        }
         (scope, repository, ..) => Ok(Demand {
             scope: scope.as_deref().map(Scope::stored),
             repository: repository.clone(),

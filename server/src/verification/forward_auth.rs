@@ -13,43 +13,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use latchkey_domain::{SignatureError, SignedRequest};
-use latchkey_service::{Allowed, Denial, Error, Origin, Presented, Refusal};
+use latchkey_domain::{NoRule, OriginalError, OriginalRequest, SignatureError, SignedRequest};
+use latchkey_service::{Allowed, Demand, Denial, Error, Origin, Presented, Refusal};
 
 use super::Verification;
-use super::routes::NoRule;
 use super::signed;
 use crate::middleware::context;
 use crate::rest::credential::{bearer, named_organization};
 use crate::rest::problem::{Problem, complete_now};
 
 const PREFIX: &str = "/forward-auth";
-
-/// What the proxy was asked for.
-#[derive(Debug, PartialEq, Eq)]
-struct Original {
-    method: Method,
-    /// Path with query.
-    target: String,
-}
-
-/// Why it is not clear what the proxy was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unclear {
-    /// It says two things.
-    Ambiguous(&'static str),
-    /// It says nothing, or what can't be read.
-    Missing(&'static str),
-}
-
-impl From<Unclear> for Problem {
-    fn from(unclear: Unclear) -> Self {
-        match unclear {
-            Unclear::Ambiguous(detail) => Self::new(StatusCode::FORBIDDEN, "ambiguous-request", detail),
-            Unclear::Missing(detail) => Self::new(StatusCode::BAD_REQUEST, "no-original-request", detail),
-        }
-    }
-}
 
 /// Answers 200 with who it is, or 401 or 403 with the reason.
 pub(crate) async fn forward_auth(State(state): State<Verification>, request: Request) -> Response {
@@ -72,7 +45,7 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
 }
 
 async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Allowed, Problem> {
-    let original = original(&parts.method, own_target, &parts.headers)?;
+    let original = original(&parts.method, own_target, &parts.headers).map_err(unclear)?;
     let bearer = bearer(&parts.headers).ok_or(Error::from(Refusal::Missing))?;
     let signature = signed::signature(&parts.headers).map_err(|error| Error::from(Refusal::Signature(error)))?;
     let signature = match &signature {
@@ -83,59 +56,55 @@ async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &
             Some((signature, request))
         }
     };
-    let mut demand = state.routes.demand(&original.method, &original.target).map_err(|reason| match reason {
+    let needed = state.routes.needed(&original.method, &original.target).map_err(|reason| match reason {
         NoRule::Unmatched => Problem::from(Error::from(Denial::NoRoute)),
-        NoRule::Ambiguous => {
-            Problem::from(Unclear::Ambiguous("The path can be read in more than one way; send it in its plain form"))
-        }
+        NoRule::Ambiguous => ambiguous("The path can be read in more than one way; send it in its plain form"),
     })?;
-    demand.organization = named_organization(&parts.headers)?.map(str::to_owned);
+    let organization = named_organization(&parts.headers)?.map(str::to_owned);
+    let demand = Demand { scope: needed.scope, repository: needed.repository, organization };
     Ok(state.portal.service.verify(&Presented { bearer, origin, signature }, &demand).await?)
 }
 
-/// The request that the proxy was asked for, from all places where it may stand.
-fn original(own_method: &Method, own_target: &str, headers: &HeaderMap) -> Result<Original, Unclear> {
-    let mut found: Option<Original> = None;
-    let mut agree = |original: Original| {
-        if found.as_ref().is_some_and(|other| *other != original) {
-            return Err(Unclear::Ambiguous("The headers that name the original request contradict each other"));
+fn unclear(error: OriginalError) -> Problem {
+    match error {
+        OriginalError::Ambiguous => ambiguous(&error.to_string()),
+        OriginalError::NoMethod | OriginalError::Missing => {
+            Problem::new(StatusCode::BAD_REQUEST, "no-original-request", error.to_string())
         }
-        found = Some(original);
-        Ok(())
-    };
+    }
+}
+
+fn ambiguous(detail: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "ambiguous-request", detail)
+}
+
+/// The request that the proxy was asked for, from all places where it may stand.
+fn original(own_method: &Method, own_target: &str, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
+    let mut places = Vec::new();
     for (method, target) in [
         ("x-original-method", "x-original-uri"),
         ("x-original-method", "x-original-url"),
         ("x-forwarded-method", "x-forwarded-uri"),
     ] {
-        let Some(target) = single(headers, target)? else { continue };
-        let method =
-            single(headers, method)?.ok_or(Unclear::Missing("A header names the target, but none the method"))?;
-        let method =
-            Method::from_bytes(method.as_bytes()).map_err(|_| Unclear::Missing("The original method is not one"))?;
-        agree(Original { method, target: without_authority(target).to_owned() })?;
+        if let Some(target) = single(headers, target)? {
+            places.push((single(headers, method)?, target));
+        }
     }
     let below = own_target.strip_prefix(PREFIX).unwrap_or_default();
     if below.starts_with('/') && below != "/" {
-        agree(Original { method: own_method.clone(), target: below.to_owned() })?;
+        places.push((Some(own_method.as_str()), below));
     }
-    found.ok_or(Unclear::Missing("The proxy does not say which request it asks about; see docs/forward-auth/README.md"))
+    OriginalRequest::agreed(places)
 }
 
 /// A header's value; one that is there twice contradicts itself.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Unclear> {
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, OriginalError> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(Unclear::Ambiguous("A header that names the original request is there twice"));
+        return Err(OriginalError::Ambiguous);
     }
-    first.map(|value| value.to_str().map_err(|_| Unclear::Ambiguous("The original request is not ASCII"))).transpose()
-}
-
-/// The path and query of an absolute address.
-fn without_authority(target: &str) -> &str {
-    let rest = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://"));
-    rest.map_or(target, |rest| rest.find('/').map_or("/", |at| &rest[at..]))
+    first.map(|value| value.to_str().map_err(|_| OriginalError::Ambiguous)).transpose()
 }
 
 /// Proxies don't send the body. A client that signs one names its hash in `Content-Digest` (RFC 9530); the service
@@ -180,8 +149,8 @@ mod tests {
             map.append(*name, HeaderValue::from_static(value));
         }
         match original(&method.parse().unwrap(), target, &map) {
-            Ok(Original { method, target }) => Ok(format!("{method} {target}")),
-            Err(unclear) => Err(Problem::from(unclear).kind().to_owned()),
+            Ok(OriginalRequest { method, target }) => Ok(format!("{method} {target}")),
+            Err(error) => Err(unclear(error).kind().to_owned()),
         }
     }
 

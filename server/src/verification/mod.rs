@@ -4,7 +4,6 @@
 mod decisions;
 mod forward_auth;
 mod introspect;
-mod routes;
 mod signed;
 
 use std::ops::Deref;
@@ -16,8 +15,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use latchkey_app::portal::Portal;
+use latchkey_domain::Routes;
 
-pub(crate) use routes::Routes;
 pub(crate) use signed::{SignedBody, layer as read_signature};
 
 use crate::metrics::Metrics;

@@ -1,22 +1,21 @@
 //! From the method and path of a request to the scope and repository that it needs.
 
-use axum::http::Method;
-use latchkey_domain::Scope;
-use latchkey_service::Demand;
 use serde::Deserialize;
 use thiserror::Error;
+
+use crate::Scope;
 
 /// Longest path that is looked at, in bytes.
 const PATH_MAX: usize = 4_096;
 
 /// The rules of a route file, in its order.
 #[derive(Debug)]
-pub(crate) struct Routes(Vec<Rule>);
+pub struct Routes(Vec<Rule>);
 
 #[derive(Debug)]
 struct Rule {
     segments: Vec<Segment>,
-    methods: Vec<Method>,
+    methods: Vec<String>,
     scope: Option<Scope>,
     repository: Option<Template>,
 }
@@ -57,16 +56,32 @@ struct Entry {
 
 /// What is wrong with a route file.
 #[derive(Debug, Error)]
-pub(crate) enum RoutesError {
+pub enum RoutesError {
+    /// It is not TOML, or has other names.
     #[error("{0}")]
     Syntax(#[from] toml::de::Error),
+    /// A rule can't be kept.
     #[error("{path}: {reason}")]
-    Route { path: String, reason: String },
+    Route {
+        /// The rule's path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What a request needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needed {
+    /// What the token must have; nothing when any token will do.
+    pub scope: Option<Scope>,
+    /// Id or full name of what the token must reach.
+    pub repository: Option<String>,
 }
 
 /// Why no rule was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoRule {
+pub enum NoRule {
     /// No rule is for this method and path.
     Unmatched,
     /// The path can be read in more than one way, and what stands behind Latchkey may read it in another.
@@ -75,12 +90,12 @@ pub(crate) enum NoRule {
 
 impl Routes {
     /// The file that is built in.
-    pub(crate) fn built_in() -> Result<Self, RoutesError> {
+    pub fn built_in() -> Result<Self, RoutesError> {
         Self::from_toml(include_str!("routes.toml"))
     }
 
     /// Reads a file.
-    pub(crate) fn from_toml(text: &str) -> Result<Self, RoutesError> {
+    pub fn from_toml(text: &str) -> Result<Self, RoutesError> {
         let file: File = toml::from_str(text)?;
         let mut rules: Vec<Rule> = Vec::new();
         for Entry { path, methods, scope, repository } in file.routes {
@@ -88,7 +103,7 @@ impl Routes {
             let segments = segments(&path).map_err(wrong)?;
             let methods = methods
                 .iter()
-                .map(|method| Method::from_bytes(method.as_bytes()).map_err(|_| wrong("this is not a method")))
+                .map(|method| if is_method(method) { Ok(method.clone()) } else { Err(wrong("this is not a method")) })
                 .collect::<Result<Vec<_>, _>>()?;
             if methods.is_empty() {
                 return Err(wrong("a rule needs methods"));
@@ -108,17 +123,17 @@ impl Routes {
     }
 
     /// What a request needs; `target` is its path with its query.
-    pub(crate) fn demand(&self, method: &Method, target: &str) -> Result<Demand, NoRule> {
+    pub fn needed(&self, method: &str, target: &str) -> Result<Needed, NoRule> {
         let path = target.split_once('?').map_or(target, |(path, _)| path);
         if is_ambiguous(path) {
             return Err(NoRule::Ambiguous);
         }
         let asked: Vec<&str> = path.split('/').skip(1).collect();
-        let method = if method == Method::HEAD { &Method::GET } else { method };
-        let rule = self.0.iter().find(|rule| rule.methods.contains(method) && rule.matches(&asked));
+        let method = if method == "HEAD" { "GET" } else { method };
+        let rule = self.0.iter().find(|rule| rule.methods.iter().any(|of| of == method) && rule.matches(&asked));
         let rule = rule.ok_or(NoRule::Unmatched)?;
         let repository = rule.repository.as_ref().map(|template| template.fill(|name| rule.named(name, &asked)));
-        Ok(Demand { scope: rule.scope.clone(), repository, organization: None })
+        Ok(Needed { scope: rule.scope.clone(), repository })
     }
 }
 
@@ -189,6 +204,11 @@ impl Template {
     }
 }
 
+/// A token in the sense of RFC 9110, section 9.1.
+fn is_method(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 fn read_scope(text: &str) -> Option<Scope> {
     let word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -226,7 +246,7 @@ mod tests {
 
     fn demand(method: &str, target: &str) -> Result<(String, Option<String>), NoRule> {
         let routes = Routes::built_in().unwrap();
-        let found = routes.demand(&method.parse().unwrap(), target)?;
+        let found = routes.needed(method, target)?;
         Ok((found.scope.map(|scope| scope.to_string()).unwrap_or_default(), found.repository))
     }
 
