@@ -1,9 +1,15 @@
+//! Audit events: written once, never changed.
+
+mod list;
+
 use std::net::IpAddr;
 
 use latchkey_domain::{AuditEventId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text};
+
+pub use list::{Filter, Page, Recorded, list};
 
 /// An append-only record of who did what to what.
 #[derive(Clone, Debug, PartialEq, Eq)]
