@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use latchkey_domain::{Catalogue, Email, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role, UserId};
+use latchkey_domain::{
+    Catalogue, Email, MembershipId, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role, UserId,
+};
 use latchkey_service::{
     Caller, Clock, CreateToken, Origin, Person, Principal, Random, Service, SystemClock, SystemRandom,
 };
@@ -205,7 +207,8 @@ impl Server {
         let mut tx = store.begin().await.unwrap();
         organizations::insert(&mut tx, organization, &OrganizationName::new("globex").unwrap(), now).await.unwrap();
         users::insert(&mut tx, user, &email, None, false, now).await.unwrap();
-        memberships::insert(&mut tx, organization, user, Role::Owner, now).await.unwrap();
+        let membership = MembershipId(SystemRandom.id(now));
+        memberships::insert(&mut tx, membership, organization, user, Role::Owner, now).await.unwrap();
         let name = RepositoryName::new("globex/api").unwrap();
         repositories::insert(&mut tx, repository, organization, &name, now).await.unwrap();
         tx.commit().await.unwrap();
