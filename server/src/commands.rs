@@ -51,7 +51,8 @@ fn load(flags: &Flags) -> Result<Config, Failure> {
 async fn open(config: &Config) -> Result<Service, Failure> {
     let store = Store::connect(&config.database_url).await?;
     store.migrate().await?;
-    Ok(Service::new(store, config.catalogue.clone(), Arc::new(SystemClock), Arc::new(SystemRandom)))
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    Ok(Service::with_settings(store, config.catalogue.clone(), clock, random, config.instance))
 }
 
 async fn doctor(config: &Config) -> Result<(), Failure> {

@@ -101,6 +101,7 @@ impl Problem {
                 ..of("missing-repository")
             },
             Denial::MissingRole(_) | Denial::InstanceAdminOnly => of("missing-role"),
+            Denial::BeyondProject => of("beyond-project"),
             Denial::PeopleOnly => of("people-only"),
             Denial::OtherOrganization => of("other-organization"),
             Denial::NoOrganization => of("no-organization"),
