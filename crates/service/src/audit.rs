@@ -22,7 +22,7 @@ pub struct ListEvents {
     pub target: Option<String>,
     /// `success` or `failure`.
     pub outcome: Option<String>,
-    /// At this moment of RFC 3339 or later.
+    /// At this moment of RFC 3339 or later, to the millisecond.
     pub from: Option<String>,
     /// Before this moment of RFC 3339.
     pub to: Option<String>,

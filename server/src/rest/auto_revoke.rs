@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Timestamp};
-use latchkey_service::{AutoRevoke, Preview, Sweep};
+use latchkey_service::{AutoRevoke, Error, FieldError, Preview, Sweep};
 use serde::{Deserialize, Serialize};
 
 use super::credential::Credential;
@@ -99,7 +99,7 @@ pub(crate) async fn set(
     Path(name): Path<String>,
     Body(set): Body<Days>,
 ) -> Result<Json<AutoRevokeJson>, Problem> {
-    portal.service.set_auto_revoke(&credential.caller, &name, set.days).await?;
+    portal.service.set_auto_revoke(&credential.caller, &name, set.days).await.map_err(named)?;
     Ok(Json(portal.service.auto_revoke(&credential.caller, &name).await?.into()))
 }
 
@@ -110,5 +110,17 @@ pub(crate) async fn preview(
     Path(name): Path<String>,
     Parameters(preview): Parameters<Days>,
 ) -> Result<Json<PreviewJson>, Problem> {
-    Ok(Json(portal.service.preview_auto_revoke(&credential.caller, &name, preview.days).await?.into()))
+    let preview = portal.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
+    Ok(Json(preview.into()))
+}
+
+/// The field as it is called here; the use cases know it by its name in gRPC.
+fn named(error: Error) -> Error {
+    match error {
+        Error::Invalid(_) => {
+            let message = format!("must be between 0 and {}", InactivityThreshold::MAX);
+            Error::Invalid(vec![FieldError { field: "days", message }])
+        }
+        other => other,
+    }
 }

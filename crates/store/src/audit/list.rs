@@ -36,7 +36,7 @@ pub struct Filter {
     pub actor: Option<Uuid>,
     pub target: Option<Uuid>,
     pub outcome: Option<&'static str>,
-    /// At this moment or later.
+    /// At this moment or later, to the millisecond, as ids tell it.
     pub from: Option<Timestamp>,
     /// Before this moment.
     pub to: Option<Timestamp>,
@@ -112,7 +112,7 @@ macro_rules! statements {
                 " AND e.id < $2 AND e.id >= $3 ORDER BY e.id DESC LIMIT $7) e \
                  WHERE ($4 IS NULL OR e.action = $4) AND ($5 IS NULL OR e.actor_id = $5) \
                  AND ($6 IS NULL OR e.target_id = $6) AND ($8 IS NULL OR e.outcome = $8) \
-                 AND e.occurred_at >= $9 AND e.occurred_at < $10 ORDER BY e.id DESC LIMIT $11"
+                 ORDER BY e.id DESC LIMIT $9"
             ),
             concat!(
                 "SELECT e.id FROM audit_events e WHERE ",
@@ -152,8 +152,9 @@ pub async fn list(
     limit: u32,
 ) -> Result<Page, StoreError> {
     let ((page, end), filtered) = filter.statements();
-    let before = before.map_or(Uuid::max(), |id| id.0).min(filter.to.map_or(Uuid::max(), |to| first_id(to, 1)));
-    let since = filter.from.map_or(Uuid::nil(), |from| first_id(from, 0));
+    let before = before.map_or(Uuid::max(), |id| id.0).min(filter.to.map_or(Uuid::max(), |to| first_id(to)));
+    let since = filter.from.map_or(Uuid::nil(), |from| first_id(from));
+    let read = if filtered { store.limits.read } else { limit + 1 };
     macro_rules! bound {
         ($query:expr) => {
             $query
@@ -163,14 +164,12 @@ pub async fn list(
                 .bind(filter.action.as_deref().map(text))
                 .bind(filter.actor)
                 .bind(filter.target)
-                .bind(i64::from(store.limits.read))
+                .bind(i64::from(read))
         };
     }
     let rows: Vec<Row> = reading!(store, db => {
         bound!(sqlx::query_as(page))
             .bind(filter.outcome)
-            .bind(filter.from.map_or(i64::MIN, Timestamp::micros))
-            .bind(filter.to.map_or(i64::MAX, Timestamp::micros))
             .bind(i64::from(limit) + 1)
             .fetch_all(db)
             .await
@@ -188,8 +187,7 @@ pub async fn list(
     Ok(Page { events, next: end.map(AuditEventId) })
 }
 
-/// The smallest id of version 7 that an event of this millisecond, or of one so many later, can have.
-fn first_id(at: Timestamp, later: u64) -> Uuid {
-    let millis = at.millis().unsigned_abs().saturating_add(later);
-    Uuid::from_u128(u128::from(millis) << 80)
+/// The smallest id of version 7 that an event of this millisecond can have.
+fn first_id(at: Timestamp) -> Uuid {
+    Uuid::from_u128(u128::from(at.millis().unsigned_abs()) << 80)
 }

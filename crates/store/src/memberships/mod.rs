@@ -115,9 +115,13 @@ const ROLE: &str = "SELECT role FROM memberships WHERE organization_id = $1 AND 
 
 /// Whether the organization has another owner than this membership's user; under [`crate::organizations::lock`].
 pub async fn other_owner(tx: &mut Tx, organization: OrganizationId, id: MembershipId) -> Result<bool, StoreError> {
-    const SQL: &str = "SELECT EXISTS \
-        (SELECT 1 FROM memberships WHERE organization_id = $1 AND role = 'owner' AND id <> $2)";
-    Ok(writing!(tx, db => sqlx::query_scalar(SQL).bind(organization.0).bind(id.0).fetch_one(db).await)?)
+    // In the order of the index by role, so that SQLite doesn't walk all members instead.
+    const SQL: &str = "SELECT 1 FROM memberships WHERE organization_id = $1 AND role = 'owner' AND id <> $2 \
+        ORDER BY user_email LIMIT 1";
+    let found: Option<i32> = writing!(tx, db => {
+        sqlx::query_scalar(SQL).bind(organization.0).bind(id.0).fetch_optional(db).await
+    })?;
+    Ok(found.is_some())
 }
 
 /// Whether a user of this email is in the organization; under [`crate::organizations::lock`].

@@ -9,6 +9,7 @@ mod model;
 mod audit;
 mod engine;
 mod lists;
+mod members;
 mod organizations;
 mod pages;
 mod people;
