@@ -1,7 +1,10 @@
 //! Memberships, invitations, and what is left of what was deleted.
 
-use latchkey_domain::{Email, InvitationId, MembershipId, OrganizationId, OrganizationName, RevocationReason, Role};
+use latchkey_domain::{
+    Email, InvitationId, Level, MembershipId, OrganizationId, OrganizationName, RevocationReason, Role,
+};
 use latchkey_store::{
+    Store,
     invitations::{self, Invitation},
     memberships::{self, Filter},
     organizations, projects,
@@ -20,6 +23,7 @@ on_both_engines!(
     an_invitation_is_pending_once,
     a_deleted_name_is_free_and_out_of_sight,
     the_last_tokens_are_revoked_in_batches,
+    a_deletion_waits_for_what_is_being_added,
 );
 
 async fn join(given: &Given, organization: OrganizationId, email: &str, role: Role) -> MembershipId {
@@ -165,4 +169,36 @@ async fn the_last_tokens_are_revoked_in_batches(given: &Given) {
     assert_eq!(token.revocation, Some(revocation));
     let untouched = tokens::by_id(given.store(), gone.id).await.unwrap().unwrap();
     assert_eq!(untouched.revocation, gone.revocation);
+}
+
+/// Without the locks, the token would be committed after the deletion has looked for tokens, and outlive it.
+async fn a_deletion_waits_for_what_is_being_added(given: &Given) {
+    let project = Level::Project(given.acme, given.project);
+    let mut adding = given.store().begin().await.unwrap();
+    assert!(organizations::hold(&mut adding, given.acme).await.unwrap());
+    assert!(projects::hold(&mut adding, given.acme, given.project).await.unwrap());
+    let of_organization = async |store: Store, acme| {
+        let mut tx = store.begin().await.unwrap();
+        assert!(organizations::lock_whole(&mut tx, acme).await.unwrap());
+        tokens::any_unrevoked(&mut tx, acme).await.unwrap()
+    };
+    let of_project = async |store: Store, acme, project| {
+        let mut tx = store.begin().await.unwrap();
+        assert!(projects::lock_whole(&mut tx, acme, project).await.unwrap());
+        projects::has_tokens(&mut tx, project).await.unwrap()
+    };
+    let deletions = [
+        tokio::spawn(of_organization(given.store().clone(), given.acme)),
+        tokio::spawn(of_project(given.store().clone(), given.acme, given.project)),
+    ];
+    // Time enough for a deletion that doesn't wait; one that does is not in a hurry.
+    for _ in 0..500 {
+        given.store().ping().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    given.insert(&mut adding, &crate::given::Spec { level: project, ..given.spec("late") }).await.unwrap();
+    adding.commit().await.unwrap();
+    for deletion in deletions {
+        assert!(deletion.await.unwrap(), "a deletion has missed a token");
+    }
 }
