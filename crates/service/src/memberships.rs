@@ -3,7 +3,7 @@
 use latchkey_domain::MembershipId;
 use latchkey_store::memberships::{self, Member};
 use latchkey_store::organizations::{self, Organization};
-use latchkey_store::users;
+use latchkey_store::users::{self, User};
 use serde_json::json;
 
 use crate::page::{Page, check_limit};
@@ -22,6 +22,12 @@ pub struct Membership {
 const UNKNOWN: Error = Error::NotFound("membership");
 
 impl Service {
+    /// The caller's own account.
+    pub async fn current_user(&self, caller: &Caller) -> Result<User, Error> {
+        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        users::by_id(self.store(), person.id).await?.ok_or(Error::NotFound("user"))
+    }
+
     /// The caller's own memberships, by the name of the organization.
     pub async fn own_memberships(
         &self,

@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "a module of a test has no other side")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod people;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

@@ -152,8 +152,8 @@ pub async fn list(
     limit: u32,
 ) -> Result<Page, StoreError> {
     let ((page, end), filtered) = filter.statements();
-    let before = before.map_or(Uuid::max(), |id| id.0).min(filter.to.map_or(Uuid::max(), |to| first_id(to)));
-    let since = filter.from.map_or(Uuid::nil(), |from| first_id(from));
+    let before = before.map_or(Uuid::max(), |id| id.0).min(filter.to.map_or(Uuid::max(), first_id));
+    let since = filter.from.map_or(Uuid::nil(), first_id);
     let read = if filtered { store.limits.read } else { limit + 1 };
     macro_rules! bound {
         ($query:expr) => {

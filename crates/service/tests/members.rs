@@ -1,68 +1,26 @@
-//! Organizations, members, invitations and projects.
+//! Who may do what, and who is who.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 
-use common::{World, asked, fields, listing, origin, scoped};
-use latchkey_domain::{Email, MembershipId, Role, UserId};
-use latchkey_service::{
-    Caller, CreateToken, Denial, Error, ListMembers, Person, Principal, Random, Refusal, Service, Settings,
-    StateFilter, SystemRandom,
-};
-use latchkey_store::{memberships, users};
+use common::people::{change, events, instance_token, membership, nobody, outcome};
+use common::{World, asked, fields, scoped};
+use latchkey_domain::{MembershipId, Role};
+use latchkey_service::{CreateToken, ListMembers, Random, SystemRandom};
+use latchkey_store::memberships;
 
 on_both_engines!(
     roles_decide_who_does_what,
     tokens_do_what_their_scopes_say,
     another_organization_is_not_there,
-    whoever_makes_an_organization_owns_it,
-    making_organizations_can_be_restricted,
-    a_deleted_organization_takes_its_tokens_along,
-    a_token_is_not_made_while_its_organization_goes,
     an_organization_keeps_an_owner,
     owners_who_demote_each_other_leave_one,
     a_power_that_was_just_taken_away_is_gone,
     members_are_found_by_what_they_are,
-    a_person_chooses_the_current_organization,
-    an_invitation_makes_a_member_once,
-    an_invitation_is_for_its_email_only,
-    a_project_goes_when_its_tokens_are_revoked,
 );
 
-/// `ok`, or what refused.
-fn outcome<T: std::fmt::Debug>(result: Result<T, Error>) -> &'static str {
-    match result {
-        Ok(_) => "ok",
-        Err(Error::Forbidden(Denial::PeopleOnly)) => "people",
-        Err(Error::Forbidden(Denial::MissingScope(_))) => "scope",
-        Err(Error::Forbidden(Denial::BeyondProject)) => "project",
-        Err(Error::Forbidden(_)) => "forbidden",
-        Err(Error::NotFound(_)) => "not found",
-        Err(Error::Conflict(_)) => "conflict",
-        Err(error) => panic!("unexpected: {error:?}"),
-    }
-}
-
-async fn membership(world: &World, organization: &str, caller: &Caller) -> String {
-    let found = world.service.own_membership(caller, organization).await.unwrap().unwrap();
-    found.member.id.to_string()
-}
-
-/// A person of this email who belongs to nothing.
-async fn nobody(world: &World, email: &str, instance_admin: bool) -> Caller {
-    let (id, email) = (UserId(SystemRandom.id(common::START)), Email::new(email).unwrap());
-    let mut tx = world.store.begin().await.unwrap();
-    users::insert(&mut tx, id, &email, None, instance_admin, common::START).await.unwrap();
-    tx.commit().await.unwrap();
-    let person = Person { id, email: email.as_str().to_owned(), instance_admin };
-    Caller { principal: Principal::Session(person), origin: origin("203.0.113.8") }
-}
-
-/// A pipeline with an instance token of these scopes.
-async fn instance_token(world: &World, scopes: &[&str]) -> Caller {
-    let admin = nobody(world, &format!("{}@instance.example", SystemRandom.id(common::START)), true).await;
-    let asked = CreateToken { instance: true, ..scoped(&format!("instance {scopes:?}"), scopes) };
-    world.pipeline(&world.create(&admin, asked).await.unwrap()).await
+fn invited(what: &str, by: Role) -> String {
+    format!("{what}-by-{}@example.com", by.as_str())
 }
 
 async fn roles_decide_who_does_what(world: &World) {
@@ -115,18 +73,6 @@ async fn roles_decide_who_does_what(world: &World) {
             assert_eq!(outcome(service.delete_organization(&another, "acme").await), "forbidden", "{role:?}");
         }
     }
-}
-
-async fn change(service: &Service, caller: &Caller, id: &str, role: Role) -> Result<(), Error> {
-    service.change_role(caller, "acme", id, role).await.map(drop)
-}
-
-fn invited(what: &str, by: Role) -> String {
-    format!("{what}-by-{}@example.com", by.as_str())
-}
-
-fn events() -> latchkey_service::ListEvents {
-    latchkey_service::ListEvents { limit: 50, ..Default::default() }
 }
 
 async fn tokens_do_what_their_scopes_say(world: &World) {
@@ -230,99 +176,6 @@ async fn another_organization_is_not_there(world: &World) {
     let own = service.list_organizations(&stranger, None, 10).await.unwrap().items;
     assert_eq!(own.iter().map(|listed| listed.organization.name.as_str()).collect::<Vec<_>>(), ["globex"]);
     assert_eq!(service.member(&owner, "acme", &id).await.unwrap().role, Role::Owner);
-}
-
-async fn whoever_makes_an_organization_owns_it(world: &World) {
-    let (service, ada) = (&world.service, nobody(world, "ada@example.com", false).await);
-    assert!(matches!(service.organization_of(&ada, None).await, Err(Error::Forbidden(Denial::NoOrganization))));
-    let made = service.create_organization(&ada, "initech").await.unwrap();
-    assert_eq!(service.organization(&ada, "initech").await.unwrap().organization, made);
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
-    let own = service.own_memberships(&ada, None, 10).await.unwrap().items;
-    assert_eq!((own.len(), own[0].member.role, own[0].current), (1, Role::Owner, true));
-    let other = world.admin().await;
-    assert_eq!(outcome(service.create_organization(&other, "initech").await), "conflict");
-    for wrong in ["", "Initech", "a b", "-a", &"a".repeat(64)] {
-        assert_eq!(fields(service.create_organization(&ada, wrong).await.unwrap_err()), ["name"], "{wrong}");
-    }
-    world.clock.advance_seconds(1);
-    // One that a pipeline makes has nobody in it, until somebody accepts.
-    let pipeline = instance_token(world, &["orgs:create", "members:invite"]).await;
-    service.create_organization(&pipeline, "hooli").await.unwrap();
-    let invitation = service.invite(&pipeline, "hooli", "ADA@example.com", Role::Owner).await.unwrap();
-    let joined = service.accept_invitation(&ada, &invitation.id.to_string()).await.unwrap();
-    assert_eq!((joined.organization.name.as_str(), joined.member.role, joined.current), ("hooli", Role::Owner, false));
-}
-
-async fn making_organizations_can_be_restricted(world: &World) {
-    let settings = Settings { restricted_organization_creation: true };
-    let (catalogue, random) = (latchkey_domain::Catalogue::built_in(), std::sync::Arc::new(SystemRandom));
-    let service = Service::with_settings(world.store.clone(), catalogue, world.clock.clone(), random, settings);
-    let owner = world.person(world.acme, Role::Owner).await;
-    assert_eq!(outcome(service.create_organization(&owner, "initech").await), "forbidden");
-    let admin = nobody(world, "root@example.com", true).await;
-    service.create_organization(&admin, "initech").await.unwrap();
-    service.create_organization(&instance_token(world, &["orgs:create"]).await, "hooli").await.unwrap();
-}
-
-async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
-    let (service, owner) = (&world.service, world.person(world.acme, Role::Owner).await);
-    let created = world.create(&owner, asked("CI")).await.unwrap();
-    let of_project = CreateToken { project: Some("Website".into()), ..asked("site") };
-    let of_project = world.create(&owner, of_project).await.unwrap();
-    let foreign = world.person(world.globex, Role::Owner).await;
-    let theirs = service.create_token(&foreign, "globex", asked("CI")).await.unwrap();
-    let invitation = service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().id.to_string();
-    world.pipeline(&created).await;
-    let replica = world.replica();
-    replica.authenticate(of_project.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
-
-    service.delete_organization(&owner, "acme").await.unwrap();
-    for created in [&created, &of_project] {
-        for service in [service, &replica] {
-            let refused = service.authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
-            assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))), "{refused:?}");
-        }
-    }
-    service.authenticate(theirs.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
-    assert_eq!(outcome(service.organization(&owner, "acme").await.map(drop)), "not found");
-    assert_eq!(outcome(service.tokens(&owner, "acme", listing(StateFilter::All)).await), "not found");
-    assert_eq!(outcome(service.delete_organization(&owner, "acme").await), "not found");
-    assert!(service.own_memberships(&owner, None, 10).await.unwrap().items.is_empty());
-    let bob = nobody(world, "bob@example.com", false).await;
-    assert!(service.received_invitations(&bob, None, 10).await.unwrap().items.is_empty());
-    assert_eq!(outcome(service.accept_invitation(&bob, &invitation).await), "not found");
-    // What happened is kept, and the instance admin reads of it.
-    assert_eq!((world.events("token.revoked").await, world.events("organization.deleted").await), (2, 1));
-    let root = nobody(world, "root@example.com", true).await;
-    let seen = service.instance_events(&root, &events()).await.unwrap().items;
-    assert_eq!((seen[0].action.as_str(), seen[0].target_name.as_str()), ("organization.deleted", "acme"));
-    // The name is free; what comes after has nothing of what was before.
-    service.create_organization(&bob, "acme").await.unwrap();
-    assert!(service.tokens(&bob, "acme", listing(StateFilter::All)).await.unwrap().tokens.is_empty());
-    assert!(service.list_projects(&bob, "acme", None, 10).await.unwrap().items.is_empty());
-    assert_eq!(outcome(service.organization(&owner, "acme").await.map(drop)), "not found");
-}
-
-async fn a_token_is_not_made_while_its_organization_goes(world: &World) {
-    let owner = world.person(world.acme, Role::Owner).await;
-    for number in 0..5 {
-        world.create(&owner, asked(&format!("token {number}"))).await.unwrap();
-    }
-    let admin = world.admin().await;
-    let make = async {
-        let mut made = Vec::new();
-        for number in 0..40 {
-            made.extend(world.create(&admin, asked(&format!("late {number}"))).await.ok());
-        }
-        made
-    };
-    let (made, deleted) = tokio::join!(make, world.service.delete_organization(&owner, "acme"));
-    deleted.unwrap();
-    for created in made {
-        let refused = world.replica().authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
-        assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))), "{refused:?}");
-    }
 }
 
 async fn an_organization_keeps_an_owner(world: &World) {
@@ -446,106 +299,4 @@ async fn members_are_found_by_what_they_are(world: &World) {
         let refused = service.numbered_members(ada, "acme", &list("", "", None), page, size).await.unwrap_err();
         assert_eq!(fields(refused), [field]);
     }
-}
-
-async fn a_person_chooses_the_current_organization(world: &World) {
-    let (service, ada) = (&world.service, nobody(world, "ada@example.com", false).await);
-    for name in ["initech", "hooli", "cyberdyne"] {
-        service.create_organization(&ada, name).await.unwrap();
-        world.clock.advance_seconds(1);
-    }
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
-    let hooli = membership(world, "hooli", &ada).await;
-    assert!(service.set_current_membership(&ada, &hooli).await.unwrap().current);
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "hooli");
-    let current = async |after, limit| -> Vec<_> {
-        let page = service.own_memberships(&ada, after, limit).await.unwrap();
-        page.items.into_iter().map(|own| (own.organization.name, own.current)).collect()
-    };
-    let all = [("cyberdyne".to_owned(), false), ("hooli".to_owned(), true), ("initech".to_owned(), false)];
-    assert_eq!(current(None, 10).await, all);
-    let first = service.own_memberships(&ada, None, 2).await.unwrap();
-    assert_eq!(current(first.next.as_deref(), 2).await, all[2..]);
-    // Whoever leaves it falls back to the oldest one.
-    let bob = nobody(world, "bob@example.com", false).await;
-    let invitation = service.invite(&ada, "hooli", "bob@example.com", Role::Owner).await.unwrap();
-    service.accept_invitation(&bob, &invitation.id.to_string()).await.unwrap();
-    service.leave(&ada, &hooli).await.unwrap();
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
-    service.delete_organization(&ada, "initech").await.unwrap();
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "cyberdyne");
-}
-
-async fn an_invitation_makes_a_member_once(world: &World) {
-    let (service, admin) = (&world.service, world.admin().await);
-    let bob = nobody(world, "bob@example.com", false).await;
-    let invite = async |role| service.invite(&admin, "acme", " Bob@Example.com ", role).await;
-    let first = invite(Role::Viewer).await.unwrap();
-    assert_eq!(outcome(invite(Role::Admin).await), "conflict");
-    service.revoke_invitation(&admin, "acme", &first.id.to_string()).await.unwrap();
-    assert_eq!(outcome(service.accept_invitation(&bob, &first.id.to_string()).await), "not found");
-    assert_eq!(outcome(service.revoke_invitation(&admin, "acme", &first.id.to_string()).await), "not found");
-    let second = invite(Role::Member).await.unwrap();
-    let received = service.received_invitations(&bob, None, 10).await.unwrap().items;
-    assert_eq!(received, [second.clone()]);
-    let (id, replica) = (second.id.to_string(), world.replica());
-    let (one, two) = tokio::join!(service.accept_invitation(&bob, &id), replica.accept_invitation(&bob, &id));
-    let mut both = [outcome(one), outcome(two)];
-    both.sort_unstable();
-    assert_eq!(both, ["not found", "ok"]);
-    assert_eq!(service.own_membership(&bob, "acme").await.unwrap().unwrap().member.role, Role::Member);
-    assert!(service.received_invitations(&bob, None, 10).await.unwrap().items.is_empty());
-    assert_eq!(outcome(invite(Role::Viewer).await), "conflict", "a member is not invited");
-    assert_eq!(outcome(service.revoke_invitation(&admin, "acme", &id).await), "not found");
-    let sent = service.sent_invitations(&admin, "acme", None, 10).await.unwrap().items;
-    assert_eq!(sent.iter().map(|sent| sent.accepted_at.is_some()).collect::<Vec<_>>(), [true]);
-    assert_eq!(fields(service.invite(&admin, "acme", "bob", Role::Viewer).await.unwrap_err()), ["email"]);
-    let counted = ["invitation.created", "invitation.revoked", "invitation.accepted"];
-    for (action, count) in counted.into_iter().zip([2, 1, 1]) {
-        assert_eq!(world.events(action).await, count, "{action}");
-    }
-    // Only an owner takes an owner's invitation back.
-    let owner = world.person(world.acme, Role::Owner).await;
-    let third = service.invite(&owner, "acme", "eve@example.com", Role::Owner).await.unwrap().id.to_string();
-    assert_eq!(outcome(service.revoke_invitation(&admin, "acme", &third).await), "forbidden");
-    service.revoke_invitation(&owner, "acme", &third).await.unwrap();
-}
-
-async fn an_invitation_is_for_its_email_only(world: &World) {
-    let (service, admin) = (&world.service, world.admin().await);
-    let invitation = service.invite(&admin, "acme", "bob@example.com", Role::Admin).await.unwrap().id.to_string();
-    let eve = nobody(world, "eve@example.com", false).await;
-    assert!(service.received_invitations(&eve, None, 10).await.unwrap().items.is_empty());
-    assert_eq!(outcome(service.accept_invitation(&eve, &invitation).await), "not found");
-    let root = nobody(world, "root@example.com", true).await;
-    assert_eq!(outcome(service.accept_invitation(&root, &invitation).await), "not found");
-    assert_eq!(outcome(service.organization(&eve, "acme").await.map(drop)), "not found");
-}
-
-async fn a_project_goes_when_its_tokens_are_revoked(world: &World) {
-    let (service, admin) = (&world.service, world.admin().await);
-    let project = service.create_project(&admin, "acme", " API ").await.unwrap();
-    assert_eq!(outcome(service.create_project(&admin, "acme", "API").await), "conflict");
-    assert_eq!(fields(service.create_project(&admin, "acme", " ").await.unwrap_err()), ["name"]);
-    let in_project = || CreateToken { project: Some("API".into()), ..asked("CI") };
-    let token = world.create(&admin, in_project()).await.unwrap().detail.token.id.to_string();
-    assert_eq!(outcome(service.delete_project(&admin, "acme", "API").await), "conflict");
-    service.revoke_token(&admin, "acme", &token).await.unwrap();
-    let replica = world.replica();
-    let (deleted, made) =
-        tokio::join!(service.delete_project(&admin, "acme", "API"), replica.create_token(&admin, "acme", in_project()));
-    match (outcome(deleted), made) {
-        ("conflict", Ok(made)) => {
-            service.revoke_token(&admin, "acme", &made.detail.token.id.to_string()).await.unwrap();
-            service.delete_project(&admin, "acme", &project.id.to_string()).await.unwrap();
-        }
-        ("ok", Err(Error::NotFound(_) | Error::Invalid(_))) => {}
-        (deleted, made) => panic!("{deleted} {made:?}"),
-    }
-    assert_eq!(outcome(service.delete_project(&admin, "acme", "API").await), "not found");
-    assert_eq!(fields(world.create(&admin, in_project()).await.unwrap_err()), ["project"]);
-    // The revoked token still says what it was of, and the name is free.
-    assert_eq!(service.token(&admin, "acme", &token).await.unwrap().token.project_name, "API");
-    assert_ne!(service.create_project(&admin, "acme", "API").await.unwrap().id, project.id);
-    assert_eq!((world.events("project.created").await, world.events("project.deleted").await), (2, 1));
 }
