@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 on_both_engines!(
     an_organization_from_its_first_day_to_its_last,
     somebody_is_invited_and_becomes_an_owner,
+    a_link_makes_an_account_in_the_browser,
     a_threshold_is_previewed_and_set,
     the_audit_log_tells_what_happened,
 );
@@ -70,6 +71,8 @@ async fn somebody_is_invited_and_becomes_an_owner(server: Server) {
     assert_eq!(status, StatusCode::CREATED);
     assert_json_snapshot!("invitation", invitation, { ".id" => "[id]", ".createdAt" => "[time]" });
     assert_eq!(server.post("/api/orgs/default/invitations", &user, asked).await.0, StatusCode::CONFLICT);
+    let mut invitation = invitation;
+    invitation.as_object_mut().unwrap().remove("link");
     let (_, received) = server.get("/api/invitations", &foreign.user_token).await;
     assert_eq!(received, json!({ "items": [invitation], "nextCursor": null }));
     assert_eq!(server.get("/api/invitations", &user).await.1["items"], json!([]));
@@ -105,6 +108,36 @@ async fn somebody_is_invited_and_becomes_an_owner(server: Server) {
         json!([changed])
     );
     assert_eq!(server.delete(&joined, &foreign.user_token).await.0, StatusCode::CONFLICT);
+}
+
+async fn a_link_makes_an_account_in_the_browser(server: Server) {
+    let user = server.log_in().await;
+    let asked = json!({ "email": "bob@example.com", "role": "viewer" });
+    let request = server.request(Method::POST, "/api/orgs/default/invitations", &user).json(&asked);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store, no-transform");
+    let (_, made) = common::answer(response).await;
+    let link = text(&made["link"]);
+    let path = link.strip_prefix(&server.url).unwrap();
+    let secret = path.split("link=").nth(1).unwrap().to_owned();
+    let (_, sent) = server.get("/api/orgs/default/invitations", &user).await;
+    assert!(!sent.to_string().contains(&secret));
+
+    let (status, page) = server.page(path).await;
+    assert!(status == StatusCode::OK && page.contains("bob@example.com") && page.contains("Join"), "{page}");
+    let submit = async |password: &str| {
+        let form = [("link", secret.as_str()), ("password", password)];
+        let request = server.http.post(format!("{}/join", server.url)).header("sec-fetch-site", "same-origin");
+        request.form(&form).send().await.unwrap()
+    };
+    assert_eq!(submit("short").await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let joined = submit("correct horse battery").await;
+    assert_eq!((joined.status(), joined.headers()["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!(server.page("/orgs/default/settings/tokens").await.0, StatusCode::OK);
+    assert_eq!(submit("correct horse battery").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(server.page(path).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(server.page("/join").await.0, StatusCode::NOT_FOUND);
+    assert!(!server.log().contains(&secret));
 }
 
 async fn a_threshold_is_previewed_and_set(server: Server) {

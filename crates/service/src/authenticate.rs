@@ -27,7 +27,7 @@ impl Service {
                 }
                 Ok(Principal::UserToken(user.into()))
             }
-            SecretKind::Session | SecretKind::Setup => Err(Refusal::Malformed.into()),
+            SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => Err(Refusal::Malformed.into()),
         }
     }
 

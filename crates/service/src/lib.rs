@@ -36,6 +36,7 @@ pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
 pub use error::{Denial, Error, FieldError, Refusal};
+pub use invitations::Invited;
 pub use known::KnownToken;
 pub use latchkey_store::audit::Recorded;
 pub use latchkey_store::invitations::Invitation;

@@ -57,7 +57,7 @@ impl Service {
             created_at: self.now(),
         };
         let mut tx = self.store().begin().await?;
-        self.hold(&mut tx, Level::Organization(access.id())).await?;
+        self.hold_owner(&mut tx, Level::Organization(access.id())).await?;
         projects::insert(&mut tx, &project, &name).await.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another project")),
             error => error.into(),

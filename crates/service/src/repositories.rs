@@ -89,7 +89,7 @@ impl Service {
             created_at: self.now(),
         };
         let mut tx = self.store().begin().await?;
-        self.hold(&mut tx, Level::Organization(access.id())).await?;
+        self.hold_owner(&mut tx, Level::Organization(access.id())).await?;
         let inserted = repositories::insert(&mut tx, repository.id, access.id(), &name, repository.created_at).await;
         inserted.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another repository")),

@@ -139,7 +139,8 @@ async fn another_organization_is_not_there(world: &World) {
     let (service, owner) = (&world.service, world.person(world.acme, Role::Owner).await);
     let stranger = world.person(world.globex, Role::Owner).await;
     let id = membership(world, "acme", &owner).await;
-    let invitation = service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().id.to_string();
+    let invitation =
+        service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().invitation.id.to_string();
     let project = world.project.to_string();
     for organization in ["acme", "globex"] {
         for (what, seen) in [

@@ -35,7 +35,7 @@ async fn whoever_makes_an_organization_owns_it(world: &World) {
     // One that a pipeline makes has nobody in it, until somebody accepts.
     let pipeline = instance_token(world, &["orgs:create", "members:invite"]).await;
     service.create_organization(&pipeline, "hooli").await.unwrap();
-    let invitation = service.invite(&pipeline, "hooli", "ADA@example.com", Role::Owner).await.unwrap();
+    let invitation = service.invite(&pipeline, "hooli", "ADA@example.com", Role::Owner).await.unwrap().invitation;
     let joined = service.accept_invitation(&ada, &invitation.id.to_string()).await.unwrap();
     assert_eq!((joined.organization.name.as_str(), joined.member.role, joined.current), ("hooli", Role::Owner, false));
 }
@@ -58,7 +58,8 @@ async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
     let of_project = world.create(&owner, of_project).await.unwrap();
     let foreign = world.person(world.globex, Role::Owner).await;
     let theirs = service.create_token(&foreign, "globex", asked("CI")).await.unwrap();
-    let invitation = service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().id.to_string();
+    let invitation =
+        service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().invitation.id.to_string();
     world.pipeline(&created).await;
     let replica = world.replica();
     replica.authenticate(of_project.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
@@ -144,7 +145,7 @@ async fn a_person_chooses_the_current_organization(world: &World) {
     assert_eq!(current(first.next.as_deref(), 2).await, all[2..]);
     // Whoever leaves it falls back to the oldest one.
     let bob = nobody(world, "bob@example.com", false).await;
-    let invitation = service.invite(&ada, "hooli", "bob@example.com", Role::Owner).await.unwrap();
+    let invitation = service.invite(&ada, "hooli", "bob@example.com", Role::Owner).await.unwrap().invitation;
     service.accept_invitation(&bob, &invitation.id.to_string()).await.unwrap();
     service.leave(&ada, &hooli).await.unwrap();
     assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");

@@ -1,4 +1,4 @@
-use latchkey_domain::{Email, InvitationId, OrganizationId, Role, Timestamp};
+use latchkey_domain::{Email, InvitationId, OrganizationId, Role, SecretHash, Timestamp};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -67,11 +67,17 @@ macro_rules! select {
     };
 }
 
-/// Adds an invitation. `Conflict("invitation")` when one to the same email and organization is pending.
-pub async fn insert(tx: &mut Tx, invitation: &Invitation, email: &Email) -> Result<(), StoreError> {
+/// Adds an invitation, with the hash of its link if it has one. `Conflict("invitation")` when one to the same email and organization is pending.
+pub async fn insert(
+    tx: &mut Tx,
+    invitation: &Invitation,
+    email: &Email,
+    link: Option<&SecretHash>,
+) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO invitations \
-            (id, organization_id, email, role, sender_kind, sender_id, sender_name, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            (id, organization_id, email, role, sender_kind, sender_id, sender_name, created_at, \
+            link_hash) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(invitation.id.0)
@@ -82,6 +88,7 @@ pub async fn insert(tx: &mut Tx, invitation: &Invitation, email: &Email) -> Resu
             .bind(invitation.sender.id)
             .bind(text(&invitation.sender.name))
             .bind(invitation.created_at.micros())
+            .bind(link.map(|hash| hash.as_bytes().as_slice()))
             .execute(db)
             .await
             .map(|_| ())
@@ -129,9 +136,18 @@ pub async fn by_id(store: &Store, id: InvitationId) -> Result<Option<Invitation>
     row.map(Invitation::try_from).transpose()
 }
 
-/// Accepts a pending invitation; false if it is no longer there or was accepted before.
+/// The pending invitation of a link, if it was sent at `since` or later.
+pub async fn by_link(store: &Store, link: &SecretHash, since: Timestamp) -> Result<Option<Invitation>, StoreError> {
+    const SQL: &str = select!("i.link_hash = $1 AND i.accepted_at IS NULL AND i.created_at >= $2");
+    let row: Option<Row> = reading!(store, db => {
+        sqlx::query_as(SQL).bind(link.as_bytes().as_slice()).bind(since.micros()).fetch_optional(db).await
+    })?;
+    row.map(Invitation::try_from).transpose()
+}
+
+/// Accepts a pending invitation and uses its link up; false if it is no longer there or was accepted before.
 pub async fn accept(tx: &mut Tx, id: InvitationId, now: Timestamp) -> Result<bool, StoreError> {
-    const SQL: &str = "UPDATE invitations SET accepted_at = $2 WHERE id = $1 AND accepted_at IS NULL";
+    const SQL: &str = "UPDATE invitations SET accepted_at = $2, link_hash = NULL WHERE id = $1 AND accepted_at IS NULL";
     let changed = writing!(tx, db => {
         sqlx::query(SQL).bind(id.0).bind(now.micros()).execute(db).await.map(|done| done.rows_affected())
     })?;

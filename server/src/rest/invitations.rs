@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use latchkey_app::portal::Portal;
 use latchkey_domain::{Role, Timestamp};
 use latchkey_service::Invitation;
@@ -32,6 +33,16 @@ pub(crate) struct InvitationJson {
 enum Status {
     Pending,
     Accepted,
+}
+
+/// The answer to an invitation.
+#[derive(Serialize)]
+struct CreatedJson {
+    /// For somebody without an account, to be passed on to them: makes the account. Shown once, and only to those who
+    /// act on the whole instance.
+    link: Option<String>,
+    #[serde(flatten)]
+    invitation: InvitationJson,
 }
 
 impl From<Invitation> for InvitationJson {
@@ -74,9 +85,11 @@ pub(crate) async fn create(
     credential: Credential,
     Path(organization): Path<String>,
     Body(create): Body<Create>,
-) -> Result<(StatusCode, Json<InvitationJson>), Problem> {
-    let invitation = portal.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
-    Ok((StatusCode::CREATED, Json(invitation.into())))
+) -> Result<impl IntoResponse, Problem> {
+    let made = portal.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
+    let link = made.link.map(|link| format!("{}/join?link={}", portal.site.public_url, link.reveal()));
+    let body = CreatedJson { link, invitation: made.invitation.into() };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }
 
 /// `DELETE /api/orgs/{name}/invitations/{id}`: takes a pending one back.

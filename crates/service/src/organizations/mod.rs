@@ -104,7 +104,7 @@ impl Service {
     }
 
     /// Keeps what something of this level belongs to from being deleted until the transaction ends.
-    pub(crate) async fn hold(&self, tx: &mut Tx, level: Level) -> Result<(), Error> {
+    pub(crate) async fn hold_owner(&self, tx: &mut Tx, level: Level) -> Result<(), Error> {
         if let Some(organization) = level.organization()
             && !organizations::hold(tx, organization).await?
         {

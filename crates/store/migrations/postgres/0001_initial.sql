@@ -73,9 +73,11 @@ CREATE TABLE invitations (
     sender_id        UUID,
     sender_name      TEXT NOT NULL,
     created_at       BIGINT NOT NULL,
-    accepted_at      BIGINT
+    accepted_at      BIGINT,
+    link_hash        BYTEA CHECK (length(link_hash) = 32)
 );
 CREATE UNIQUE INDEX invitations_pending ON invitations (organization_id, email) WHERE accepted_at IS NULL;
+CREATE UNIQUE INDEX invitations_link ON invitations (link_hash) WHERE link_hash IS NOT NULL;
 CREATE INDEX invitations_sent ON invitations (organization_id, id);
 CREATE INDEX invitations_received ON invitations (email, id) WHERE accepted_at IS NULL;
 

@@ -72,9 +72,11 @@ CREATE TABLE invitations (
     sender_id        BLOB,
     sender_name      TEXT NOT NULL,
     created_at       INTEGER NOT NULL,
-    accepted_at      INTEGER
+    accepted_at      INTEGER,
+    link_hash        BLOB CHECK (length(link_hash) = 32)
 ) STRICT;
 CREATE UNIQUE INDEX invitations_pending ON invitations (organization_id, email) WHERE accepted_at IS NULL;
+CREATE UNIQUE INDEX invitations_link ON invitations (link_hash) WHERE link_hash IS NOT NULL;
 CREATE INDEX invitations_sent ON invitations (organization_id, id);
 CREATE INDEX invitations_received ON invitations (email, id) WHERE accepted_at IS NULL;
 

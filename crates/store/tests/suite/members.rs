@@ -89,7 +89,7 @@ async fn an_invitation_is_pending_once(given: &Given) {
     };
     let send = |new: Invitation| {
         let email = &email;
-        given.try_write(async move |tx| invitations::insert(tx, &new, email).await)
+        given.try_write(async move |tx| invitations::insert(tx, &new, email, None).await)
     };
     let (first, theirs) = (invitation(given.acme), invitation(given.other));
     send(first.clone()).await.unwrap();

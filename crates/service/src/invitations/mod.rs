@@ -1,6 +1,8 @@
 //! Invitations: an organization asks a person in, by email, and that person accepts.
 
-use latchkey_domain::{Email, InvitationId, MembershipId, Role};
+mod link;
+
+use latchkey_domain::{Email, InvitationId, MembershipId, Role, Secret};
 use latchkey_store::invitations::{self, Invitation};
 use latchkey_store::{StoreError, Tx, memberships, organizations};
 use serde_json::json;
@@ -10,17 +12,20 @@ use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
 use crate::{Caller, Denial, Error, FieldError, Membership, Service, cursor};
 
+/// A new invitation.
+#[derive(Debug)]
+pub struct Invited {
+    pub invitation: Invitation,
+    /// Makes the account that the person does not have yet; shown once.
+    pub link: Option<Secret>,
+}
+
 const UNKNOWN: Error = Error::NotFound("pending invitation");
 
 impl Service {
-    /// Invites the person of an email to be a member with a role.
-    pub async fn invite(
-        &self,
-        caller: &Caller,
-        organization: &str,
-        email: &str,
-        role: Role,
-    ) -> Result<Invitation, Error> {
+    /// Invites the person of an email to be a member with a role. Who has an account finds the invitation there; for who
+    /// has none, those who act on the whole instance get a link (see [`Service::join`]).
+    pub async fn invite(&self, caller: &Caller, organization: &str, email: &str, role: Role) -> Result<Invited, Error> {
         let access = self.authorize(caller, organization, Action::Invite(role)).await?;
         let email = Email::new(email).map_err(|error| FieldError::new("email", error))?;
         let invitation = Invitation {
@@ -33,6 +38,7 @@ impl Service {
             created_at: self.now(),
             accepted_at: None,
         };
+        let link = self.link_for(caller, &email).await?;
         let mut tx = self.store().begin().await?;
         if !organizations::lock(&mut tx, access.id()).await? {
             return Err(Error::NotFound("organization"));
@@ -41,7 +47,8 @@ impl Service {
         if memberships::has_email(&mut tx, access.id(), email.as_str()).await? {
             return Err(Error::Conflict(FieldError::new("email", "is that of a member")));
         }
-        invitations::insert(&mut tx, &invitation, &email).await.map_err(|error| match error {
+        let hash = link.as_ref().map(Secret::hash);
+        invitations::insert(&mut tx, &invitation, &email, hash.as_ref()).await.map_err(|error| match error {
             StoreError::Conflict(_) => {
                 Error::Conflict(FieldError::new("email", "is invited already; revoke that invitation first"))
             }
@@ -49,7 +56,7 @@ impl Service {
         })?;
         self.record_invitation(&mut tx, caller, "invitation.created", &invitation).await?;
         tx.commit().await?;
-        Ok(invitation)
+        Ok(Invited { invitation, link })
     }
 
     /// The organization's invitations, pending or accepted, newest first.
