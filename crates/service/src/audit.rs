@@ -1,6 +1,6 @@
 //! Reading audit events.
 
-use latchkey_domain::{AuditEventId, OrganizationId, Timestamp};
+use latchkey_domain::{OrganizationId, Timestamp};
 use latchkey_store::audit::{self, Filter, Recorded};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ pub struct ListEvents {
     pub target: Option<String>,
     /// `success` or `failure`.
     pub outcome: Option<String>,
-    /// At this moment of RFC 3339 or later, to the millisecond.
+    /// At this moment of RFC 3339 or later.
     pub from: Option<String>,
     /// Before this moment of RFC 3339.
     pub to: Option<String>,
@@ -58,9 +58,9 @@ impl Service {
     ) -> Result<Page<Recorded>, Error> {
         check_limit(list.limit)?;
         let filter = filter(organization, list)?;
-        let before: Option<AuditEventId> = cursor::decode_id(list.cursor.as_deref())?;
+        let before = list.cursor.as_deref().map(cursor::decode_event).transpose()?;
         let page = audit::list(self.store(), &filter, before, list.limit).await?;
-        Ok(Page { items: page.events, next: page.next.map(|id| id.to_string()) })
+        Ok(Page { items: page.events, next: page.next.map(cursor::encode_event) })
     }
 }
 

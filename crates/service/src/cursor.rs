@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::str::FromStr;
 
+use latchkey_domain::{AuditEventId, Timestamp};
+use latchkey_store::audit;
 use latchkey_store::tokens::Position;
 
 use crate::{Error, FieldError};
@@ -33,6 +35,18 @@ pub fn decode(cursor: &str) -> Result<Position, Error> {
 /// Reads [`encode_text`]; without a cursor, the beginning.
 pub(crate) fn decode_text(cursor: Option<&str>) -> Result<String, Error> {
     read_text(cursor.unwrap_or_default()).ok_or_else(refused)
+}
+
+/// The cursor for what comes before an audit event.
+pub(crate) fn encode_event(position: audit::Position) -> String {
+    position.id.0.simple().to_string() + &encode_text(&position.at.micros().to_string())
+}
+
+/// Reads [`encode_event`].
+pub(crate) fn decode_event(cursor: &str) -> Result<audit::Position, Error> {
+    let Position { key, id } = decode(cursor)?;
+    let at = key.parse().map_err(|_| refused())?;
+    Ok(audit::Position { at: Timestamp::from_micros(at), id: AuditEventId(id.0) })
 }
 
 /// Reads the id that a list in the order of ids went on after; without a cursor, none.

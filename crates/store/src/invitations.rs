@@ -96,7 +96,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// Where a list begins when there is no page before: after all ids of version 7.
+/// Where a list begins when there is no page before: after all ids of version 7. Both lists are ranges of their index
+/// and in its order, so that planners don't walk all invitations by id instead.
 const NEWEST: Uuid = Uuid::max();
 
 /// The organization's invitations, pending or accepted, newest first, before an id.
@@ -106,7 +107,10 @@ pub async fn sent(
     before: Option<InvitationId>,
     limit: u32,
 ) -> Result<Vec<Invitation>, StoreError> {
-    const SQL: &str = select!("i.organization_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
+    const SQL: &str = select!(
+        "i.organization_id >= $1 AND (i.organization_id, i.id) < ($1, $2) \
+         ORDER BY i.organization_id DESC, i.id DESC LIMIT $3"
+    );
     let before = before.map_or(NEWEST, |id| id.0);
     let rows: Vec<Row> = reading!(store, db => {
         sqlx::query_as(SQL).bind(organization.0).bind(before).bind(i64::from(limit)).fetch_all(db).await
@@ -121,7 +125,10 @@ pub async fn received(
     before: Option<InvitationId>,
     limit: u32,
 ) -> Result<Vec<Invitation>, StoreError> {
-    const SQL: &str = select!("i.email = $1 AND i.accepted_at IS NULL AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
+    const SQL: &str = select!(
+        "i.accepted_at IS NULL AND i.email >= $1 AND (i.email, i.id) < ($1, $2) \
+         ORDER BY i.email DESC, i.id DESC LIMIT $3"
+    );
     let before = before.map_or(NEWEST, |id| id.0);
     let rows: Vec<Row> = reading!(store, db => {
         sqlx::query_as(SQL).bind(text(email)).bind(before).bind(i64::from(limit)).fetch_all(db).await
@@ -166,7 +173,7 @@ pub async fn delete(tx: &mut Tx, id: InvitationId) -> Result<bool, StoreError> {
 /// Removes up to `limit` invitations of an organization that is deleted; returns how many.
 pub async fn delete_all(tx: &mut Tx, organization: OrganizationId, limit: u32) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM invitations WHERE id IN \
-        (SELECT i.id FROM invitations i WHERE i.organization_id = $1 ORDER BY i.id LIMIT $2)";
+        (SELECT i.id FROM invitations i WHERE i.organization_id = $1 LIMIT $2)";
     Ok(writing!(tx, db => {
         sqlx::query(SQL).bind(organization.0).bind(i64::from(limit)).execute(db).await.map(|done| done.rows_affected())
     })?)

@@ -180,10 +180,11 @@ CREATE TABLE search_words (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX search_words_by_word ON search_words (list_id, kind, word, object_id DESC);
 
--- No foreign keys: what happened outlives what it happened to.
+-- No foreign keys: what happened outlives what it happened to. list_id is the organization, or the nil UUID.
 CREATE TABLE audit_events (
     id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     organization_id  BLOB,
+    list_id          BLOB NOT NULL,
     occurred_at      INTEGER NOT NULL,
     actor_kind       TEXT NOT NULL,
     actor_id         BLOB,
@@ -198,10 +199,10 @@ CREATE TABLE audit_events (
     request_id       TEXT NOT NULL,
     details          TEXT NOT NULL
 ) STRICT;
-CREATE INDEX audit_events_by_id ON audit_events (organization_id, id);
-CREATE INDEX audit_events_by_action ON audit_events (organization_id, action, id);
-CREATE INDEX audit_events_by_actor ON audit_events (organization_id, actor_id, id);
-CREATE INDEX audit_events_by_target ON audit_events (organization_id, target_id, id);
+CREATE INDEX audit_events_by_time ON audit_events (list_id, occurred_at, id);
+CREATE INDEX audit_events_by_action ON audit_events (list_id, action, occurred_at, id);
+CREATE INDEX audit_events_by_actor ON audit_events (list_id, actor_id, occurred_at, id);
+CREATE INDEX audit_events_by_target ON audit_events (list_id, target_id, occurred_at, id);
 
 CREATE TABLE sweeps (
     id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),

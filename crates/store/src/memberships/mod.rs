@@ -115,9 +115,9 @@ const ROLE: &str = "SELECT role FROM memberships WHERE organization_id = $1 AND 
 
 /// Whether the organization has another owner than this membership's user; under [`crate::organizations::lock`].
 pub async fn other_owner(tx: &mut Tx, organization: OrganizationId, id: MembershipId) -> Result<bool, StoreError> {
-    // In the order of the index by role, so that SQLite doesn't walk all members instead.
-    const SQL: &str = "SELECT 1 FROM memberships WHERE organization_id = $1 AND role = 'owner' AND id <> $2 \
-        ORDER BY user_email LIMIT 1";
+    // A range of the index by role, and in its order: planners must not walk all members instead.
+    const SQL: &str = "SELECT 1 FROM memberships WHERE organization_id = $1 AND role >= 'owner' AND role <= 'owner' \
+        AND id <> $2 ORDER BY role, user_email LIMIT 1";
     let found: Option<i32> = writing!(tx, db => {
         sqlx::query_scalar(SQL).bind(organization.0).bind(id.0).fetch_optional(db).await
     })?;

@@ -36,13 +36,14 @@ macro_rules! select {
 }
 
 /// A range of emails in the order of bytes, in one organization or in one role of it. One lower bound: of two, SQLite
-/// could take the worse one for where to begin.
+/// could take the worse one for where to begin. The role is bounded instead of compared, and sorted by, so that a
+/// planner has no other way than the index by role.
 macro_rules! range {
     () => {
         "m.organization_id = $1 AND m.user_email >= $2 AND m.user_email <= $3 AND $4 = ''"
     };
     (role) => {
-        "m.organization_id = $1 AND m.user_email >= $2 AND m.user_email <= $3 AND m.role = $4"
+        "m.organization_id = $1 AND (m.role, m.user_email) >= ($4, $2) AND (m.role, m.user_email) <= ($4, $3)"
     };
 }
 
@@ -71,7 +72,7 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Member>, StoreError> {
     const ALL: &str = select!(concat!(range!(), " ORDER BY m.user_email LIMIT $5 OFFSET $6"));
-    const OF_ROLE: &str = select!(concat!(range!(role), " ORDER BY m.user_email LIMIT $5 OFFSET $6"));
+    const OF_ROLE: &str = select!(concat!(range!(role), " ORDER BY m.role, m.user_email LIMIT $5 OFFSET $6"));
     let sql = if filter.role.is_some() { OF_ROLE } else { ALL };
     let (low, high) = filter.bounds(after);
     let rows: Vec<MemberRow> = reading!(store, db => {
