@@ -52,7 +52,8 @@ fn load(flags: &Flags) -> Result<Config, Failure> {
 async fn open(config: &Config) -> Result<Service, Failure> {
     let store = Store::connect(&config.database_url).await?;
     store.migrate().await?;
-    let service = Service::new(store, config.catalogue.clone(), Arc::new(SystemClock), Arc::new(SystemRandom));
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let service = Service::with_settings(store, config.catalogue.clone(), clock, random, config.instance);
     Ok(match &config.redis_url {
         Some(url) => {
             // The URL may hold a password, and so may what the client says of it.

@@ -4,6 +4,7 @@ use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use latchkey_domain::{AllowedNetworks, Catalogue, Routes};
+use latchkey_service::Settings as InstanceSettings;
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
@@ -79,6 +80,10 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_TRUSTED_PROXIES] [default: none]
     #[arg(long, value_name = "NETWORKS")]
     trusted_proxies: Option<String>,
+    /// Whether only instance admins and instance tokens create organizations
+    /// [env: LATCHKEY_RESTRICTED_ORG_CREATION] [default: false]
+    #[arg(long, value_name = "BOOL")]
+    restricted_org_creation: Option<bool>,
     /// What to log, as a tracing filter [env: LATCHKEY_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -100,6 +105,7 @@ struct Settings {
     bootstrap_admin_email: Option<String>,
     bootstrap_admin_password: Option<String>,
     trusted_proxies: Option<String>,
+    restricted_org_creation: Option<bool>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -123,6 +129,7 @@ pub(crate) struct Config {
     pub(crate) redis_url: Option<String>,
     pub(crate) bootstrap_admin: Option<BootstrapAdmin>,
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
+    pub(crate) instance: InstanceSettings,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -179,6 +186,12 @@ impl Config {
                 LogFormat::from_str(&text, true).map_err(|_| invalid("log_format", &text, "text or json"))
             })?,
         };
+        let restricted_organization_creation = match flags.restricted_org_creation.or(file.restricted_org_creation) {
+            Some(restricted) => restricted,
+            None => env_of("LATCHKEY_RESTRICTED_ORG_CREATION").map_or(Ok(false), |text| {
+                text.parse().map_err(|_| invalid("restricted_org_creation", &text, "true or false"))
+            })?,
+        };
         Ok(Self {
             addr,
             public_url: public_url.map(parse_public_url).transpose()?,
@@ -192,6 +205,7 @@ impl Config {
                 _ => return Err(ConfigError::HalfBootstrap),
             },
             trusted_proxies: proxies.map(parse_networks).transpose()?,
+            instance: InstanceSettings { restricted_organization_creation },
             log: pick(&flags.log, file.log, "LATCHKEY_LOG").unwrap_or_else(|| "info".to_owned()),
             log_format,
         })
@@ -276,6 +290,7 @@ mod tests {
         assert!(refused(&[("LATCHKEY_BOOTSTRAP_ADMIN_EMAIL", "a@b")]).contains("go together"));
         assert!(refused(&[("LATCHKEY_CONFIG", "/nowhere.toml")]).starts_with("can't read /nowhere.toml"));
         assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
+        assert!(refused(&[("LATCHKEY_RESTRICTED_ORG_CREATION", "yes")]).starts_with("restricted_org_creation is"));
         assert_eq!(refused(&[]), "accepted");
     }
 

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post, put};
 use latchkey_app::pages;
 use latchkey_app::portal::Portal;
 use latchkey_app::server_fns;
@@ -67,6 +67,23 @@ fn rest_routes() -> Router<Portal> {
         .route("/api/auth/cli-tokens/{id}", get(rest::tokens::get).delete(rest::tokens::revoke))
         .route("/api/repos", get(rest::repos::list).post(rest::repos::create))
         .route("/api/repos/{id}", get(rest::repos::get).delete(rest::repos::delete))
+        .route("/api/orgs", get(rest::orgs::list).post(rest::orgs::create))
+        .route("/api/orgs/{name}", get(rest::orgs::get).delete(rest::orgs::delete))
+        .route("/api/orgs/{name}/current", put(rest::orgs::set_current))
+        .route("/api/orgs/{name}/auto-revoke", get(rest::auto_revoke::get).put(rest::auto_revoke::set))
+        .route("/api/orgs/{name}/auto-revoke/preview", get(rest::auto_revoke::preview))
+        .route("/api/orgs/{name}/members", get(rest::members::list))
+        .route(
+            "/api/orgs/{name}/members/{id}",
+            get(rest::members::get).patch(rest::members::change).delete(rest::members::remove),
+        )
+        .route("/api/orgs/{name}/invitations", get(rest::invitations::sent).post(rest::invitations::create))
+        .route("/api/orgs/{name}/invitations/{id}", delete(rest::invitations::revoke))
+        .route("/api/invitations", get(rest::invitations::received))
+        .route("/api/invitations/{id}/accept", post(rest::invitations::accept))
+        .route("/api/projects", get(rest::projects::list).post(rest::projects::create))
+        .route("/api/projects/{id}", get(rest::projects::get).delete(rest::projects::delete))
+        .route("/api/audit", get(rest::audit::list))
         .route("/api", any(rest::not_found))
         .route("/api/", any(rest::not_found))
         .route("/api/{*path}", any(rest::not_found))

@@ -127,6 +127,18 @@ async fn bad_input_gets_a_clear_answer_and_changes_nothing(server: Server) {
     for (what, path, body) in [
         ("repository without owner", "/api/repos", json!({ "name": "api" })),
         ("long repository", "/api/repos", json!({ "name": format!("acme/{}", "x".repeat(200)) })),
+        ("organization with capitals", "/api/orgs", json!({ "name": "Acme" })),
+        ("organization without name", "/api/orgs", json!({})),
+        ("project without name", "/api/projects", json!({ "name": " " })),
+        ("long project", "/api/projects", json!({ "name": "x".repeat(101) })),
+        ("project with more", "/api/projects", json!({ "name": "x", "colour": "red" })),
+        ("invitation of nobody", "/api/orgs/default/invitations", json!({ "email": "bob", "role": "viewer" })),
+        ("invitation as nothing", "/api/orgs/default/invitations", json!({ "email": "b@example.com", "role": "god" })),
+        (
+            "invitation of a member",
+            "/api/orgs/default/invitations",
+            json!({ "email": common::EMAIL, "role": "viewer" }),
+        ),
         ("login without password", "/api/auth/login", json!({ "email": "a" })),
     ] {
         let (status, body) = server.post(path, &user, body).await;
@@ -143,9 +155,40 @@ async fn bad_input_gets_a_clear_answer_and_changes_nothing(server: Server) {
         "/api/auth/cli-tokens/%ff",
         "/api/repos/not-an-id",
         "/api/repos?limit=1000",
+        "/api/orgs?limit=0",
+        "/api/orgs?cursor=zz",
+        "/api/orgs/nowhere",
+        "/api/orgs/%ff",
+        "/api/orgs/default/members?role=god",
+        "/api/orgs/default/members?limit=101",
+        "/api/orgs/default/members?cursor=acme",
+        "/api/orgs/default/members/not-an-id",
+        "/api/orgs/default/invitations?cursor=1",
+        "/api/orgs/default/auto-revoke/preview",
+        "/api/orgs/default/auto-revoke/preview?days=366",
+        "/api/invitations?limit=0",
+        "/api/projects?colour=red",
+        "/api/projects/not-an-id",
+        "/api/audit?from=yesterday&outcome=maybe&actor=ada",
+        "/api/audit?level=project",
+        "/api/audit?cursor=1",
     ] {
         let (status, body) = server.get(path, &user).await;
         answers.push(format!("{path}: {} {}", status.as_u16(), text(&problem(body)["detail"])));
+    }
+    let own = text(&server.get("/api/orgs/default/members", &user).await.1["items"][0]["id"]);
+    for (what, method, path, body) in [
+        ("no role", Method::PATCH, format!("/api/orgs/default/members/{own}"), json!({})),
+        ("last owner", Method::PATCH, format!("/api/orgs/default/members/{own}"), json!({ "role": "admin" })),
+        ("last owner leaves", Method::DELETE, format!("/api/orgs/default/members/{own}"), Value::Null),
+        ("long threshold", Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), json!({ "days": 366 })),
+        ("negative threshold", Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), json!({ "days": -1 })),
+        ("threshold in words", Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), json!({ "days": "90" })),
+        ("no invitation", Method::POST, "/api/invitations/not-an-id/accept".to_owned(), Value::Null),
+        ("no invitation", Method::DELETE, format!("/api/orgs/default/invitations/{own}"), Value::Null),
+    ] {
+        let (status, body) = server.send(method, &path, &user, &body).await;
+        answers.push(format!("{what}: {} {}", status.as_u16(), text(&problem(body)["detail"])));
     }
     insta::assert_snapshot!("bad_input", answers.join("\n"));
     let (_, tokens) = server.get("/api/auth/cli-tokens", &user).await;
@@ -168,6 +211,46 @@ async fn another_organization_is_not_there(server: Server) {
     ] {
         let response = server.request(method.clone(), &path, &foreign.secret).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{method} {path}");
+    }
+    let member = text(&server.get("/api/orgs/default/members", &user).await.1["items"][0]["id"]);
+    let (_, project) = server.post("/api/projects", &user, json!({ "name": "Website" })).await;
+    let invited = json!({ "email": "bob@example.com", "role": "viewer" });
+    let (_, invitation) = server.post("/api/orgs/default/invitations", &user, invited.clone()).await;
+    let (project, invitation) = (text(&project["id"]), text(&invitation["id"]));
+    let (role, days, none) = (json!({ "role": "viewer" }), json!({ "days": 1 }), Value::Null);
+    for (method, path, body, people_only) in [
+        (Method::GET, "/api/orgs/default".to_owned(), &none, false),
+        (Method::DELETE, "/api/orgs/default".to_owned(), &none, false),
+        (Method::PUT, "/api/orgs/default/current".to_owned(), &none, true),
+        (Method::GET, "/api/orgs/default/auto-revoke".to_owned(), &none, false),
+        (Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), &days, false),
+        (Method::GET, "/api/orgs/default/auto-revoke/preview?days=1".to_owned(), &none, false),
+        (Method::GET, "/api/orgs/default/members".to_owned(), &none, false),
+        (Method::GET, "/api/orgs/default/invitations".to_owned(), &none, false),
+        (Method::POST, "/api/orgs/default/invitations".to_owned(), &invited, false),
+        (Method::POST, format!("/api/invitations/{invitation}/accept"), &none, true),
+        (Method::GET, format!("/api/projects/{project}"), &none, false),
+        (Method::GET, "/api/projects/Website".to_owned(), &none, false),
+        (Method::DELETE, format!("/api/projects/{project}"), &none, true),
+        (Method::GET, format!("/api/orgs/default/members/{member}"), &none, false),
+        (Method::PATCH, format!("/api/orgs/default/members/{member}"), &role, false),
+        (Method::DELETE, format!("/api/orgs/default/members/{member}"), &none, true),
+        (Method::DELETE, format!("/api/orgs/default/invitations/{invitation}"), &none, false),
+        // Under their own organization's name, the ids are still another's.
+        (Method::GET, format!("/api/orgs/globex/members/{member}"), &none, false),
+        (Method::PATCH, format!("/api/orgs/globex/members/{member}"), &role, true),
+        (Method::DELETE, format!("/api/orgs/globex/members/{member}"), &none, true),
+        (Method::DELETE, format!("/api/orgs/globex/invitations/{invitation}"), &none, true),
+    ] {
+        let (status, _) = server.send(method.clone(), &path, &foreign.user_token, body).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path} by a person");
+        let (status, _) = server.send(method.clone(), &path, &foreign.secret, body).await;
+        let expected = if people_only { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND };
+        assert_eq!(status, expected, "{method} {path} by a token");
+    }
+    for path in ["/api/projects", "/api/audit", "/api/repos", "/api/auth/cli-tokens"] {
+        let request = server.request(Method::GET, path, &foreign.user_token).header("latchkey-organization", "default");
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
     }
     let body = json!({ "name": "x", "scopes": ["repos:read"], "repositories": [repository] });
     assert_eq!(server.post("/api/auth/cli-tokens", &foreign.secret, body).await.0, StatusCode::UNPROCESSABLE_ENTITY);
@@ -226,10 +309,16 @@ async fn lists_are_paged(server: Server) {
     for number in 0..7 {
         server.create_token(&user, &format!("token {number}")).await;
         server.post("/api/repos", &user, json!({ "name": format!("acme/repo-{number}") })).await;
+        server.post("/api/projects", &user, json!({ "name": format!("project {number}") })).await;
+        server.post("/api/orgs", &user, json!({ "name": format!("org-{number}") })).await;
     }
-    for (path, first, last) in
-        [("/api/auth/cli-tokens", "token 6", "token 0"), ("/api/repos", "acme/repo-0", "acme/repo-6")]
-    {
+    server.delete("/api/orgs/org-0", &user).await;
+    for (path, first, last) in [
+        ("/api/auth/cli-tokens", "token 6", "token 0"),
+        ("/api/repos", "acme/repo-0", "acme/repo-6"),
+        ("/api/projects", "project 0", "project 6"),
+        ("/api/orgs", "default", "org-6"),
+    ] {
         let (mut names, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let cursor_query = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();

@@ -8,6 +8,8 @@ pub(crate) mod failure;
 #[cfg(feature = "ssr")]
 mod home;
 #[cfg(feature = "ssr")]
+mod join;
+#[cfg(feature = "ssr")]
 mod session;
 #[cfg(feature = "ssr")]
 mod setup;
@@ -26,6 +28,7 @@ pub fn routes() -> axum::Router<crate::portal::Portal> {
     axum::Router::new()
         .route("/", get(home::home))
         .route("/setup", get(setup::show).post(setup::submit))
+        .route("/join", get(join::show).post(join::submit))
         .route("/login", get(session::show).post(session::sign_in))
         .route("/logout", post(session::sign_out))
         .route("/theme", post(theme::choose))

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use latchkey_domain::{
-    Catalogue, Email, OrganizationId, OrganizationName, ProjectId, ProjectName, RepositoryId, RepositoryName, Role,
-    Timestamp, UserId,
+    Catalogue, Email, MembershipId, OrganizationId, OrganizationName, ProjectId, ProjectName, RepositoryId,
+    RepositoryName, Role, Timestamp, UserId,
 };
 use latchkey_service::{Clock, Project, Service, SystemClock, SystemRandom};
 use latchkey_store::{Store, memberships, organizations, projects, repositories, tokens, users};
@@ -56,13 +56,15 @@ async fn people_and_places(store: &Store, now: Timestamp) -> Result<Cast, Failur
     }
     let reader = UserId(corpus::id("reader", 0, started));
     users::insert(&mut tx, reader, &Email::new(corpus::READER)?, password.as_deref(), false, started).await?;
-    memberships::insert(&mut tx, organization, reader, Role::Owner, started).await?;
+    let membership = MembershipId(corpus::id("membership of reader", 0, started));
+    memberships::insert(&mut tx, membership, organization, reader, Role::Owner, started).await?;
     let mut cast =
         Cast { organization: organization.0, projects: Vec::new(), repositories: Vec::new(), creators: Vec::new() };
     for number in 0..corpus::CREATORS {
         let id = UserId(corpus::id("user", number, started));
         users::insert(&mut tx, id, &Email::new(&corpus::creator_email(number))?, None, false, started).await?;
-        memberships::insert(&mut tx, organization, id, Role::Admin, started).await?;
+        let membership = MembershipId(corpus::id("membership", number, started));
+        memberships::insert(&mut tx, membership, organization, id, Role::Admin, started).await?;
         cast.creators.push(id.0);
     }
     for number in 0..corpus::PROJECTS {

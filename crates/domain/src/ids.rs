@@ -35,6 +35,10 @@ id!(/// Names a repository configuration.
     RepositoryId);
 id!(/// Names a user.
     UserId);
+id!(/// Names a user's membership of one organization.
+    MembershipId);
+id!(/// Names an invitation to an organization.
+    InvitationId);
 id!(/// Names an API token; not secret.
     TokenId);
 id!(/// Names an audit event.

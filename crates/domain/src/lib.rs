@@ -24,7 +24,9 @@ pub mod words;
 
 pub use catalogue::{Catalogue, CatalogueError, Group, GroupLevel, Preset, ScopeInfo};
 pub use expiry::{Expiry, ExpiryError};
-pub use ids::{AuditEventId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId, UserId};
+pub use ids::{
+    AuditEventId, InvitationId, MembershipId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId, UserId,
+};
 pub use name::{Description, Email, NameError, OrganizationName, Password, ProjectName, TokenName};
 pub use network::{AllowedNetworks, NetworkError};
 pub use original::{OriginalError, OriginalRequest};

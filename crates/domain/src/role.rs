@@ -36,9 +36,14 @@ impl Role {
         self >= Self::Contributor
     }
 
-    /// May create tokens of the organization, revoke anybody's, add and remove repositories, and set auto-revoke.
+    /// May create tokens of the organization, revoke anybody's, manage repositories, projects, settings and members.
     pub fn administers(self) -> bool {
         self >= Self::Admin
+    }
+
+    /// May delete the organization, and make and unmake owners.
+    pub fn owns(self) -> bool {
+        self == Self::Owner
     }
 }
 
@@ -53,5 +58,6 @@ mod tests {
         }
         assert_eq!(Role::ALL.map(Role::creates_project_tokens), [false, true, true, true, true]);
         assert_eq!(Role::ALL.map(Role::administers), [false, false, false, true, true]);
+        assert_eq!(Role::ALL.map(Role::owns), [false, false, false, false, true]);
     }
 }

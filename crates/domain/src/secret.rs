@@ -21,10 +21,12 @@ pub enum SecretKind {
     Session,
     /// The one-time set-up link of a new instance, `lki_`.
     Setup,
+    /// The one-time link of an invitation, `lkj_`.
+    Invitation,
 }
 
 impl SecretKind {
-    const ALL: [Self; 4] = [Self::ApiToken, Self::UserToken, Self::Session, Self::Setup];
+    const ALL: [Self; 5] = [Self::ApiToken, Self::UserToken, Self::Session, Self::Setup, Self::Invitation];
 
     /// The characters that every secret of this kind starts with.
     pub const fn prefix(self) -> &'static str {
@@ -33,6 +35,7 @@ impl SecretKind {
             Self::UserToken => "lku_",
             Self::Session => "lks_",
             Self::Setup => "lki_",
+            Self::Invitation => "lkj_",
         }
     }
 }

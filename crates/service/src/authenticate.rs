@@ -44,7 +44,7 @@ impl Service {
                 }
                 Principal::UserToken(user.into())
             }
-            SecretKind::Session | SecretKind::Setup => return Err(Refusal::Malformed.into()),
+            SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => return Err(Refusal::Malformed.into()),
         };
         match &presented.signature {
             Some((signature, request)) => {

@@ -1,14 +1,14 @@
 //! An example organization, for a first look and for screenshots.
 
 use latchkey_domain::{
-    AllowedNetworks, Description, Email, InactivityThreshold, Level, Password, ProjectId, ProjectName,
-    RepositoryAccess, RepositoryId, RepositoryName, RevocationReason, SecretKind, SweepId, Timestamp, TokenId,
+    AllowedNetworks, Description, Email, InactivityThreshold, Level, MembershipId, Password, ProjectId, ProjectName,
+    RepositoryAccess, RepositoryId, RepositoryName, RevocationReason, Role, SecretKind, SweepId, Timestamp, TokenId,
     TokenName, UserId,
 };
 use latchkey_store::projects::Project;
 use latchkey_store::sweeps::Sweep;
 use latchkey_store::tokens::{Actor, NewToken, Revocation, Use};
-use latchkey_store::{Tx, organizations, projects, repositories, sweeps, tokens, users};
+use latchkey_store::{Tx, memberships, organizations, projects, repositories, sweeps, tokens, users};
 
 use crate::recorder::system;
 use crate::{Error, FieldError, Service};
@@ -99,6 +99,10 @@ impl Service {
         }
         let ada = UserId(people.first().and_then(|ada| ada.id).unwrap_or_default());
         let organization = self.make_organization(tx, ORGANIZATION, ada, started).await?;
+        for (person, role) in people.iter().skip(1).zip([Role::Admin, Role::Contributor]) {
+            let user = UserId(person.id.unwrap_or_default());
+            memberships::insert(tx, MembershipId(self.new_id()), organization, user, role, started).await?;
+        }
         let threshold = InactivityThreshold::from_setting(180).ok().flatten();
         organizations::set_threshold(tx, organization, threshold, now.plus_days(-60)).await?;
 

@@ -17,7 +17,7 @@ pub enum Error {
     /// What was sent can't be used; every field that is wrong, at once.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldError>),
-    /// The name is taken.
+    /// The name is taken, or what is there now stands against it.
     #[error("{0}")]
     Conflict(FieldError),
     /// The form was sent before and has made this token; its secret was in that answer.
@@ -81,6 +81,8 @@ pub enum Denial {
     NoRoute,
     #[error("the token belongs to another organization than the one that the request names")]
     OtherOrganization,
+    #[error("the token is confined to its project")]
+    BeyondProject,
     #[error("name the organization in the header latchkey-organization")]
     NoOrganization,
     #[error("a token can't give more than it has: {0}")]

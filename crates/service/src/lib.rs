@@ -1,6 +1,7 @@
 //! What Latchkey does: one function per use case, each of which authorizes, does, and writes its audit event in one
 //! transaction. Transports call these and nothing below them.
 
+mod audit;
 mod authenticate;
 mod authorization;
 mod auto_revoke;
@@ -8,10 +9,15 @@ mod caller;
 pub mod cursor;
 mod demo;
 mod error;
+mod invitations;
 mod known;
+mod members;
+mod memberships;
 mod organizations;
+mod page;
 mod passwords;
 mod ports;
+mod projects;
 mod recorder;
 mod repositories;
 mod sessions;
@@ -26,18 +32,27 @@ use std::sync::Arc;
 use latchkey_domain::{Catalogue, Timestamp};
 use latchkey_store::Store;
 
+pub use audit::ListEvents;
 pub use authorization::{OrganizationAccess, Power};
 pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
 pub use error::{Denial, Error, FieldError, Refusal};
+pub use invitations::Invited;
 pub use known::KnownToken;
+pub use latchkey_store::audit::Recorded;
+pub use latchkey_store::invitations::Invitation;
+pub use latchkey_store::memberships::Member;
 pub use latchkey_store::organizations::Organization;
 pub use latchkey_store::projects::Project;
 pub use latchkey_store::repositories::Repository;
 pub use latchkey_store::sweeps::Sweep;
 pub use latchkey_store::tokens::{Actor, COUNT_MAX, Position, Revocation, Sort, SortKey, Token, Use};
-
+pub use latchkey_store::users::User;
+pub use members::{ListMembers, MEMBERS_MAX, MemberPage};
+pub use memberships::Membership;
+pub use organizations::ListedOrganization;
+pub use page::Page;
 pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
 pub use sessions::{SignedIn, UserToken};
@@ -64,10 +79,29 @@ struct Inner {
     counted: stats::Counted,
     nonces: Option<Arc<dyn Nonces>>,
     passwords: passwords::Hasher,
+    settings: Settings,
+}
+
+/// What an operator decides for the whole instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Only instance admins and instance tokens create organizations.
+    pub restricted_organization_creation: bool,
 }
 
 impl Service {
     pub fn new(store: Store, catalogue: Catalogue, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self::with_settings(store, catalogue, clock, random, Settings::default())
+    }
+
+    /// [`Service::new`] with an operator's settings.
+    pub fn with_settings(
+        store: Store,
+        catalogue: Catalogue,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        settings: Settings,
+    ) -> Self {
         let inner = Inner {
             known: known::Known::new(store.clone()),
             counted: stats::Counted::default(),
@@ -78,6 +112,7 @@ impl Service {
             clock,
             random,
             catalogue,
+            settings,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -93,6 +128,11 @@ impl Service {
     /// The scopes that tokens can have.
     pub fn catalogue(&self) -> &Catalogue {
         &self.inner.catalogue
+    }
+
+    /// What the operator has decided.
+    pub fn settings(&self) -> Settings {
+        self.inner.settings
     }
 
     /// What time it is for this instance.

@@ -1,9 +1,10 @@
-use latchkey_domain::{OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
+use latchkey_domain::{Level, OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
 use latchkey_store::repositories::{self, Repository};
 use latchkey_store::{StoreError, Tx};
 use serde_json::json;
 
 use crate::authorization::Action;
+use crate::page::check_limit;
 use crate::recorder::Happened;
 use crate::{Caller, Denial, Error, FieldError, Service};
 
@@ -27,9 +28,7 @@ impl Service {
         limit: u32,
     ) -> Result<RepositoryPage, Error> {
         let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
-        if !(1..=100).contains(&limit) {
-            return Err(FieldError::new("limit", "must be between 1 and 100").into());
-        }
+        check_limit(limit)?;
         let reach = caller.principal.reach();
         let terms = search_terms(query);
         if !terms.is_empty() {
@@ -90,6 +89,7 @@ impl Service {
             created_at: self.now(),
         };
         let mut tx = self.store().begin().await?;
+        self.hold_owner(&mut tx, Level::Organization(access.id())).await?;
         let inserted = repositories::insert(&mut tx, repository.id, access.id(), &name, repository.created_at).await;
         inserted.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another repository")),

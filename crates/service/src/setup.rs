@@ -1,7 +1,8 @@
 //! The first start: nobody can sign in, so whoever can read the log makes the first account.
 
 use latchkey_domain::{
-    Email, OrganizationId, OrganizationName, Password, Role, Secret, SecretHash, SecretKind, Timestamp, UserId,
+    Email, MembershipId, OrganizationId, OrganizationName, Password, Role, Secret, SecretHash, SecretKind, Timestamp,
+    UserId,
 };
 use latchkey_store::{StoreError, Tx, instance, memberships, organizations, users, users::User};
 use serde_json::json;
@@ -118,7 +119,7 @@ impl Service {
         let id = OrganizationId(self.new_id());
         let name = OrganizationName::new(name).map_err(|error| FieldError::new("name", error))?;
         organizations::insert(tx, id, &name, now).await?;
-        memberships::insert(tx, id, owner, Role::Owner, now).await?;
+        memberships::insert(tx, MembershipId(self.new_id()), id, owner, Role::Owner, now).await?;
         Ok(id)
     }
 }

@@ -18,6 +18,7 @@ pub mod attempts;
 pub mod audit;
 pub mod changes;
 pub mod instance;
+pub mod invitations;
 pub mod memberships;
 pub mod nonces;
 pub mod organizations;

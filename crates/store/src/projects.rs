@@ -38,7 +38,14 @@ impl From<Row> for Project {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, organization_id, name, created_at FROM projects ", $rest)
+        concat!("SELECT id, organization_id, name, created_at FROM projects WHERE deleted_at IS NULL AND ", $rest)
+    };
+}
+
+/// Asks for a project, to lock its row.
+macro_rules! present {
+    ($locking:literal) => {
+        concat!("SELECT 1 FROM projects WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL", $locking)
     };
 }
 
@@ -60,7 +67,7 @@ pub async fn insert(tx: &mut Tx, project: &Project, name: &ProjectName) -> Resul
 
 /// The organization's project of an id.
 pub async fn by_id(store: &Store, organization: OrganizationId, id: ProjectId) -> Result<Option<Project>, StoreError> {
-    const SQL: &str = select!("WHERE id = $1 AND organization_id = $2");
+    const SQL: &str = select!("id = $1 AND organization_id = $2");
     let row: Option<Row> = reading!(store, db => {
         sqlx::query_as(SQL).bind(id.0).bind(organization.0).fetch_optional(db).await
     })?;
@@ -69,18 +76,63 @@ pub async fn by_id(store: &Store, organization: OrganizationId, id: ProjectId) -
 
 /// The organization's project of a name.
 pub async fn by_name(store: &Store, organization: OrganizationId, name: &str) -> Result<Option<Project>, StoreError> {
-    const SQL: &str = select!("WHERE organization_id = $1 AND name = $2");
+    const SQL: &str = select!("organization_id = $1 AND name = $2");
     let row: Option<Row> = reading!(store, db => {
         sqlx::query_as(SQL).bind(organization.0).bind(text(name)).fetch_optional(db).await
     })?;
     Ok(row.map(Project::from))
 }
 
-/// By name, `limit` at most.
-pub async fn list(store: &Store, organization: OrganizationId, limit: u32) -> Result<Vec<Project>, StoreError> {
-    const SQL: &str = select!("WHERE organization_id = $1 ORDER BY name LIMIT $2");
+/// By name, after a name, `limit` at most.
+pub async fn list(
+    store: &Store,
+    organization: OrganizationId,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Project>, StoreError> {
+    const SQL: &str = select!("organization_id = $1 AND name > $2 ORDER BY name LIMIT $3");
     let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(organization.0).bind(i64::from(limit)).fetch_all(db).await
+        sqlx::query_as(SQL).bind(organization.0).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
     })?;
     Ok(rows.into_iter().map(Project::from).collect())
+}
+
+/// Keeps a project from being deleted until the transaction ends; false if it is gone. Stands in no other's way.
+pub async fn hold(tx: &mut Tx, organization: OrganizationId, id: ProjectId) -> Result<bool, StoreError> {
+    let sql = tx.dialect(present!(""), present!(" FOR KEY SHARE"));
+    is_there(tx, sql, organization, id).await
+}
+
+/// Makes everybody wait who adds something to a project, for its deletion; false if it is gone.
+pub async fn lock_whole(tx: &mut Tx, organization: OrganizationId, id: ProjectId) -> Result<bool, StoreError> {
+    let sql = tx.dialect(present!(""), present!(" FOR UPDATE"));
+    is_there(tx, sql, organization, id).await
+}
+
+/// Whether a project has tokens that are not revoked; under [`lock_whole`].
+pub async fn has_tokens(tx: &mut Tx, id: ProjectId) -> Result<bool, StoreError> {
+    // In the order of an index: a planner must not look through all tokens for it.
+    const SQL: &str = "SELECT 1 FROM api_tokens t WHERE t.owner_id = $1 AND t.revoked_at IS NULL \
+        ORDER BY t.name_key LIMIT 1";
+    let found: Option<i32> = writing!(tx, db => sqlx::query_scalar(SQL).bind(id.0).fetch_optional(db).await)?;
+    Ok(found.is_some())
+}
+
+/// Takes a project out of sight and frees its name; under [`lock_whole`]. Its row stays for its revoked tokens.
+pub async fn delete(tx: &mut Tx, id: ProjectId, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE projects SET deleted_at = $2 WHERE id = $1";
+    writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(now.micros()).execute(db).await.map(|_| ()))?;
+    Ok(())
+}
+
+async fn is_there(
+    tx: &mut Tx,
+    sql: &'static str,
+    organization: OrganizationId,
+    id: ProjectId,
+) -> Result<bool, StoreError> {
+    let found: Option<i32> = writing!(tx, db => {
+        sqlx::query_scalar(sql).bind(id.0).bind(organization.0).fetch_optional(db).await
+    })?;
+    Ok(found.is_some())
 }

@@ -1,4 +1,4 @@
-use latchkey_domain::{Email, Timestamp, UserId};
+use latchkey_domain::{Email, OrganizationId, Timestamp, UserId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -92,4 +92,11 @@ pub async fn by_email(store: &Store, email: &str) -> Result<Option<(User, Option
         sqlx::query_as(SQL).bind(text(email)).fetch_optional(db).await
     })?;
     Ok(row.map(|row| (row.user.into(), row.password_hash)))
+}
+
+/// Chooses the organization that the user acts on when a request names none.
+pub async fn set_current(tx: &mut Tx, id: UserId, organization: OrganizationId) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE users SET current_organization_id = $2 WHERE id = $1";
+    writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(organization.0).execute(db).await.map(|_| ()))?;
+    Ok(())
 }

@@ -1,10 +1,16 @@
 //! REST: JSON in and out, problem details (RFC 9457) for what goes wrong.
 
+pub(crate) mod audit;
+pub(crate) mod auto_revoke;
 pub(crate) mod credential;
+pub(crate) mod invitations;
 pub(crate) mod json;
 pub(crate) mod login;
+pub(crate) mod members;
 pub(crate) mod operations;
+pub(crate) mod orgs;
 pub(crate) mod problem;
+pub(crate) mod projects;
 pub(crate) mod repos;
 pub(crate) mod tokens;
 pub(crate) mod whoami;
@@ -21,6 +27,12 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// To send as `cursor` for the next page; `null` on the last one.
     pub(crate) next_cursor: Option<String>,
+}
+
+impl<T, U: From<T>> From<latchkey_service::Page<T>> for Page<U> {
+    fn from(page: latchkey_service::Page<T>) -> Self {
+        Self { items: page.items.into_iter().map(U::from).collect(), next_cursor: page.next }
+    }
 }
 
 pub(crate) async fn not_found() -> Problem {

@@ -127,6 +127,7 @@ impl Problem {
                 ..of("missing-repository")
             },
             Denial::MissingRole(_) | Denial::InstanceAdminOnly => of("missing-role"),
+            Denial::BeyondProject => of("beyond-project"),
             Denial::PeopleOnly => of("people-only"),
             Denial::ApiTokensOnly => of("api-tokens-only"),
             Denial::NoRoute => of("no-route"),

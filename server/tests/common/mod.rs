@@ -11,11 +11,14 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use latchkey_domain::{Catalogue, Email, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role, UserId};
+use latchkey_domain::{
+    Catalogue, Email, MembershipId, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role, Secret,
+    SecretKind, UserId,
+};
 use latchkey_service::{
     Caller, Clock, CreateToken, Origin, Person, Principal, Random, Service, SystemClock, SystemRandom,
 };
-use latchkey_store::{Store, memberships, organizations, repositories, users};
+use latchkey_store::{Store, memberships, organizations, repositories, user_tokens, users};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -167,6 +170,13 @@ impl Server {
         answer(self.request(Method::DELETE, path, token).send().await.unwrap()).await
     }
 
+    /// Any method, with a body or `null` for none.
+    pub async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> (StatusCode, Value) {
+        let request = self.request(method, path, token);
+        let request = if body.is_null() { request } else { request.json(body) };
+        answer(request.send().await.unwrap()).await
+    }
+
     pub async fn post(&self, path: &str, token: &str, body: Value) -> (StatusCode, Value) {
         answer(self.request(Method::POST, path, token).json(&body).send().await.unwrap()).await
     }
@@ -210,9 +220,12 @@ impl Server {
         let mut tx = store.begin().await.unwrap();
         organizations::insert(&mut tx, organization, &OrganizationName::new("globex").unwrap(), now).await.unwrap();
         users::insert(&mut tx, user, &email, None, false, now).await.unwrap();
-        memberships::insert(&mut tx, organization, user, Role::Owner, now).await.unwrap();
+        let membership = MembershipId(SystemRandom.id(now));
+        memberships::insert(&mut tx, membership, organization, user, Role::Owner, now).await.unwrap();
         let name = RepositoryName::new("globex/api").unwrap();
         repositories::insert(&mut tx, repository, organization, &name, now).await.unwrap();
+        let user_token = Secret::generate(SecretKind::UserToken, |bytes| SystemRandom.fill(bytes));
+        user_tokens::insert(&mut tx, &user_token.hash(), user, now, now.plus_days(1)).await.unwrap();
         tx.commit().await.unwrap();
         let service = Service::new(store.clone(), Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
         let person = Person { id: user, email: email.as_str().to_owned(), instance_admin: false };
@@ -230,6 +243,7 @@ impl Server {
             token_id: created.detail.token.id.to_string(),
             secret: created.secret.reveal().to_owned(),
             repository_id: repository.to_string(),
+            user_token: user_token.reveal().to_owned(),
         }
     }
 }
@@ -246,6 +260,8 @@ pub struct Foreign {
     pub token_id: String,
     pub secret: String,
     pub repository_id: String,
+    /// Of its owner, `owner@globex.example`.
+    pub user_token: String,
 }
 
 pub async fn answer(response: Response) -> (StatusCode, Value) {

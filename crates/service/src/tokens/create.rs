@@ -102,6 +102,7 @@ impl Service {
             creation_key: asked.creation_key,
         };
         let mut tx = self.store().begin().await?;
+        self.hold_owner(&mut tx, checked.level).await?;
         if let Err(error) = tokens::insert(&mut tx, &new).await {
             drop(tx);
             return Err(self.explain_conflict(error, actor.id, &asked).await);

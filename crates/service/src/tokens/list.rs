@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::TokenDetail;
 use crate::authorization::{Action, OrganizationAccess};
-use crate::organizations::PROJECTS_MAX;
+use crate::page::check_limit;
+use crate::projects::PROJECTS_MAX;
 use crate::{Caller, Denial, Error, FieldError, Service};
 
 /// "Expiring within 7 days".
@@ -97,7 +98,7 @@ impl Service {
         let ((page, total), summary, projects) = tokio::try_join!(
             self.page(caller, &access, &list, &filter, now),
             async { Ok(tokens::summary(self.store(), access.id(), soon, idle, now).await?) },
-            async { Ok(projects::list(self.store(), access.id(), PROJECTS_MAX).await?) },
+            async { Ok(projects::list(self.store(), access.id(), "", PROJECTS_MAX).await?) },
         )?;
         let counts = Counts { active: summary.live, expiring_soon: summary.expiring, unused: summary.idle };
         let whole = filter == self.state_filter(caller, &access, list.state, now);
@@ -159,9 +160,7 @@ impl Service {
         list: &ListTokens,
         now: Timestamp,
     ) -> Result<Filter, Error> {
-        if !(1..=100).contains(&list.limit) {
-            return Err(FieldError::new("limit", "must be between 1 and 100").into());
-        }
+        check_limit(list.limit)?;
         if list.query.chars().count() > QUERY_MAX {
             return Err(FieldError::new("query", format!("must have at most {QUERY_MAX} characters")).into());
         }

@@ -3,12 +3,14 @@
 #![allow(unreachable_pub, reason = "a module of a test has no other side")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod people;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use latchkey_domain::{
-    Catalogue, Email, OrganizationId, OrganizationName, ProjectId, ProjectName, RepositoryId, RepositoryName, Role,
-    Timestamp, UserId,
+    Catalogue, Email, MembershipId, OrganizationId, OrganizationName, ProjectId, ProjectName, RepositoryId,
+    RepositoryName, Role, Timestamp, UserId,
 };
 use latchkey_service::{
     Caller, Clock, CreateToken, CreatedToken, Error, ListTokens, Origin, Person, Principal, Random, Service, Sort,
@@ -129,7 +131,8 @@ impl World {
         let email = Email::new(&format!("{id}@example.com")).unwrap();
         let mut tx = self.store.begin().await.unwrap();
         users::insert(&mut tx, id, &email, None, false, START).await.unwrap();
-        memberships::insert(&mut tx, organization, id, role, START).await.unwrap();
+        let membership = MembershipId(SystemRandom.id(START));
+        memberships::insert(&mut tx, membership, organization, id, role, START).await.unwrap();
         tx.commit().await.unwrap();
         let person = Person { id, email: email.as_str().to_owned(), instance_admin: false };
         Caller { principal: Principal::Session(person), origin: origin("203.0.113.7") }

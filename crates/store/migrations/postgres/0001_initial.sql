@@ -7,23 +7,26 @@ CREATE TABLE instance (
     setup_hash  BYTEA CHECK (length(setup_hash) = 32)
 );
 
+-- What is deleted stays as a row as long as revoked tokens belong to it; nothing that is read for people shows it.
 CREATE TABLE organizations (
     id              UUID PRIMARY KEY,
     name            TEXT COLLATE "C" NOT NULL,
     threshold_days  INTEGER CHECK (threshold_days BETWEEN 1 AND 365),
     created_at      BIGINT NOT NULL,
-    updated_at      BIGINT NOT NULL
+    updated_at      BIGINT NOT NULL,
+    deleted_at      BIGINT
 );
-CREATE UNIQUE INDEX organizations_name ON organizations (name);
+CREATE UNIQUE INDEX organizations_name ON organizations (name) WHERE deleted_at IS NULL;
 CREATE INDEX organizations_swept ON organizations (id) WHERE threshold_days IS NOT NULL;
 
 CREATE TABLE projects (
     id               UUID PRIMARY KEY,
     organization_id  UUID NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name             TEXT COLLATE "C" NOT NULL,
-    created_at       BIGINT NOT NULL
+    created_at       BIGINT NOT NULL,
+    deleted_at       BIGINT
 );
-CREATE UNIQUE INDEX projects_name ON projects (organization_id, name);
+CREATE UNIQUE INDEX projects_name ON projects (organization_id, name) WHERE deleted_at IS NULL;
 
 CREATE TABLE repositories (
     id               UUID PRIMARY KEY,
@@ -33,23 +36,50 @@ CREATE TABLE repositories (
 );
 CREATE UNIQUE INDEX repositories_name ON repositories (organization_id, name);
 
+-- The current organization counts while there is a membership of it, so it needs no foreign key.
 CREATE TABLE users (
-    id              UUID PRIMARY KEY,
-    email           TEXT COLLATE "C" NOT NULL,
-    password_hash   TEXT,
-    instance_admin  BOOLEAN NOT NULL,
-    created_at      BIGINT NOT NULL
+    id                       UUID PRIMARY KEY,
+    email                    TEXT COLLATE "C" NOT NULL,
+    password_hash            TEXT,
+    instance_admin           BOOLEAN NOT NULL,
+    current_organization_id  UUID,
+    created_at               BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX users_email ON users (email);
 
+-- user_email is that of the user, for the list of members: one walk of one index.
 CREATE TABLE memberships (
+    id               UUID NOT NULL,
     organization_id  UUID NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     user_id          UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    user_email       TEXT COLLATE "C" NOT NULL,
     role             TEXT NOT NULL CHECK (role IN ('viewer', 'contributor', 'member', 'admin', 'owner')),
     created_at       BIGINT NOT NULL,
+    updated_at       BIGINT NOT NULL,
     PRIMARY KEY (organization_id, user_id)
 );
+CREATE UNIQUE INDEX memberships_id ON memberships (id);
+CREATE INDEX memberships_by_email ON memberships (organization_id, user_email);
+CREATE INDEX memberships_by_role ON memberships (organization_id, role, user_email);
 CREATE INDEX memberships_of_user ON memberships (user_id, created_at, organization_id);
+
+-- Pending until it is accepted; a revoked one is removed.
+CREATE TABLE invitations (
+    id               UUID PRIMARY KEY,
+    organization_id  UUID NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    email            TEXT COLLATE "C" NOT NULL,
+    role             TEXT NOT NULL CHECK (role IN ('viewer', 'contributor', 'member', 'admin', 'owner')),
+    sender_kind      TEXT NOT NULL,
+    sender_id        UUID,
+    sender_name      TEXT NOT NULL,
+    created_at       BIGINT NOT NULL,
+    accepted_at      BIGINT,
+    link_hash        BYTEA CHECK (length(link_hash) = 32)
+);
+CREATE UNIQUE INDEX invitations_pending ON invitations (organization_id, email) WHERE accepted_at IS NULL;
+CREATE UNIQUE INDEX invitations_link ON invitations (link_hash) WHERE link_hash IS NOT NULL;
+CREATE INDEX invitations_sent ON invitations (organization_id, id);
+CREATE INDEX invitations_received ON invitations (email, id) WHERE accepted_at IS NULL;
 
 CREATE TABLE sessions (
     hash          BYTEA PRIMARY KEY CHECK (length(hash) = 32),
@@ -151,10 +181,11 @@ CREATE TABLE search_words (
 );
 CREATE INDEX search_words_by_word ON search_words (list_id, kind, word, object_id DESC);
 
--- No foreign keys: what happened outlives what it happened to.
+-- No foreign keys: what happened outlives what it happened to. list_id is the organization, or the nil UUID.
 CREATE TABLE audit_events (
     id               UUID PRIMARY KEY,
     organization_id  UUID,
+    list_id          UUID NOT NULL,
     occurred_at      BIGINT NOT NULL,
     actor_kind       TEXT NOT NULL,
     actor_id         UUID,
@@ -169,8 +200,10 @@ CREATE TABLE audit_events (
     request_id       TEXT NOT NULL,
     details          TEXT NOT NULL
 );
-CREATE INDEX audit_events_by_id ON audit_events (organization_id, id);
-CREATE INDEX audit_events_by_action ON audit_events (organization_id, action, id);
+CREATE INDEX audit_events_by_time ON audit_events (list_id, occurred_at, id);
+CREATE INDEX audit_events_by_action ON audit_events (list_id, action, occurred_at, id);
+CREATE INDEX audit_events_by_actor ON audit_events (list_id, actor_id, occurred_at, id);
+CREATE INDEX audit_events_by_target ON audit_events (list_id, target_id, occurred_at, id);
 
 CREATE TABLE sweeps (
     id               UUID PRIMARY KEY,

@@ -6,23 +6,26 @@ CREATE TABLE instance (
     setup_hash  BLOB CHECK (length(setup_hash) = 32)
 ) STRICT;
 
+-- What is deleted stays as a row as long as revoked tokens belong to it; nothing that is read for people shows it.
 CREATE TABLE organizations (
     id              BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     name            TEXT NOT NULL,
     threshold_days  INTEGER CHECK (threshold_days BETWEEN 1 AND 365),
     created_at      INTEGER NOT NULL,
-    updated_at      INTEGER NOT NULL
+    updated_at      INTEGER NOT NULL,
+    deleted_at      INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX organizations_name ON organizations (name);
+CREATE UNIQUE INDEX organizations_name ON organizations (name) WHERE deleted_at IS NULL;
 CREATE INDEX organizations_swept ON organizations (id) WHERE threshold_days IS NOT NULL;
 
 CREATE TABLE projects (
     id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     organization_id  BLOB NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name             TEXT NOT NULL,
-    created_at       INTEGER NOT NULL
+    created_at       INTEGER NOT NULL,
+    deleted_at       INTEGER
 ) STRICT;
-CREATE UNIQUE INDEX projects_name ON projects (organization_id, name);
+CREATE UNIQUE INDEX projects_name ON projects (organization_id, name) WHERE deleted_at IS NULL;
 
 CREATE TABLE repositories (
     id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -32,23 +35,50 @@ CREATE TABLE repositories (
 ) STRICT;
 CREATE UNIQUE INDEX repositories_name ON repositories (organization_id, name);
 
+-- The current organization counts while there is a membership of it, so it needs no foreign key.
 CREATE TABLE users (
-    id              BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-    email           TEXT NOT NULL,
-    password_hash   TEXT,
-    instance_admin  INTEGER NOT NULL CHECK (instance_admin IN (0, 1)),
-    created_at      INTEGER NOT NULL
+    id                       BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    email                    TEXT NOT NULL,
+    password_hash            TEXT,
+    instance_admin           INTEGER NOT NULL CHECK (instance_admin IN (0, 1)),
+    current_organization_id  BLOB,
+    created_at               INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX users_email ON users (email);
 
+-- user_email is that of the user, for the list of members: one walk of one index.
 CREATE TABLE memberships (
+    id               BLOB NOT NULL CHECK (length(id) = 16),
     organization_id  BLOB NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     user_id          BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    user_email       TEXT NOT NULL,
     role             TEXT NOT NULL CHECK (role IN ('viewer', 'contributor', 'member', 'admin', 'owner')),
     created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
     PRIMARY KEY (organization_id, user_id)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX memberships_id ON memberships (id);
+CREATE INDEX memberships_by_email ON memberships (organization_id, user_email);
+CREATE INDEX memberships_by_role ON memberships (organization_id, role, user_email);
 CREATE INDEX memberships_of_user ON memberships (user_id, created_at, organization_id);
+
+-- Pending until it is accepted; a revoked one is removed.
+CREATE TABLE invitations (
+    id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    organization_id  BLOB NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    email            TEXT NOT NULL,
+    role             TEXT NOT NULL CHECK (role IN ('viewer', 'contributor', 'member', 'admin', 'owner')),
+    sender_kind      TEXT NOT NULL,
+    sender_id        BLOB,
+    sender_name      TEXT NOT NULL,
+    created_at       INTEGER NOT NULL,
+    accepted_at      INTEGER,
+    link_hash        BLOB CHECK (length(link_hash) = 32)
+) STRICT;
+CREATE UNIQUE INDEX invitations_pending ON invitations (organization_id, email) WHERE accepted_at IS NULL;
+CREATE UNIQUE INDEX invitations_link ON invitations (link_hash) WHERE link_hash IS NOT NULL;
+CREATE INDEX invitations_sent ON invitations (organization_id, id);
+CREATE INDEX invitations_received ON invitations (email, id) WHERE accepted_at IS NULL;
 
 CREATE TABLE sessions (
     hash          BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
@@ -150,10 +180,11 @@ CREATE TABLE search_words (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX search_words_by_word ON search_words (list_id, kind, word, object_id DESC);
 
--- No foreign keys: what happened outlives what it happened to.
+-- No foreign keys: what happened outlives what it happened to. list_id is the organization, or the nil UUID.
 CREATE TABLE audit_events (
     id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     organization_id  BLOB,
+    list_id          BLOB NOT NULL,
     occurred_at      INTEGER NOT NULL,
     actor_kind       TEXT NOT NULL,
     actor_id         BLOB,
@@ -168,8 +199,10 @@ CREATE TABLE audit_events (
     request_id       TEXT NOT NULL,
     details          TEXT NOT NULL
 ) STRICT;
-CREATE INDEX audit_events_by_id ON audit_events (organization_id, id);
-CREATE INDEX audit_events_by_action ON audit_events (organization_id, action, id);
+CREATE INDEX audit_events_by_time ON audit_events (list_id, occurred_at, id);
+CREATE INDEX audit_events_by_action ON audit_events (list_id, action, occurred_at, id);
+CREATE INDEX audit_events_by_actor ON audit_events (list_id, actor_id, occurred_at, id);
+CREATE INDEX audit_events_by_target ON audit_events (list_id, target_id, occurred_at, id);
 
 CREATE TABLE sweeps (
     id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),

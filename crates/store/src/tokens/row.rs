@@ -134,7 +134,8 @@ impl TryFrom<TokenRow> for Token {
     }
 }
 
-fn actor(kind: Option<&str>, id: Option<Uuid>, name: Option<String>) -> Result<Actor, StoreError> {
+/// Who did something, as it is stored.
+pub(crate) fn actor(kind: Option<&str>, id: Option<Uuid>, name: Option<String>) -> Result<Actor, StoreError> {
     let kind = ["user", "api_token", "system"]
         .into_iter()
         .find(|known| kind == Some(known))

@@ -10,6 +10,7 @@ mod audit;
 mod changes;
 mod engine;
 mod lists;
+mod members;
 mod organizations;
 mod pages;
 mod people;

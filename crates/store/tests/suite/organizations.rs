@@ -1,6 +1,8 @@
 //! Organizations, projects and memberships.
 
-use latchkey_domain::{InactivityThreshold, OrganizationId, OrganizationName, ProjectId, ProjectName, Role};
+use latchkey_domain::{
+    InactivityThreshold, MembershipId, OrganizationId, OrganizationName, ProjectId, ProjectName, Role,
+};
 use latchkey_store::{
     memberships,
     organizations::{self, Organization},
@@ -37,7 +39,11 @@ async fn names_are_taken_once(given: &Given) {
 
 async fn a_membership_gives_a_role(given: &Given) {
     let ada = given.user("ada@example.com").await;
-    let join = |role| given.try_write(async move |tx| memberships::insert(tx, given.acme, ada, role, NOW).await);
+    let join = |role| {
+        given.try_write(async move |tx| {
+            memberships::insert(tx, MembershipId(given.id()), given.acme, ada, role, NOW).await
+        })
+    };
     assert_eq!(memberships::role(given.store(), given.acme, ada).await.unwrap(), None);
     join(Role::Member).await.unwrap();
     assert_eq!(memberships::role(given.store(), given.acme, ada).await.unwrap(), Some(Role::Member));
@@ -65,7 +71,9 @@ async fn the_oldest_membership_is_the_default(given: &Given) {
         (bob, given.acme, Role::Owner, 0),
     ] {
         let at = NOW.plus_seconds(seconds);
-        given.write(async |tx| memberships::insert(tx, organization, user, role, at).await).await;
+        given
+            .write(async |tx| memberships::insert(tx, MembershipId(given.id()), organization, user, role, at).await)
+            .await;
     }
     assert_eq!(organizations::default_of_user(given.store(), ada).await.unwrap().unwrap().id, zoo);
     let of_user = async |limit| -> Vec<_> {
@@ -131,7 +139,7 @@ async fn projects_belong_to_their_organization(given: &Given) {
     assert_eq!(projects::by_name(store, given.other, "web").await.unwrap(), None);
     assert_eq!(projects::by_name(store, given.acme, "web\0").await.unwrap(), None);
     let names = async |limit| -> Vec<String> {
-        let all = projects::list(store, given.acme, limit).await.unwrap();
+        let all = projects::list(store, given.acme, "", limit).await.unwrap();
         all.into_iter().map(|project| project.name).collect()
     };
     assert_eq!(names(10).await, ["API", "web"]);

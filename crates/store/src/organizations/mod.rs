@@ -1,8 +1,14 @@
+//! Organizations, and the locks that keep what belongs to one from outliving it.
+
+mod delete;
+
 use latchkey_domain::{InactivityThreshold, OrganizationId, OrganizationName, Role, Timestamp, UserId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text, error::unknown, memberships};
+
+pub use delete::{delete, hold, lock, lock_whole};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +26,7 @@ pub struct Organization {
 }
 
 #[derive(FromRow)]
-struct Row {
+pub(crate) struct OrganizationRow {
     id: Uuid,
     name: String,
     threshold_days: Option<i32>,
@@ -31,14 +37,14 @@ struct Row {
 #[derive(FromRow)]
 struct RowWithRole {
     #[sqlx(flatten)]
-    organization: Row,
+    organization: OrganizationRow,
     role: Option<String>,
 }
 
-impl TryFrom<Row> for Organization {
+impl TryFrom<OrganizationRow> for Organization {
     type Error = StoreError;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: OrganizationRow) -> Result<Self, StoreError> {
         let days = i64::from(row.threshold_days.unwrap_or_default());
         Ok(Self {
             id: OrganizationId(row.id),
@@ -50,12 +56,19 @@ impl TryFrom<Row> for Organization {
     }
 }
 
+impl RowWithRole {
+    fn read(self) -> Result<(Organization, Option<Role>), StoreError> {
+        Ok((self.organization.try_into()?, self.role.as_deref().map(memberships::parse).transpose()?))
+    }
+}
+
 /// Begins a query for organizations as `o`, with further columns.
 macro_rules! select {
     ($rest:literal) => {
         concat!("SELECT o.id, o.name, o.threshold_days, o.created_at, o.updated_at", $rest)
     };
 }
+pub(crate) use select;
 
 /// Adds an organization. `Conflict("organization name")` when the name is taken.
 pub async fn insert(
@@ -73,15 +86,16 @@ pub async fn insert(
 
 /// The organization of an id.
 pub async fn by_id(store: &Store, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
-    const SQL: &str = select!(" FROM organizations o WHERE o.id = $1");
-    let row: Option<Row> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
+    const SQL: &str = select!(" FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL");
+    let row: Option<OrganizationRow> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
     row.map(Organization::try_from).transpose()
 }
 
 /// The organization of a name.
 pub async fn by_name(store: &Store, name: &str) -> Result<Option<Organization>, StoreError> {
-    const SQL: &str = select!(" FROM organizations o WHERE o.name = $1");
-    let row: Option<Row> = reading!(store, db => sqlx::query_as(SQL).bind(text(name)).fetch_optional(db).await)?;
+    const SQL: &str = select!(" FROM organizations o WHERE o.name = $1 AND o.deleted_at IS NULL");
+    let row: Option<OrganizationRow> =
+        reading!(store, db => sqlx::query_as(SQL).bind(text(name)).fetch_optional(db).await)?;
     row.map(Organization::try_from).transpose()
 }
 
@@ -93,20 +107,19 @@ pub async fn by_name_with_role(
 ) -> Result<Option<(Organization, Option<Role>)>, StoreError> {
     const SQL: &str = select!(
         ", m.role FROM organizations o \
-         LEFT JOIN memberships m ON m.organization_id = o.id AND m.user_id = $2 WHERE o.name = $1"
+         LEFT JOIN memberships m ON m.organization_id = o.id AND m.user_id = $2 WHERE o.name = $1 AND o.deleted_at IS NULL"
     );
     let row: Option<RowWithRole> = reading!(store, db => {
         sqlx::query_as(SQL).bind(text(name)).bind(user.0).fetch_optional(db).await
     })?;
-    row.map(|row| Ok((row.organization.try_into()?, row.role.as_deref().map(memberships::parse).transpose()?)))
-        .transpose()
+    row.map(RowWithRole::read).transpose()
 }
 
-/// Those the user belongs to, by name, `limit` at most; the first one made a membership of is the default.
+/// Those the user belongs to, by name, `limit` at most.
 pub async fn of_user(store: &Store, user: UserId, limit: u32) -> Result<Vec<(Organization, Role)>, StoreError> {
     const SQL: &str = select!(
         ", m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id \
-         WHERE m.user_id = $1 ORDER BY o.name LIMIT $2"
+         WHERE m.user_id = $1 AND o.deleted_at IS NULL ORDER BY o.name LIMIT $2"
     );
     let rows: Vec<RowWithRole> = reading!(store, db => {
         sqlx::query_as(SQL).bind(user.0).bind(i64::from(limit)).fetch_all(db).await
@@ -118,20 +131,48 @@ pub async fn of_user(store: &Store, user: UserId, limit: u32) -> Result<Vec<(Org
 
 /// All, by name, after a name, for instance admins.
 pub async fn all(store: &Store, after: &str, limit: u32) -> Result<Vec<Organization>, StoreError> {
-    const SQL: &str = select!(" FROM organizations o WHERE o.name > $1 ORDER BY o.name LIMIT $2");
-    let rows: Vec<Row> = reading!(store, db => {
+    const SQL: &str =
+        select!(" FROM organizations o WHERE o.deleted_at IS NULL AND o.name > $1 ORDER BY o.name LIMIT $2");
+    let rows: Vec<OrganizationRow> = reading!(store, db => {
         sqlx::query_as(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
     })?;
     rows.into_iter().map(Organization::try_from).collect()
 }
 
-/// The organization of the user's oldest membership.
+/// The same, each with the role of a user in it, if any.
+pub async fn all_with_role(
+    store: &Store,
+    user: Option<UserId>,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(Organization, Option<Role>)>, StoreError> {
+    const SQL: &str = select!(
+        ", m.role FROM organizations o LEFT JOIN memberships m ON m.organization_id = o.id AND m.user_id = $3 \
+         WHERE o.deleted_at IS NULL AND o.name > $1 ORDER BY o.name LIMIT $2"
+    );
+    let rows: Vec<RowWithRole> = reading!(store, db => {
+        sqlx::query_as(SQL)
+            .bind(text(after))
+            .bind(i64::from(limit))
+            .bind(user.map(|user| user.0))
+            .fetch_all(db)
+            .await
+    })?;
+    rows.into_iter().map(RowWithRole::read).collect()
+}
+
+/// The organization that the user has chosen, while they belong to it; else that of their oldest membership.
 pub async fn default_of_user(store: &Store, user: UserId) -> Result<Option<Organization>, StoreError> {
     const SQL: &str = select!(
-        " FROM memberships m JOIN organizations o ON o.id = m.organization_id \
-         WHERE m.user_id = $1 ORDER BY m.created_at, m.organization_id LIMIT 1"
+        " FROM organizations o WHERE o.id = COALESCE( \
+            (SELECT c.id FROM users u \
+             JOIN memberships m ON m.organization_id = u.current_organization_id AND m.user_id = u.id \
+             JOIN organizations c ON c.id = m.organization_id WHERE u.id = $1 AND c.deleted_at IS NULL), \
+            (SELECT f.id FROM memberships m JOIN organizations f ON f.id = m.organization_id \
+             WHERE m.user_id = $1 AND f.deleted_at IS NULL ORDER BY m.created_at, m.organization_id LIMIT 1))"
     );
-    let row: Option<Row> = reading!(store, db => sqlx::query_as(SQL).bind(user.0).fetch_optional(db).await)?;
+    let row: Option<OrganizationRow> =
+        reading!(store, db => sqlx::query_as(SQL).bind(user.0).fetch_optional(db).await)?;
     row.map(Organization::try_from).transpose()
 }
 
@@ -142,7 +183,8 @@ pub async fn set_threshold(
     threshold: Option<InactivityThreshold>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    const SQL: &str = "UPDATE organizations SET threshold_days = $2, updated_at = $3 WHERE id = $1";
+    const SQL: &str =
+        "UPDATE organizations SET threshold_days = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL";
     let days = threshold.map(|threshold| i32::from(threshold.days()));
     let changed = writing!(tx, db => {
         sqlx::query(SQL)
@@ -160,7 +202,7 @@ pub async fn set_threshold(
 pub async fn with_threshold(store: &Store, after: OrganizationId, limit: u32) -> Result<Vec<Organization>, StoreError> {
     const SQL: &str =
         select!(" FROM organizations o WHERE o.threshold_days IS NOT NULL AND o.id > $1 ORDER BY o.id LIMIT $2");
-    let rows: Vec<Row> = reading!(store, db => {
+    let rows: Vec<OrganizationRow> = reading!(store, db => {
         sqlx::query_as(SQL).bind(after.0).bind(i64::from(limit)).fetch_all(db).await
     })?;
     rows.into_iter().map(Organization::try_from).collect()

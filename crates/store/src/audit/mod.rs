@@ -1,9 +1,15 @@
+//! Audit events: written once, never changed.
+
+mod list;
+
 use std::net::IpAddr;
 
 use latchkey_domain::{AuditEventId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text};
+
+pub use list::{Filter, Page, Position, Recorded, list};
 
 /// An append-only record of who did what to what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +48,14 @@ pub struct AuditEvent {
 
 /// Writes an event down, for good.
 pub async fn insert(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO audit_events (id, organization_id, occurred_at, actor_kind, actor_id, actor_name, \
+    const SQL: &str = "INSERT INTO audit_events (id, organization_id, list_id, occurred_at, actor_kind, actor_id, actor_name, \
             action, target_kind, target_id, target_name, outcome, address, user_agent, request_id, details) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(event.id.0)
             .bind(event.organization_id.map(|id| id.0))
+            .bind(list_of(event.organization_id))
             .bind(event.occurred_at.micros())
             .bind(event.actor_kind)
             .bind(event.actor_id)
@@ -71,13 +78,14 @@ pub async fn insert(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
 
 /// How many events of an action an organization has; for tests and the sweep's own check.
 pub async fn count(store: &Store, organization: Option<OrganizationId>, action: &str) -> Result<u64, StoreError> {
-    // PostgreSQL doesn't use an index for IS NOT DISTINCT FROM.
-    let sql = match organization {
-        Some(_) => "SELECT count(*) FROM audit_events WHERE organization_id = $1 AND action = $2",
-        None => "SELECT count(*) FROM audit_events WHERE organization_id IS NULL AND $1 IS NULL AND action = $2",
-    };
+    const SQL: &str = "SELECT count(*) FROM audit_events WHERE list_id = $1 AND action = $2";
     let count: i64 = reading!(store, db => {
-        sqlx::query_scalar(sql).bind(organization.map(|id| id.0)).bind(text(action)).fetch_one(db).await
+        sqlx::query_scalar(SQL).bind(list_of(organization)).bind(text(action)).fetch_one(db).await
     })?;
     Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// Whose list shows an event: the organization's, or that of the instance.
+fn list_of(organization: Option<OrganizationId>) -> Uuid {
+    organization.map_or(Uuid::nil(), |id| id.0)
 }

@@ -1,0 +1,74 @@
+//! Invitations of people who have no account yet: a one-time link makes it.
+
+use latchkey_domain::{Email, Level, MembershipId, Password, Secret, SecretKind, UserId};
+use latchkey_store::invitations::{self, Invitation};
+use latchkey_store::{StoreError, memberships, organizations, users, users::User};
+use serde_json::json;
+
+use super::UNKNOWN;
+use crate::recorder::Happened;
+use crate::{Caller, Error, FieldError, Origin, Principal, Service, SignedIn};
+
+/// A link works for so long.
+const LINK_DAYS: i64 = 7;
+
+impl Service {
+    /// A link, if the email has no account and the caller acts on the whole instance. Nobody else may vouch for whose an
+    /// email is: an organization could make itself an account of somebody's email, and with it accept what others send
+    /// there.
+    pub(super) async fn link_for(&self, caller: &Caller, email: &Email) -> Result<Option<Secret>, Error> {
+        let trusted = match &caller.principal {
+            Principal::Session(person) | Principal::UserToken(person) => person.instance_admin,
+            Principal::ApiToken(token) => token.level == Level::Instance,
+        };
+        if !trusted || users::by_email(self.store(), email.as_str()).await?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(self.new_secret(SecretKind::Invitation)))
+    }
+
+    /// The pending invitation of a link, while the link works.
+    pub async fn invitation_of_link(&self, link: &str) -> Result<Option<Invitation>, Error> {
+        let secret = Secret::parse(link).ok().filter(|secret| secret.kind() == SecretKind::Invitation);
+        let Some(secret) = secret else { return Ok(None) };
+        Ok(invitations::by_link(self.store(), &secret.hash(), self.now().plus_days(-LINK_DAYS)).await?)
+    }
+
+    /// Uses a link up: makes the account with the email of the invitation, the membership, and signs the person in.
+    /// Authorized by the link.
+    pub async fn join(&self, origin: &Origin, link: &str, password: &str) -> Result<SignedIn, Error> {
+        let invitation = self.invitation_of_link(link).await?.ok_or(UNKNOWN)?;
+        let email = Email::new(&invitation.email).map_err(|error| FieldError::new("email", error))?;
+        let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
+        let password_hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
+        let (id, now, organization) = (UserId(self.new_id()), self.now(), invitation.organization_id);
+        let user = User { id, email: invitation.email.clone(), instance_admin: false, created_at: now };
+
+        let mut tx = self.store().begin().await?;
+        if !organizations::lock(&mut tx, organization).await?
+            || !invitations::accept(&mut tx, invitation.id, now).await?
+        {
+            return Err(UNKNOWN);
+        }
+        users::insert(&mut tx, id, &email, Some(&password_hash), false, now).await.map_err(|error| match error {
+            StoreError::Conflict(_) => {
+                Error::Conflict(FieldError::new("email", "has an account by now; sign in to accept the invitation"))
+            }
+            error => error.into(),
+        })?;
+        memberships::insert(&mut tx, MembershipId(self.new_id()), organization, id, invitation.role, now).await?;
+        let caller = Caller { principal: Principal::Session(user.clone().into()), origin: origin.clone() };
+        let happened = Happened {
+            organization: None,
+            action: "user.created",
+            target: ("user", Some(id.0), &user.email),
+            success: true,
+            details: json!({ "invitation": invitation.id }),
+        };
+        self.record(&mut tx, &caller.principal.actor(), origin, happened).await?;
+        self.record_invitation(&mut tx, &caller, "invitation.accepted", &invitation).await?;
+        let signed_in = self.open_session(&mut tx, origin, user).await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+}

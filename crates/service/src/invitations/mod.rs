@@ -1,0 +1,150 @@
+//! Invitations: an organization asks a person in, by email, and that person accepts.
+
+mod link;
+
+use latchkey_domain::{Email, InvitationId, MembershipId, Role, Secret};
+use latchkey_store::invitations::{self, Invitation};
+use latchkey_store::{StoreError, Tx, memberships, organizations};
+use serde_json::json;
+
+use crate::authorization::Action;
+use crate::page::{Page, check_limit};
+use crate::recorder::Happened;
+use crate::{Caller, Denial, Error, FieldError, Membership, Service, cursor};
+
+/// A new invitation.
+#[derive(Debug)]
+pub struct Invited {
+    pub invitation: Invitation,
+    /// Makes the account that the person does not have yet; shown once.
+    pub link: Option<Secret>,
+}
+
+const UNKNOWN: Error = Error::NotFound("pending invitation");
+
+impl Service {
+    /// Invites the person of an email to be a member with a role. Who has an account finds the invitation there; for who
+    /// has none, those who act on the whole instance get a link (see [`Service::join`]).
+    pub async fn invite(&self, caller: &Caller, organization: &str, email: &str, role: Role) -> Result<Invited, Error> {
+        let access = self.authorize(caller, organization, Action::Invite(role)).await?;
+        let email = Email::new(email).map_err(|error| FieldError::new("email", error))?;
+        let invitation = Invitation {
+            id: InvitationId(self.new_id()),
+            organization_id: access.id(),
+            organization_name: access.organization.name.clone(),
+            email: email.as_str().to_owned(),
+            role,
+            sender: caller.principal.actor(),
+            created_at: self.now(),
+            accepted_at: None,
+        };
+        let link = self.link_for(caller, &email).await?;
+        let mut tx = self.store().begin().await?;
+        if !organizations::lock(&mut tx, access.id()).await? {
+            return Err(Error::NotFound("organization"));
+        }
+        self.authorize_again(&mut tx, caller, &access, Action::Invite(role)).await?;
+        if memberships::has_email(&mut tx, access.id(), email.as_str()).await? {
+            return Err(Error::Conflict(FieldError::new("email", "is that of a member")));
+        }
+        let hash = link.as_ref().map(Secret::hash);
+        invitations::insert(&mut tx, &invitation, &email, hash.as_ref()).await.map_err(|error| match error {
+            StoreError::Conflict(_) => {
+                Error::Conflict(FieldError::new("email", "is invited already; revoke that invitation first"))
+            }
+            error => error.into(),
+        })?;
+        self.record_invitation(&mut tx, caller, "invitation.created", &invitation).await?;
+        tx.commit().await?;
+        Ok(Invited { invitation, link })
+    }
+
+    /// The organization's invitations, pending or accepted, newest first.
+    pub async fn sent_invitations(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Invitation>, Error> {
+        let access = self.authorize(caller, organization, Action::ReadInvitations).await?;
+        check_limit(limit)?;
+        let rows = invitations::sent(self.store(), access.id(), cursor::decode_id(before)?, limit + 1).await?;
+        Ok(Page::of(rows, limit, |invitation| invitation.id.to_string()))
+    }
+
+    /// Takes a pending invitation back.
+    pub async fn revoke_invitation(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
+        let access = self.authorize(caller, organization, Action::ReadInvitations).await?;
+        let found = self.find_invitation(id).await?.filter(|found| found.organization_id == access.id());
+        let invitation = found.ok_or(UNKNOWN)?;
+        access.allow(caller, Action::Invite(invitation.role))?;
+        let mut tx = self.store().begin().await?;
+        if !invitations::delete(&mut tx, invitation.id).await? {
+            return Err(UNKNOWN);
+        }
+        self.record_invitation(&mut tx, caller, "invitation.revoked", &invitation).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Pending invitations to the caller's email, newest first.
+    pub async fn received_invitations(
+        &self,
+        caller: &Caller,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Invitation>, Error> {
+        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        check_limit(limit)?;
+        let before = cursor::decode_id(before)?;
+        let rows = invitations::received(self.store(), &person.email, before, limit + 1).await?;
+        Ok(Page::of(rows, limit, |invitation| invitation.id.to_string()))
+    }
+
+    /// Makes the caller a member, by an invitation to their email. Somebody else's invitation does not exist for them.
+    pub async fn accept_invitation(&self, caller: &Caller, id: &str) -> Result<Membership, Error> {
+        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let found = self.find_invitation(id).await?.filter(|found| found.email == person.email);
+        let invitation = found.ok_or(UNKNOWN)?;
+        let (organization, now) = (invitation.organization_id, self.now());
+        let mut tx = self.store().begin().await?;
+        if !organizations::lock(&mut tx, organization).await?
+            || !invitations::accept(&mut tx, invitation.id, now).await?
+        {
+            return Err(UNKNOWN);
+        }
+        let membership = MembershipId(self.new_id());
+        let joined = memberships::insert(&mut tx, membership, organization, person.id, invitation.role, now).await;
+        joined.map_err(|error| match error {
+            StoreError::Conflict(_) => Error::Conflict(FieldError::new("email", "is that of a member")),
+            error => error.into(),
+        })?;
+        self.record_invitation(&mut tx, caller, "invitation.accepted", &invitation).await?;
+        tx.commit().await?;
+        let joined = self.own_membership(caller, &invitation.organization_name).await?;
+        joined.ok_or(Error::NotFound("membership"))
+    }
+
+    async fn find_invitation(&self, id: &str) -> Result<Option<Invitation>, Error> {
+        let id: InvitationId = id.parse().map_err(|_| UNKNOWN)?;
+        let found = invitations::by_id(self.store(), id).await?;
+        Ok(found.filter(|invitation| invitation.accepted_at.is_none()))
+    }
+
+    async fn record_invitation(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        action: &'static str,
+        invitation: &Invitation,
+    ) -> Result<(), Error> {
+        let happened = Happened {
+            organization: Some(invitation.organization_id),
+            action,
+            target: ("invitation", Some(invitation.id.0), &invitation.email),
+            success: true,
+            details: json!({ "role": invitation.role }),
+        };
+        self.record(tx, &caller.principal.actor(), &caller.origin, happened).await
+    }
+}

@@ -1,0 +1,99 @@
+use latchkey_domain::Role;
+use latchkey_store::memberships::{self, Member};
+use latchkey_store::{Tx, organizations};
+use serde_json::json;
+
+use super::UNKNOWN;
+use crate::authorization::{Action, OrganizationAccess};
+use crate::recorder::Happened;
+use crate::{Caller, Denial, Error, FieldError, Service};
+
+impl Service {
+    /// Changes a member's role. People only; only owners make and unmake owners, and one of them always stays.
+    pub async fn change_role(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        id: &str,
+        role: Role,
+    ) -> Result<Member, Error> {
+        let access = self.authorize(caller, organization, Action::ManageMember(role)).await?;
+        let member = self.find_member(&access, id).await?;
+        let now = self.now();
+        let mut tx = self.store().begin().await?;
+        let before = self.lock_member(&mut tx, &access, &member).await?;
+        self.authorize_again(&mut tx, caller, &access, Action::ManageMember(role.max(before))).await?;
+        if role == before {
+            return Ok(member);
+        }
+        keep_an_owner(&mut tx, &member, before, Some(role)).await?;
+        memberships::set_role(&mut tx, access.id(), member.id, role, now).await?;
+        let details = json!({ "before": before, "role": role });
+        self.record_member(&mut tx, caller, "member.role_changed", &member, details).await?;
+        tx.commit().await?;
+        Ok(Member { role, updated_at: now, ..member })
+    }
+
+    /// Ends a membership: anybody's for those who manage members, and one's own. What the person has made stays, tokens
+    /// above all: they belong to the organization.
+    pub async fn remove_member(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
+        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let access = self.access(caller, organization).await?;
+        let member = match self.find_member(&access, id).await {
+            // Whoever may not remove anybody learns that, and not which ids there are.
+            Err(Error::NotFound(_)) => {
+                access.allow(caller, Action::ManageMember(Role::Viewer))?;
+                return Err(UNKNOWN);
+            }
+            found => found?,
+        };
+        let mut tx = self.store().begin().await?;
+        let role = self.lock_member(&mut tx, &access, &member).await?;
+        let action = if member.user.id == person.id {
+            "member.left"
+        } else {
+            self.authorize_again(&mut tx, caller, &access, Action::ManageMember(role)).await?;
+            "member.removed"
+        };
+        keep_an_owner(&mut tx, &member, role, None).await?;
+        memberships::delete(&mut tx, access.id(), member.id).await?;
+        self.record_member(&mut tx, caller, action, &member, json!({ "role": role })).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The member's role, which can't change any more until the transaction ends.
+    async fn lock_member(&self, tx: &mut Tx, access: &OrganizationAccess, member: &Member) -> Result<Role, Error> {
+        if !organizations::lock(tx, access.id()).await? {
+            return Err(Error::NotFound("organization"));
+        }
+        memberships::role_locked(tx, access.id(), member.user.id).await?.ok_or(UNKNOWN)
+    }
+
+    async fn record_member(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        action: &'static str,
+        member: &Member,
+        details: serde_json::Value,
+    ) -> Result<(), Error> {
+        let happened = Happened {
+            organization: Some(member.organization_id),
+            action,
+            target: ("user", Some(member.user.id.0), &member.user.email),
+            success: true,
+            details,
+        };
+        self.record(tx, &caller.principal.actor(), &caller.origin, happened).await
+    }
+}
+
+/// Refuses what would leave the organization without an owner.
+async fn keep_an_owner(tx: &mut Tx, member: &Member, before: Role, after: Option<Role>) -> Result<(), Error> {
+    let ends = before.owns() && !after.is_some_and(Role::owns);
+    if ends && !memberships::other_owner(tx, member.organization_id, member.id).await? {
+        let last = "is that of the last owner; make somebody else an owner first";
+        return Err(Error::Conflict(FieldError::new("role", last)));
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+use latchkey_domain::{MembershipId, OrganizationId, OrganizationName, Role};
+use latchkey_store::organizations::{self, Organization};
+use latchkey_store::{StoreError, memberships};
+use serde_json::json;
+
+use crate::recorder::Happened;
+use crate::{Caller, Error, FieldError, Service};
+
+impl Service {
+    /// Makes an organization whose owner the person becomes who makes it. One that an instance token makes has no
+    /// members until somebody accepts an invitation.
+    pub async fn create_organization(&self, caller: &Caller, name: &str) -> Result<Organization, Error> {
+        self.may_create_organizations(caller)?;
+        let name = OrganizationName::new(name).map_err(|error| FieldError::new("name", error))?;
+        let (id, now) = (OrganizationId(self.new_id()), self.now());
+        let mut tx = self.store().begin().await?;
+        organizations::insert(&mut tx, id, &name, now).await.map_err(|error| match error {
+            StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another organization")),
+            error => error.into(),
+        })?;
+        if let Some(person) = caller.principal.person() {
+            memberships::insert(&mut tx, MembershipId(self.new_id()), id, person.id, Role::Owner, now).await?;
+        }
+        let name = name.as_str().to_owned();
+        let happened = Happened {
+            organization: Some(id),
+            action: "organization.created",
+            target: ("organization", Some(id.0), &name),
+            success: true,
+            details: json!({}),
+        };
+        self.record_for_both(&mut tx, caller, happened).await?;
+        tx.commit().await?;
+        Ok(Organization { id, name, threshold: None, created_at: now, updated_at: now })
+    }
+}

@@ -1,0 +1,83 @@
+use latchkey_domain::RevocationReason;
+use latchkey_store::tokens::{self, Revocation};
+use latchkey_store::{Tx, invitations, memberships, organizations};
+use serde_json::json;
+
+use crate::authorization::{Action, OrganizationAccess};
+use crate::recorder::Happened;
+use crate::{Caller, Error, Service};
+
+/// Rows changed in one transaction: a larger one would keep SQLite's other writers waiting.
+const BATCH: u32 = 500;
+
+impl Service {
+    /// Deletes an organization for good. Owners only, and people. When this has returned, no replica accepts a token of
+    /// it. Its tokens, projects, repositories and audit events are kept, out of sight; memberships and invitations are
+    /// not, and its name is free again.
+    pub async fn delete_organization(&self, caller: &Caller, organization: &str) -> Result<(), Error> {
+        let access = self.authorize(caller, organization, Action::DeleteOrganization).await?;
+        while !self.delete_step(caller, &access).await? {}
+        // Nobody sees these any more: should it stop here, nothing is wrong.
+        loop {
+            let mut tx = self.store().begin().await?;
+            let removed = [
+                memberships::delete_all(&mut tx, access.id(), BATCH).await?,
+                invitations::delete_all(&mut tx, access.id(), BATCH).await?,
+            ];
+            tx.commit().await?;
+            if removed.iter().all(|count| *count < u64::from(BATCH)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Revokes some tokens and, in the transaction of the last of them, deletes the organization; true then. The lock
+    /// keeps new ones from being made in between, so that no token outlives its organization.
+    async fn delete_step(&self, caller: &Caller, access: &OrganizationAccess) -> Result<bool, Error> {
+        let (id, actor, now) = (access.id(), caller.principal.actor(), self.now());
+        let mut tx = self.store().begin().await?;
+        if !organizations::lock_whole(&mut tx, id).await? {
+            return Err(Error::NotFound("organization"));
+        }
+        self.authorize_again(&mut tx, caller, access, Action::DeleteOrganization).await?;
+        let revocation = Revocation { at: now, by: actor.clone(), reason: RevocationReason::OrganizationDeleted };
+        for (token, name) in tokens::revoke_all(&mut tx, id, &revocation, BATCH).await? {
+            let happened = Happened {
+                organization: Some(id),
+                action: "token.revoked",
+                target: ("token", Some(token.0), &name),
+                success: true,
+                details: json!({ "reason": RevocationReason::OrganizationDeleted }),
+            };
+            self.record(&mut tx, &actor, &caller.origin, happened).await?;
+        }
+        let last = !tokens::any_unrevoked(&mut tx, id).await?;
+        if last {
+            organizations::delete(&mut tx, id, now).await?;
+            let happened = Happened {
+                organization: Some(id),
+                action: "organization.deleted",
+                target: ("organization", Some(id.0), &access.organization.name),
+                success: true,
+                details: json!({}),
+            };
+            self.record_for_both(&mut tx, caller, happened).await?;
+        }
+        tx.commit().await?;
+        Ok(last)
+    }
+
+    /// Records what concerns an organization and the instance alike: once it is deleted, nobody reads the
+    /// organization's own events.
+    pub(super) async fn record_for_both(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        happened: Happened<'_>,
+    ) -> Result<(), Error> {
+        let actor = caller.principal.actor();
+        let of_instance = Happened { organization: None, details: happened.details.clone(), ..happened };
+        self.record(tx, &actor, &caller.origin, of_instance).await?;
+        self.record(tx, &actor, &caller.origin, happened).await
+    }
+}

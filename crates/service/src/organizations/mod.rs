@@ -1,0 +1,120 @@
+//! Organizations: which there are, making one and deleting one.
+
+mod create;
+mod delete;
+
+use latchkey_domain::{Level, Role};
+use latchkey_store::{Tx, memberships, organizations, organizations::Organization, projects};
+
+use crate::authorization::{Action, OrganizationAccess};
+use crate::page::{Page, check_limit};
+use crate::{Caller, Denial, Error, Principal, Service, cursor};
+
+/// An organization in the list of those that a caller may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedOrganization {
+    pub organization: Organization,
+    /// What the person is in it; `None` for an instance admin who is no member, and for tokens.
+    pub role: Option<Role>,
+    /// The one that the person acts on when a request names none.
+    pub current: bool,
+}
+
+impl Service {
+    /// The organization, if the caller may see it.
+    pub async fn organization(&self, caller: &Caller, organization: &str) -> Result<OrganizationAccess, Error> {
+        self.authorize(caller, organization, Action::ReadOrganization).await
+    }
+
+    /// Organizations by name: a person's own, a token's one, and all of them for whoever acts on all.
+    pub async fn list_organizations(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<ListedOrganization>, Error> {
+        caller.principal.needs_scope("org:read")?;
+        check_limit(limit)?;
+        let after = cursor::decode_text(after)?;
+        let listed = |organization| ListedOrganization { organization, role: None, current: false };
+        let items = match &caller.principal {
+            Principal::Session(person) | Principal::UserToken(person) if !person.instance_admin => {
+                let own = memberships::of_user(self.store(), person.id, &after, limit + 1).await?;
+                own.into_iter()
+                    .map(|(organization, member)| ListedOrganization {
+                        role: Some(member.role),
+                        ..listed(organization)
+                    })
+                    .collect()
+            }
+            Principal::ApiToken(token) if token.level.organization().is_some() => {
+                let own = organizations::by_name(self.store(), &token.organization_name).await?;
+                own.filter(|own| own.name > after).map(listed).into_iter().collect()
+            }
+            _ => {
+                let person = caller.principal.person().map(|person| person.id);
+                let all = organizations::all_with_role(self.store(), person, &after, limit + 1).await?;
+                all.into_iter()
+                    .map(|(organization, role)| ListedOrganization { role, ..listed(organization) })
+                    .collect()
+            }
+        };
+        let mut page = Page::of(items, limit, |listed| cursor::encode_text(&listed.organization.name));
+        if let Some(person) = caller.principal.person() {
+            let current = organizations::default_of_user(self.store(), person.id).await?;
+            for listed in &mut page.items {
+                listed.current = current.as_ref().is_some_and(|current| current.id == listed.organization.id);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Names of the organizations that a person can switch to, 100 at most.
+    pub async fn organizations(&self, caller: &Caller) -> Result<Vec<String>, Error> {
+        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        Ok(if person.instance_admin {
+            organizations::all(self.store(), "", 100).await?.into_iter().map(|organization| organization.name).collect()
+        } else {
+            let of_user = organizations::of_user(self.store(), person.id, 100).await?;
+            of_user.into_iter().map(|(organization, _)| organization.name).collect()
+        })
+    }
+
+    /// The organization that a request without one in its path acts on: that of the token, the one that its header
+    /// names, or the person's default one. A header that contradicts the token is refused, not ignored.
+    pub async fn organization_of(&self, caller: &Caller, named: Option<&str>) -> Result<String, Error> {
+        match (&caller.principal, named) {
+            (Principal::ApiToken(token), Some(named)) if token.level.organization().is_some() => {
+                if token.organization_name == named {
+                    Ok(named.to_owned())
+                } else {
+                    Err(Denial::OtherOrganization.into())
+                }
+            }
+            (Principal::ApiToken(token), None) if token.level.organization().is_some() => {
+                Ok(token.organization_name.clone())
+            }
+            (_, Some(named)) => Ok(named.to_owned()),
+            (Principal::ApiToken(_), None) => Err(Denial::NoOrganization.into()),
+            (Principal::Session(person) | Principal::UserToken(person), None) => {
+                let default = organizations::default_of_user(self.store(), person.id).await?;
+                default.map(|organization| organization.name).ok_or_else(|| Denial::NoOrganization.into())
+            }
+        }
+    }
+
+    /// Keeps what something of this level belongs to from being deleted until the transaction ends.
+    pub(crate) async fn hold_owner(&self, tx: &mut Tx, level: Level) -> Result<(), Error> {
+        if let Some(organization) = level.organization()
+            && !organizations::hold(tx, organization).await?
+        {
+            return Err(Error::NotFound("organization"));
+        }
+        if let Level::Project(organization, project) = level
+            && !projects::hold(tx, organization, project).await?
+        {
+            return Err(Error::NotFound("project"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! Invitations.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use common::people::{instance_token, nobody, outcome};
+use common::{World, fields, origin};
+use latchkey_domain::Role;
+use latchkey_service::Caller;
+
+on_both_engines!(
+    an_invitation_makes_a_member_once,
+    an_invitation_is_for_its_email_only,
+    a_link_makes_an_account_once,
+    only_who_acts_on_the_instance_gets_a_link,
+);
+
+async fn an_invitation_makes_a_member_once(world: &World) {
+    let (service, admin) = (&world.service, world.admin().await);
+    let bob = nobody(world, "bob@example.com", false).await;
+    let invite = async |role| service.invite(&admin, "acme", " Bob@Example.com ", role).await;
+    let first = invite(Role::Viewer).await.unwrap().invitation;
+    assert_eq!(outcome(invite(Role::Admin).await), "conflict");
+    service.revoke_invitation(&admin, "acme", &first.id.to_string()).await.unwrap();
+    assert_eq!(outcome(service.accept_invitation(&bob, &first.id.to_string()).await), "not found");
+    assert_eq!(outcome(service.revoke_invitation(&admin, "acme", &first.id.to_string()).await), "not found");
+    let second = invite(Role::Member).await.unwrap().invitation;
+    let received = service.received_invitations(&bob, None, 10).await.unwrap().items;
+    assert_eq!(received, std::slice::from_ref(&second));
+    let (id, replica) = (second.id.to_string(), world.replica());
+    let (one, two) = tokio::join!(service.accept_invitation(&bob, &id), replica.accept_invitation(&bob, &id));
+    let mut both = [outcome(one), outcome(two)];
+    both.sort_unstable();
+    assert_eq!(both, ["not found", "ok"]);
+    assert_eq!(service.own_membership(&bob, "acme").await.unwrap().unwrap().member.role, Role::Member);
+    assert!(service.received_invitations(&bob, None, 10).await.unwrap().items.is_empty());
+    assert_eq!(outcome(invite(Role::Viewer).await), "conflict", "a member is not invited");
+    assert_eq!(outcome(service.revoke_invitation(&admin, "acme", &id).await), "not found");
+    let sent = service.sent_invitations(&admin, "acme", None, 10).await.unwrap().items;
+    assert_eq!(sent.iter().map(|sent| sent.accepted_at.is_some()).collect::<Vec<_>>(), [true]);
+    assert_eq!(fields(service.invite(&admin, "acme", "bob", Role::Viewer).await.unwrap_err()), ["email"]);
+    let counted = ["invitation.created", "invitation.revoked", "invitation.accepted"];
+    for (action, count) in counted.into_iter().zip([2, 1, 1]) {
+        assert_eq!(world.events(action).await, count, "{action}");
+    }
+    // Only an owner takes an owner's invitation back.
+    let owner = world.person(world.acme, Role::Owner).await;
+    let third = service.invite(&owner, "acme", "eve@example.com", Role::Owner).await.unwrap().invitation.id.to_string();
+    assert_eq!(outcome(service.revoke_invitation(&admin, "acme", &third).await), "forbidden");
+    service.revoke_invitation(&owner, "acme", &third).await.unwrap();
+}
+
+async fn an_invitation_is_for_its_email_only(world: &World) {
+    let (service, admin) = (&world.service, world.admin().await);
+    let invitation =
+        service.invite(&admin, "acme", "bob@example.com", Role::Admin).await.unwrap().invitation.id.to_string();
+    let eve = nobody(world, "eve@example.com", false).await;
+    assert!(service.received_invitations(&eve, None, 10).await.unwrap().items.is_empty());
+    assert_eq!(outcome(service.accept_invitation(&eve, &invitation).await), "not found");
+    let root = nobody(world, "root@example.com", true).await;
+    assert_eq!(outcome(service.accept_invitation(&root, &invitation).await), "not found");
+    assert_eq!(outcome(service.organization(&eve, "acme").await.map(drop)), "not found");
+}
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn link(world: &World, caller: &Caller, email: &str) -> String {
+    let made = world.service.invite(caller, "acme", email, Role::Member).await.unwrap();
+    made.link.unwrap().reveal().to_owned()
+}
+
+async fn a_link_makes_an_account_once(world: &World) {
+    let (service, root) = (&world.service, nobody(world, "root@example.com", true).await);
+    let bob = link(world, &root, "Bob@example.com").await;
+    assert_eq!(service.invitation_of_link(&bob).await.unwrap().unwrap().email, "bob@example.com");
+    let from = origin("203.0.113.9");
+    assert_eq!(fields(service.join(&from, &bob, "short").await.unwrap_err()), ["password"]);
+    let replica = world.replica();
+    let (one, two) = tokio::join!(service.join(&from, &bob, PASSWORD), replica.join(&from, &bob, PASSWORD));
+    let (joined, refused) = if one.is_ok() { (one, two) } else { (two, one) };
+    let joined = joined.unwrap();
+    assert_eq!(outcome(refused), "not found");
+    assert_eq!((joined.person.email.as_str(), joined.person.instance_admin), ("bob@example.com", false));
+    assert_eq!(service.session(joined.session.reveal()).await.unwrap().unwrap(), joined.person);
+    service.sign_in(&from, "bob@example.com", PASSWORD).await.unwrap();
+    let caller = Caller { principal: latchkey_service::Principal::Session(joined.person), origin: from.clone() };
+    assert_eq!(service.own_membership(&caller, "acme").await.unwrap().unwrap().member.role, Role::Member);
+    assert_eq!(world.events("invitation.accepted").await, 1);
+
+    // Not after a week, not once it is revoked, not for an account that came in the meantime, not made up.
+    let eve = link(world, &root, "eve@example.com").await;
+    world.clock.advance_days(7);
+    assert!(service.invitation_of_link(&eve).await.unwrap().is_some());
+    world.clock.advance_seconds(1);
+    assert_eq!(outcome(service.join(&from, &eve, PASSWORD).await), "not found");
+    let carl = link(world, &root, "carl@example.com").await;
+    nobody(world, "carl@example.com", false).await;
+    assert_eq!(outcome(service.join(&from, &carl, PASSWORD).await), "conflict");
+    let sent = service.sent_invitations(&root, "acme", None, 10).await.unwrap().items;
+    assert_eq!((sent[0].email.as_str(), sent[0].accepted_at), ("carl@example.com", None));
+    service.revoke_invitation(&root, "acme", &sent[0].id.to_string()).await.unwrap();
+    assert_eq!(outcome(service.join(&from, &carl, PASSWORD).await), "not found");
+    for made_up in ["", "lkj_", &carl.replacen("lkj_", "lki_", 1), &carl[..39]] {
+        assert_eq!(outcome(service.join(&from, made_up, PASSWORD).await), "not found", "{made_up}");
+    }
+    // It is no credential of the API.
+    assert!(service.authenticate(&carl, &from).await.is_err());
+}
+
+/// Otherwise an organization could make itself an account of anybody's email, and accept what is sent there.
+async fn only_who_acts_on_the_instance_gets_a_link(world: &World) {
+    let owner = world.person(world.acme, Role::Owner).await;
+    let root = nobody(world, "root@example.com", true).await;
+    let pipeline = instance_token(world, &["members:invite"]).await;
+    nobody(world, "known@example.com", false).await;
+    for (caller, email, given) in [
+        (&owner, "a@example.com", false),
+        (&root, "b@example.com", true),
+        (&pipeline, "c@example.com", true),
+        (&root, "known@example.com", false),
+    ] {
+        let made = world.service.invite(caller, "acme", email, Role::Viewer).await.unwrap();
+        assert_eq!(made.link.is_some(), given, "{email}");
+    }
+}

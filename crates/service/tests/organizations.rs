@@ -1,0 +1,182 @@
+//! Organizations and their projects, from the first day to the last.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use common::people::{events, instance_token, membership, nobody, outcome};
+use common::{World, asked, fields, listing, origin};
+use latchkey_domain::Role;
+use latchkey_service::{CreateToken, Denial, Error, Refusal, Service, Settings, StateFilter, SystemRandom};
+
+on_both_engines!(
+    whoever_makes_an_organization_owns_it,
+    making_organizations_can_be_restricted,
+    a_deleted_organization_takes_its_tokens_along,
+    a_large_organization_is_deleted_in_steps,
+    a_token_is_not_made_while_its_organization_goes,
+    a_person_chooses_the_current_organization,
+    a_project_goes_when_its_tokens_are_revoked,
+);
+
+async fn whoever_makes_an_organization_owns_it(world: &World) {
+    let (service, ada) = (&world.service, nobody(world, "ada@example.com", false).await);
+    assert!(matches!(service.organization_of(&ada, None).await, Err(Error::Forbidden(Denial::NoOrganization))));
+    let made = service.create_organization(&ada, "initech").await.unwrap();
+    assert_eq!(service.organization(&ada, "initech").await.unwrap().organization, made);
+    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
+    let own = service.own_memberships(&ada, None, 10).await.unwrap().items;
+    assert_eq!((own.len(), own[0].member.role, own[0].current), (1, Role::Owner, true));
+    let other = world.admin().await;
+    assert_eq!(outcome(service.create_organization(&other, "initech").await), "conflict");
+    for wrong in ["", "Initech", "a b", "-a", &"a".repeat(64)] {
+        assert_eq!(fields(service.create_organization(&ada, wrong).await.unwrap_err()), ["name"], "{wrong}");
+    }
+    world.clock.advance_seconds(1);
+    // One that a pipeline makes has nobody in it, until somebody accepts.
+    let pipeline = instance_token(world, &["orgs:create", "members:invite"]).await;
+    service.create_organization(&pipeline, "hooli").await.unwrap();
+    let invitation = service.invite(&pipeline, "hooli", "ADA@example.com", Role::Owner).await.unwrap().invitation;
+    let joined = service.accept_invitation(&ada, &invitation.id.to_string()).await.unwrap();
+    assert_eq!((joined.organization.name.as_str(), joined.member.role, joined.current), ("hooli", Role::Owner, false));
+}
+
+async fn making_organizations_can_be_restricted(world: &World) {
+    let settings = Settings { restricted_organization_creation: true };
+    let (catalogue, random) = (latchkey_domain::Catalogue::built_in(), std::sync::Arc::new(SystemRandom));
+    let service = Service::with_settings(world.store.clone(), catalogue, world.clock.clone(), random, settings);
+    let owner = world.person(world.acme, Role::Owner).await;
+    assert_eq!(outcome(service.create_organization(&owner, "initech").await), "forbidden");
+    let admin = nobody(world, "root@example.com", true).await;
+    service.create_organization(&admin, "initech").await.unwrap();
+    service.create_organization(&instance_token(world, &["orgs:create"]).await, "hooli").await.unwrap();
+}
+
+async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
+    let (service, owner) = (&world.service, world.person(world.acme, Role::Owner).await);
+    let created = world.create(&owner, asked("CI")).await.unwrap();
+    let of_project = CreateToken { project: Some("Website".into()), ..asked("site") };
+    let of_project = world.create(&owner, of_project).await.unwrap();
+    let foreign = world.person(world.globex, Role::Owner).await;
+    let theirs = service.create_token(&foreign, "globex", asked("CI")).await.unwrap();
+    let invitation =
+        service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().invitation.id.to_string();
+    world.pipeline(&created).await;
+    let replica = world.replica();
+    replica.authenticate(of_project.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
+
+    service.delete_organization(&owner, "acme").await.unwrap();
+    for created in [&created, &of_project] {
+        for service in [service, &replica] {
+            let refused = service.authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
+            assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))), "{refused:?}");
+        }
+    }
+    service.authenticate(theirs.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
+    assert_eq!(outcome(service.organization(&owner, "acme").await.map(drop)), "not found");
+    assert_eq!(outcome(service.tokens(&owner, "acme", listing(StateFilter::All)).await), "not found");
+    assert_eq!(outcome(service.delete_organization(&owner, "acme").await), "not found");
+    assert!(service.own_memberships(&owner, None, 10).await.unwrap().items.is_empty());
+    let bob = nobody(world, "bob@example.com", false).await;
+    assert!(service.received_invitations(&bob, None, 10).await.unwrap().items.is_empty());
+    assert_eq!(outcome(service.accept_invitation(&bob, &invitation).await), "not found");
+    // What happened is kept, and the instance admin reads of it.
+    assert_eq!((world.events("token.revoked").await, world.events("organization.deleted").await), (2, 1));
+    let root = nobody(world, "root@example.com", true).await;
+    let seen = service.instance_events(&root, &events()).await.unwrap().items;
+    assert_eq!((seen[0].action.as_str(), seen[0].target_name.as_str()), ("organization.deleted", "acme"));
+    // The name is free; what comes after has nothing of what was before.
+    service.create_organization(&bob, "acme").await.unwrap();
+    assert!(service.tokens(&bob, "acme", listing(StateFilter::All)).await.unwrap().tokens.is_empty());
+    assert!(service.list_projects(&bob, "acme", None, 10).await.unwrap().items.is_empty());
+    assert_eq!(outcome(service.organization(&owner, "acme").await.map(drop)), "not found");
+}
+
+/// More tokens than one transaction revokes.
+async fn a_large_organization_is_deleted_in_steps(world: &World) {
+    let owner = world.person(world.acme, Role::Owner).await;
+    let mut last = None;
+    for number in 0..501 {
+        last = Some(world.create(&owner, asked(&format!("token {number}"))).await.unwrap());
+    }
+    world.service.delete_organization(&owner, "acme").await.unwrap();
+    assert_eq!((world.events("token.revoked").await, world.events("organization.deleted").await), (501, 1));
+    let refused = world.service.authenticate(last.unwrap().secret.reveal(), &origin("198.51.100.9")).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))));
+}
+
+async fn a_token_is_not_made_while_its_organization_goes(world: &World) {
+    let owner = world.person(world.acme, Role::Owner).await;
+    for number in 0..5 {
+        world.create(&owner, asked(&format!("token {number}"))).await.unwrap();
+    }
+    let admin = world.admin().await;
+    let make = async {
+        let mut made = Vec::new();
+        for number in 0..40 {
+            made.extend(world.create(&admin, asked(&format!("late {number}"))).await.ok());
+        }
+        made
+    };
+    let (made, deleted) = tokio::join!(make, world.service.delete_organization(&owner, "acme"));
+    deleted.unwrap();
+    for created in made {
+        let refused = world.replica().authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
+        assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))), "{refused:?}");
+    }
+}
+
+async fn a_person_chooses_the_current_organization(world: &World) {
+    let (service, ada) = (&world.service, nobody(world, "ada@example.com", false).await);
+    for name in ["initech", "hooli", "cyberdyne"] {
+        service.create_organization(&ada, name).await.unwrap();
+        world.clock.advance_seconds(1);
+    }
+    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
+    let hooli = membership(world, "hooli", &ada).await;
+    assert!(service.set_current_membership(&ada, &hooli).await.unwrap().current);
+    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "hooli");
+    let current = async |after, limit| -> Vec<_> {
+        let page = service.own_memberships(&ada, after, limit).await.unwrap();
+        page.items.into_iter().map(|own| (own.organization.name, own.current)).collect()
+    };
+    let all = [("cyberdyne".to_owned(), false), ("hooli".to_owned(), true), ("initech".to_owned(), false)];
+    assert_eq!(current(None, 10).await, all);
+    let first = service.own_memberships(&ada, None, 2).await.unwrap();
+    assert_eq!(current(first.next.as_deref(), 2).await, all[2..]);
+    // Whoever leaves it falls back to the oldest one.
+    let bob = nobody(world, "bob@example.com", false).await;
+    let invitation = service.invite(&ada, "hooli", "bob@example.com", Role::Owner).await.unwrap().invitation;
+    service.accept_invitation(&bob, &invitation.id.to_string()).await.unwrap();
+    service.leave(&ada, &hooli).await.unwrap();
+    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
+    service.delete_organization(&ada, "initech").await.unwrap();
+    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "cyberdyne");
+}
+
+async fn a_project_goes_when_its_tokens_are_revoked(world: &World) {
+    let (service, admin) = (&world.service, world.admin().await);
+    let project = service.create_project(&admin, "acme", " API ").await.unwrap();
+    assert_eq!(outcome(service.create_project(&admin, "acme", "API").await), "conflict");
+    assert_eq!(fields(service.create_project(&admin, "acme", " ").await.unwrap_err()), ["name"]);
+    let in_project = || CreateToken { project: Some("API".into()), ..asked("CI") };
+    let token = world.create(&admin, in_project()).await.unwrap().detail.token.id.to_string();
+    assert_eq!(outcome(service.delete_project(&admin, "acme", "API").await), "conflict");
+    service.revoke_token(&admin, "acme", &token).await.unwrap();
+    let replica = world.replica();
+    let (deleted, made) =
+        tokio::join!(service.delete_project(&admin, "acme", "API"), replica.create_token(&admin, "acme", in_project()));
+    match (outcome(deleted), made) {
+        ("conflict", Ok(made)) => {
+            service.revoke_token(&admin, "acme", &made.detail.token.id.to_string()).await.unwrap();
+            service.delete_project(&admin, "acme", &project.id.to_string()).await.unwrap();
+        }
+        ("ok", Err(Error::NotFound(_) | Error::Invalid(_))) => {}
+        (deleted, made) => panic!("{deleted} {made:?}"),
+    }
+    assert_eq!(outcome(service.delete_project(&admin, "acme", "API").await), "not found");
+    assert_eq!(fields(world.create(&admin, in_project()).await.unwrap_err()), ["project"]);
+    // The revoked token still says what it was of, and the name is free.
+    assert_eq!(service.token(&admin, "acme", &token).await.unwrap().token.project_name, "API");
+    assert_ne!(service.create_project(&admin, "acme", "API").await.unwrap().id, project.id);
+    assert_eq!((world.events("project.created").await, world.events("project.deleted").await), (2, 1));
+}
