@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     database::on_both_engines,
     given::{Given, NOW, ada},
-    model::{Dice, everything, order, shows, sorts, walk, walk_in},
+    model::{Dice, everything, listed, order, shows, sorts, walk, walk_in},
 };
 
 on_both_engines!(
@@ -33,7 +33,7 @@ impl Crowd {
         let repositories = |token: &Token| -> Vec<_> {
             self.listed.iter().filter(|(id, _)| *id == token.id).map(|(_, repository)| *repository).collect()
         };
-        self.tokens.iter().filter(|token| shows(filter, token, &repositories(token))).cloned().collect()
+        self.tokens.iter().filter(|token| shows(filter, token, &repositories(token))).map(listed).collect()
     }
 }
 

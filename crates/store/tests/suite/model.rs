@@ -77,6 +77,11 @@ pub(crate) fn shows(filter: &Filter, token: &Token, repositories: &[latchkey_dom
         && filter.idle_before.is_none_or(|before| idle_since < before)
 }
 
+/// A token as lists tell it: whoever lists them knows the rest.
+pub(crate) fn listed(token: &Token) -> Token {
+    Token { organization_name: String::new(), repository_count: 0, ..token.clone() }
+}
+
 /// The order of a sort.
 pub(crate) fn order(sort: Sort) -> impl Fn(&Token, &Token) -> Ordering {
     move |a, b| {

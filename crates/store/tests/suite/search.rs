@@ -9,7 +9,7 @@ use latchkey_store::{
 use crate::{
     database::on_both_engines,
     given::{Given, NOW},
-    model::everything,
+    model::{everything, listed},
 };
 
 on_both_engines!(
@@ -85,7 +85,7 @@ async fn a_rare_word_is_found_among_a_common_one(given: &Given) {
 }
 
 async fn the_dead_do_not_hide_the_living(given: &Given) {
-    let living = given.token(&given.spec("deploy")).await;
+    let living = listed(&given.token(&given.spec("deploy")).await);
     for _ in 0..6 {
         let mut spec = given.spec("deploy");
         spec.name = "Deploy to prod".into();
