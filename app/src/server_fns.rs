@@ -63,7 +63,8 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         Error::AlreadyCreated(token) => {
             Failure { token: Some(token.to_string()), ..Failure::new(Code::AlreadyCreated) }
         }
-        Error::TooManyAttempts { .. } | Error::Unavailable => Failure::new(Code::Unavailable),
+        // Only requests of the API ask for what can clash.
+        Error::Clash(_) | Error::TooManyAttempts { .. } | Error::Unavailable => Failure::new(Code::Unavailable),
         Error::Internal(source) => {
             tracing::error!(request_id = caller.origin.request_id(), error = %source, "a server function failed");
             Failure::new(Code::Unavailable)

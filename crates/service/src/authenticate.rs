@@ -16,6 +16,7 @@ impl Service {
             SecretKind::ApiToken => {
                 let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
                 accept(&token, origin, self.now())?;
+                self.settle_overlap(&token, &secret.hash(), origin).await?;
                 self.note_use(&token, origin).await?;
                 Ok(Principal::ApiToken(token))
             }

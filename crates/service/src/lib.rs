@@ -8,12 +8,14 @@ mod caller;
 pub mod cursor;
 mod demo;
 mod error;
+mod idempotency;
 mod known;
 mod organizations;
 mod passwords;
 mod ports;
 mod recorder;
 mod repositories;
+mod root_key;
 mod sessions;
 mod setup;
 mod tokens;
@@ -28,7 +30,8 @@ pub use authorization::{OrganizationAccess, Power};
 pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
-pub use error::{Denial, Error, FieldError, Refusal};
+pub use error::{Clash, Denial, Error, FieldError, Refusal};
+pub use idempotency::Once;
 pub use known::KnownToken;
 pub use latchkey_store::organizations::Organization;
 pub use latchkey_store::projects::Project;
@@ -38,10 +41,11 @@ pub use latchkey_store::tokens::{Actor, COUNT_MAX, Position, Revocation, Sort, S
 
 pub use ports::{Clock, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
+pub use root_key::{RootKey, RootKeyError};
 pub use sessions::{SignedIn, UserToken};
 pub use tokens::{
-    BulkRevoked, Counts, CreateToken, CreatedToken, ExpiresIn, ListTokens, Overview, StateFilter, TokenDetail,
-    TokenPage,
+    BulkRevoked, ChosenRepositories, Counts, CreateToken, CreatedToken, EditToken, ExpiresIn, ListTokens, Overview,
+    RotateToken, StateFilter, TokenDetail, TokenPage,
 };
 
 /// The use cases, and what they need. Cheap to clone.
@@ -58,14 +62,31 @@ struct Inner {
     uses: uses::Gathered,
     known: known::Known,
     passwords: passwords::Hasher,
+    root_key: RootKey,
+    under_way: idempotency::UnderWay,
 }
 
 impl Service {
+    /// With a root key of this process alone: for commands that derive nothing, and for tests.
     pub fn new(store: Store, catalogue: Catalogue, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let root_key = RootKey::random(&*random);
+        Self::with_root_key(store, catalogue, clock, random, root_key)
+    }
+
+    /// With the root key that the replicas of an instance share.
+    pub fn with_root_key(
+        store: Store,
+        catalogue: Catalogue,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        root_key: RootKey,
+    ) -> Self {
         let inner = Inner {
             known: known::Known::new(store.clone()),
             uses: uses::Gathered::default(),
             passwords: passwords::Hasher::new(),
+            root_key,
+            under_way: idempotency::UnderWay::default(),
             store,
             clock,
             random,

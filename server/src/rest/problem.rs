@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use latchkey_service::{Denial, Error, FieldError, Origin, Refusal};
+use latchkey_service::{Clash, Denial, Error, FieldError, Origin, Refusal};
 use serde::Serialize;
 
 /// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
@@ -77,6 +77,7 @@ impl Problem {
             Refusal::Unknown => "token-unknown",
             Refusal::Expired => "token-expired",
             Refusal::Revoked => "token-revoked",
+            Refusal::Rotated => "token-rotated",
             Refusal::Network => "token-network",
             Refusal::Unsigned => "token-unsigned",
             Refusal::Password => "wrong-password",
@@ -108,6 +109,17 @@ impl Problem {
         }
     }
 
+    fn clash(clash: Clash) -> Self {
+        let (status, kind, retry_after) = match clash {
+            Clash::Ended => (StatusCode::CONFLICT, "token-ended", None),
+            Clash::Changed => (StatusCode::PRECONDITION_FAILED, "changed", None),
+            Clash::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", None),
+            Clash::UnderWay => (StatusCode::CONFLICT, "idempotency-under-way", Some(1)),
+            Clash::Spent => (StatusCode::CONFLICT, "idempotency-spent", None),
+        };
+        Self { retry_after, ..Self::new(status, kind, sentence(&clash)) }
+    }
+
     fn invalid(status: StatusCode, kind: &str, errors: Vec<FieldError>) -> Self {
         let detail: Vec<_> = errors.iter().map(|error| error.to_string()).collect();
         let fields = errors.into_iter().map(|error| Field { field: error.field, message: error.message });
@@ -124,6 +136,7 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, "invalid", errors),
             Error::Conflict(field) => Self::invalid(StatusCode::CONFLICT, "conflict", vec![field]),
             Error::AlreadyCreated(_) => Self::new(StatusCode::CONFLICT, "already-created", sentence(&error)),
+            Error::Clash(clash) => Self::clash(clash),
             Error::TooManyAttempts { retry_after } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", sentence(&error))
