@@ -7,7 +7,7 @@ use latchkey_store::Store;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, Command, Config, Flags, LogFormat};
-use crate::{assets, serve};
+use crate::{assets, secret_key, serve};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -15,7 +15,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve { flags, demo } => {
             let config = load(&flags)?;
-            let service = open(&config).await?;
+            let root_key = secret_key::open(&config.secret_key_file, &SystemRandom)?;
+            let store = migrated(&config).await?;
+            let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+            let service = Service::with_root_key(store, config.catalogue.clone(), clock, random, root_key);
             serve::run(config, service, demo).await
         }
         Command::Migrate { flags } => {
@@ -47,10 +50,15 @@ fn load(flags: &Flags) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// Connects and migrates.
-async fn open(config: &Config) -> Result<Service, Failure> {
+async fn migrated(config: &Config) -> Result<Store, Failure> {
     let store = Store::connect(&config.database_url).await?;
     store.migrate().await?;
+    Ok(store)
+}
+
+/// Connects and migrates, for commands that derive nothing from the root key.
+async fn open(config: &Config) -> Result<Service, Failure> {
+    let store = migrated(config).await?;
     Ok(Service::new(store, config.catalogue.clone(), Arc::new(SystemClock), Arc::new(SystemRandom)))
 }
 
@@ -61,6 +69,8 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
         Some(dir) => say(&format!("assets          built, in {dir}"))?,
         None => return Err("assets are missing: build them with `make site`".into()),
     }
+    secret_key::check(&config.secret_key_file)?;
+    say(&format!("root key        {}", config.secret_key_file.display()))?;
     let service = open(config).await?;
     service.ready().await?;
     say("database        answers, schema is up to date")?;

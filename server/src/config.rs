@@ -8,6 +8,11 @@ use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
 
+use crate::secret_key;
+
+/// Highest limit that can be set, in requests a minute.
+const RATE_MAX: u32 = 1_000_000;
+
 /// Self-hosted portal for API tokens.
 #[derive(Debug, Parser)]
 #[command(name = "latchkey-server", version, about)]
@@ -71,6 +76,14 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_TRUSTED_PROXIES] [default: none]
     #[arg(long, value_name = "NETWORKS")]
     trusted_proxies: Option<String>,
+    /// Root key, 32 random bytes; made at the first start [env: LATCHKEY_SECRET_KEY_FILE]
+    /// [default: secret.key beside SQLite's database, or data/secret.key]
+    #[arg(long, value_name = "FILE")]
+    secret_key_file: Option<PathBuf>,
+    /// Requests a minute that one token or user may send to the REST API, 0 for no limit
+    /// [env: LATCHKEY_API_RATE_LIMIT] [default: 1200]
+    #[arg(long, value_name = "REQUESTS")]
+    api_rate_limit: Option<u32>,
     /// What to log, as a tracing filter [env: LATCHKEY_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -90,6 +103,8 @@ struct Settings {
     bootstrap_admin_email: Option<String>,
     bootstrap_admin_password: Option<String>,
     trusted_proxies: Option<String>,
+    secret_key_file: Option<PathBuf>,
+    api_rate_limit: Option<u32>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -111,6 +126,9 @@ pub(crate) struct Config {
     pub(crate) catalogue: Catalogue,
     pub(crate) bootstrap_admin: Option<BootstrapAdmin>,
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
+    pub(crate) secret_key_file: PathBuf,
+    /// Requests a minute of one credential; 0 for no limit.
+    pub(crate) api_rate_limit: u32,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -156,6 +174,22 @@ impl Config {
             .clone()
             .or(file.scopes_file)
             .or_else(|| env_of("LATCHKEY_SCOPES_FILE").map(PathBuf::from));
+        let secret_key_file = flags
+            .secret_key_file
+            .clone()
+            .or(file.secret_key_file)
+            .or_else(|| env_of("LATCHKEY_SECRET_KEY_FILE").map(PathBuf::from))
+            .unwrap_or_else(|| secret_key::beside(&database_url));
+        let api_rate_limit = match flags.api_rate_limit.or(file.api_rate_limit) {
+            Some(limit) => limit,
+            None => env_of("LATCHKEY_API_RATE_LIMIT").map_or(Ok(1_200), |text| {
+                text.parse().map_err(|_| invalid("api_rate_limit", &text, "a number of requests a minute"))
+            })?,
+        };
+        if api_rate_limit > RATE_MAX {
+            let expected = "1,000,000 at most, or 0 for no limit";
+            return Err(invalid("api_rate_limit", &api_rate_limit.to_string(), expected));
+        }
         let log_format = match flags.log_format.or(file.log_format) {
             Some(format) => format,
             None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
@@ -173,6 +207,8 @@ impl Config {
                 _ => return Err(ConfigError::HalfBootstrap),
             },
             trusted_proxies: proxies.map(parse_networks).transpose()?,
+            secret_key_file,
+            api_rate_limit,
             log: pick(&flags.log, file.log, "LATCHKEY_LOG").unwrap_or_else(|| "info".to_owned()),
             log_format,
         })
@@ -247,6 +283,8 @@ mod tests {
         assert!(refused(&[("LATCHKEY_PUBLIC_URL", "tokens.example.com")]).starts_with("public_url is"));
         assert!(refused(&[("LATCHKEY_BOOTSTRAP_ADMIN_EMAIL", "a@b")]).contains("go together"));
         assert!(refused(&[("LATCHKEY_CONFIG", "/nowhere.toml")]).starts_with("can't read /nowhere.toml"));
+        assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "many")]).starts_with("api_rate_limit is \"many\""));
+        assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "1000001")]).starts_with("api_rate_limit is"));
         assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
         assert_eq!(refused(&[]), "accepted");
     }

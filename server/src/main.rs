@@ -7,6 +7,7 @@ mod jobs;
 mod middleware;
 mod rest;
 mod router;
+mod secret_key;
 mod serve;
 
 use std::process::ExitCode;

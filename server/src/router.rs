@@ -18,19 +18,24 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::middleware::{context, same_origin, security, visitor};
+use crate::rest::limit::Limiter;
+use crate::rest::tokens;
 use crate::{assets, rest};
 
 /// Largest body of a request, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
 /// No answer takes longer; what waits for the database gives up before.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// A little less, so that the answer is a problem.
+const API_TIMEOUT: Duration = Duration::from_secs(29);
 
-pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>) -> Router {
+pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>, api_rate_limit: u32) -> Router {
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
     Router::new()
         .merge(portal_routes(&portal))
-        .merge(rest_routes())
+        .merge(rest_routes().layer(from_fn_with_state(Limiter::new(api_rate_limit), rest::limit::layer)))
         .merge(operations())
+        .merge(descriptions())
         .merge(built_files())
         .with_state(portal.clone())
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -51,19 +56,27 @@ fn portal_routes(portal: &Portal) -> Router<Portal> {
         .layer(from_fn_with_state(portal.clone(), same_origin::layer))
 }
 
-/// What pipelines and scripts use.
+/// What pipelines and scripts use, so many requests a minute for each credential. What checks tokens for others is to be
+/// as fast as they are, and goes beside these routes, not among them. A test sees that each is in `rest/openapi.rs`.
 fn rest_routes() -> Router<Portal> {
     Router::new()
         .route("/api/auth/login", post(rest::login::login))
         .route("/api/auth/whoami", get(rest::whoami::whoami))
-        .route("/api/auth/cli-tokens", get(rest::tokens::list).post(rest::tokens::create))
-        .route("/api/auth/cli-tokens/{id}", get(rest::tokens::get).delete(rest::tokens::revoke))
+        .route("/api/auth/cli-tokens", get(tokens::read::list).post(tokens::create::create))
+        .route("/api/auth/cli-tokens/revoke", post(tokens::revoke::revoke_many))
+        .route(
+            "/api/auth/cli-tokens/{id}",
+            get(tokens::read::get).patch(tokens::change::change).delete(tokens::revoke::revoke),
+        )
+        .route("/api/auth/cli-tokens/{id}/rotate", post(tokens::rotate::rotate))
         .route("/api/repos", get(rest::repos::list).post(rest::repos::create))
         .route("/api/repos/{id}", get(rest::repos::get).delete(rest::repos::delete))
         .route("/api", any(rest::not_found))
         .route("/api/", any(rest::not_found))
         .route("/api/{*path}", any(rest::not_found))
         .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, API_TIMEOUT))
         .layer(from_fn(rest::problem::complete))
 }
 
@@ -73,6 +86,17 @@ fn operations() -> Router<Portal> {
         .route("/healthz", get(rest::operations::live))
         .route("/readyz", get(rest::operations::ready))
         .route("/infoz", get(rest::operations::info))
+        .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn(rest::problem::complete))
+}
+
+/// What describes the API to programs; `/docs/api` is the same for people.
+fn descriptions() -> Router<Portal> {
+    Router::new()
+        .route("/openapi.json", get(rest::openapi::as_json))
+        .route("/openapi.yaml", get(rest::openapi::as_yaml))
+        .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn(rest::problem::complete))
 }
 
 fn built_files() -> Router<Portal> {
@@ -104,5 +128,47 @@ impl Predicate for Compressible {
             .is_some_and(|value| value.contains("no-transform"));
         let textual = ["text/html", "application/json", "application/problem+json", "text/csv"];
         !no_transform && textual.into_iter().any(|kind| starts(header::CONTENT_TYPE, kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    /// The methods of each route, from what axum writes of a router: its `Debug` is the one list that there is.
+    fn routes(router: &Router<Portal>) -> BTreeMap<String, BTreeSet<String>> {
+        let text = format!("{router:?}");
+        let (text, _) = text.split_once("fallback_router").unwrap();
+        let (methods, paths) = text.split_once("node: Node").unwrap();
+        let paths: BTreeMap<&str, &str> = paths
+            .split("RouteId(")
+            .skip(1)
+            .filter_map(|entry| Some((entry.split_once(')')?.0, entry.split('"').nth(1)?)))
+            .collect();
+        let handled = |entry: &str, method: &str| {
+            let answer = entry.split(&format!(" {method}: ")).nth(1).unwrap();
+            !answer.starts_with("None")
+        };
+        let named = ["get", "post", "put", "patch", "delete"];
+        let mut routes = BTreeMap::new();
+        for (number, entry) in methods.split("MethodRouter {").skip(1).enumerate() {
+            let path = paths[number.to_string().as_str()];
+            let methods = named.into_iter().filter(|method| handled(&format!(" {entry}"), method));
+            routes.insert(path.to_owned(), methods.map(str::to_owned).collect());
+        }
+        routes
+    }
+
+    #[test]
+    fn the_routes_and_the_description_are_the_same() {
+        let mut served = routes(&rest_routes().merge(operations()));
+        for nobodys in ["/api", "/api/", "/api/{*path}"] {
+            assert!(served.remove(nobodys).is_some(), "{nobodys}");
+        }
+        assert!(served["/api/auth/cli-tokens/{id}"].contains("patch"), "{served:?}");
+        assert_eq!(served["/healthz"].len(), 1);
+        assert_eq!(served, rest::openapi::documented(), "add it to `paths` in rest/openapi.rs");
     }
 }

@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use latchkey_app::portal::Portal;
 use latchkey_service::{Caller, Error, Origin, Refusal};
 
+use super::limit::Meter;
 use super::problem::Problem;
 
 /// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
@@ -29,6 +30,9 @@ impl FromRequestParts<Portal> for Credential {
         let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
         let bearer = bearer(&parts.headers).ok_or(Error::from(Refusal::Missing))?;
         let principal = portal.service.authenticate(bearer, &origin).await?;
+        if let Some(meter) = parts.extensions.get::<Meter>() {
+            meter.count(&principal, portal.service.now())?;
+        }
         let caller = Caller { principal, origin };
         let named = ["latchkey-organization", "chainloop-organization"]
             .into_iter()

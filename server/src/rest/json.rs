@@ -26,9 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 JsonRejection::JsonSyntaxError(error) => {
                     Problem::new(status, "malformed-json", reason(&error.body_text()))
                 }
-                _ if status == StatusCode::PAYLOAD_TOO_LARGE => {
-                    Problem::new(status, "too-large", "A body has at most 1 MiB")
-                }
+                _ if status == StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
                 _ => Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body could not be read"),
             }
         })?;

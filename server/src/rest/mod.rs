@@ -1,21 +1,26 @@
 //! REST: JSON in and out, problem details (RFC 9457) for what goes wrong.
 
 pub(crate) mod credential;
+pub(crate) mod etag;
 pub(crate) mod json;
+pub(crate) mod limit;
 pub(crate) mod login;
+pub(crate) mod openapi;
 pub(crate) mod operations;
 pub(crate) mod problem;
+pub(crate) mod repeatable;
 pub(crate) mod repos;
 pub(crate) mod tokens;
 pub(crate) mod whoami;
 
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::problem::Problem;
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,

@@ -6,14 +6,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_service::{Clash, Denial, Error, FieldError, Origin, Refusal};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// `urn:latchkey:problem:` and a word; never changes.
     r#type: String,
     title: &'static str,
     #[serde(serialize_with = "number")]
+    #[schema(value_type = u16)]
     status: StatusCode,
     detail: String,
     /// The path that was asked for.
@@ -29,12 +31,15 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Field>,
     #[serde(skip)]
+    #[schema(ignore)]
     retry_after: Option<u64>,
     #[serde(skip)]
+    #[schema(ignore)]
     challenge: Option<Challenge>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
 struct Field {
     field: &'static str,
     message: String,
@@ -67,6 +72,16 @@ impl Problem {
             retry_after: None,
             challenge: None,
         }
+    }
+
+    pub(crate) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB")
+    }
+
+    pub(crate) fn rate_limited(per_minute: u32, retry_after: u64) -> Self {
+        let detail = format!("At most {per_minute} requests a minute; try again in {retry_after} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail);
+        Self { retry_after: Some(retry_after), ..problem }
     }
 
     fn unauthenticated(refusal: Refusal) -> Self {
@@ -176,11 +191,24 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     response
 }
 
-/// The problem for what axum refuses by itself with a plain text, such as a path that is not UTF-8.
+/// The problem for what the layers below refuse by themselves with a plain text or nothing: a path that is not UTF-8, a
+/// panic, no answer in time.
 fn refused_before(response: &Response) -> Option<Problem> {
     let status = response.status();
-    let refused = status.is_client_error() || status.is_server_error();
-    refused.then(|| Problem::new(status, "malformed-request", "The request could not be read"))
+    let json = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/json");
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(json) {
+        return None;
+    }
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some(Error::Unavailable.into()),
+        _ if status.is_server_error() => {
+            Some(Problem::new(status, "internal", "Something went wrong on our side; the request id helps to find it"))
+        }
+        _ if status.is_client_error() => {
+            Some(Problem::new(status, "malformed-request", "The request could not be read"))
+        }
+        _ => None,
+    }
 }
 
 fn written(problem: Problem, empty: Response) -> Response {
