@@ -23,7 +23,7 @@ use crate::rest::tokens;
 use crate::{assets, rest};
 
 /// Largest body of a request, in bytes.
-const BODY_MAX: usize = 1024 * 1024;
+pub(crate) const BODY_MAX: usize = 1024 * 1024;
 /// No answer takes longer; what waits for the database gives up before.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A little less, so that the answer is a problem.
@@ -50,6 +50,7 @@ pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>, a
 fn portal_routes(portal: &Portal) -> Router<Portal> {
     Router::new()
         .merge(pages::routes())
+        .merge(pages::reference::routes(&rest::openapi::document()))
         .merge(server_fns::routes())
         .fallback(pages::not_found)
         .layer(from_fn_with_state(portal.clone(), visitor::layer))

@@ -8,6 +8,8 @@ pub(crate) mod failure;
 #[cfg(feature = "ssr")]
 mod home;
 #[cfg(feature = "ssr")]
+pub mod reference;
+#[cfg(feature = "ssr")]
 mod session;
 #[cfg(feature = "ssr")]
 mod setup;
