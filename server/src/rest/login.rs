@@ -27,7 +27,9 @@ pub(crate) struct LoggedIn {
     expires_at: Timestamp,
 }
 
-/// Signs a person in: a user token for 24 hours.
+/// Signs a person in.
+///
+/// The answer carries a user token, which works for 24 hours. Wrong guesses are slowed down.
 #[utoipa::path(
     post, path = "/api/auth/login", operation_id = "logIn", tag = "Credentials", security(()),
     request_body(content = Login, example = json!({ "email": "ada@example.com", "password": "correct horse battery" })),

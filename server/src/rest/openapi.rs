@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
@@ -190,6 +191,14 @@ fn complete(operation: &mut Operation, path: &str) {
         {
             let described = ResponseBuilder::new().description(response.description.clone());
             *response = problem(described, status, "conflict").build();
+        }
+    }
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &mut schema.schema_type
+        {
+            // One that may be left out is not one that may be null, which a header or a query can't say.
+            types.retain(|kind| *kind != Type::Null);
         }
     }
     let secured = operation.security.is_none();

@@ -52,7 +52,9 @@ pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
     }
 }
 
-/// Tells the version, and where people sign in.
+/// Tells about the instance.
+///
+/// Its version, and where people sign in.
 #[utoipa::path(
     get, path = "/infoz", operation_id = "info", tag = "Operations", security(()),
     responses((status = 200, description = "About this instance", body = Info, example = json!({

@@ -48,7 +48,9 @@ pub(crate) struct List {
     query: String,
 }
 
-/// Lists the repositories that the credential reaches, by name.
+/// Lists repositories.
+///
+/// Those that the credential reaches, by name.
 #[utoipa::path(
     get, path = "/api/repos", operation_id = "listRepositories", tag = "Repositories",
     params(List, openapi::OrganizationHeader),
@@ -79,7 +81,9 @@ pub(crate) struct Create {
     name: String,
 }
 
-/// Adds a repository. A token that is confined to a list can't.
+/// Adds a repository.
+///
+/// A token that is confined to a list can't: it would not reach what it adds.
 #[utoipa::path(
     post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
     params(openapi::OrganizationHeader),
@@ -115,7 +119,9 @@ pub(crate) async fn get(
     Ok(Json(repository.into()))
 }
 
-/// Removes a repository, also from the lists of tokens.
+/// Removes a repository.
+///
+/// Also from the lists of tokens: one that listed nothing else then reaches nothing.
 #[utoipa::path(
     delete, path = "/api/repos/{id}", operation_id = "deleteRepository", tag = "Repositories",
     params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),

@@ -35,7 +35,9 @@ pub(crate) enum WhoAmI {
     },
 }
 
-/// Tells who a credential is and what it may do.
+/// Tells who this is.
+///
+/// The person or token that the credential stands for, and what it may do.
 #[utoipa::path(
     get, path = "/api/auth/whoami", operation_id = "whoAmI", tag = "Credentials",
     params(openapi::OrganizationHeader),

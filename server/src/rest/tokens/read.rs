@@ -46,7 +46,9 @@ enum Status {
     All,
 }
 
-/// Lists tokens, newest first.
+/// Lists tokens.
+///
+/// Newest first.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens", operation_id = "listTokens", tag = "Tokens",
     params(List, openapi::OrganizationHeader),
@@ -82,9 +84,9 @@ pub(crate) async fn list(
     }))
 }
 
-/// Shows a token, never its secret.
+/// Shows a token.
 ///
-/// The `ETag` is another one after each edit, rotation and revocation; not after a use, nor when the token expires.
+/// Never its secret. The `ETag` is another one after each edit, rotation and revocation; not after a use, nor when the token expires.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens/{id}", operation_id = "getToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), openapi::IfNoneMatchHeader, openapi::OrganizationHeader),

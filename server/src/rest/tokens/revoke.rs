@@ -60,7 +60,9 @@ struct Revoked {
     name: String,
 }
 
-/// Revokes up to 100 tokens: all of them, or none if one of them may not be revoked.
+/// Revokes up to 100 tokens.
+///
+/// All of them at once, or none if one of them may not be revoked.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens/revoke", operation_id = "revokeTokens", tag = "Tokens",
     params(openapi::OrganizationHeader),
