@@ -50,9 +50,9 @@ impl RootKey {
     /// - Who reads the database finds the salt and hashes. Without the root key, the secret is 178 bits of HMAC output:
     ///   no easier to find than a random one.
     /// - Who has the root key as well (the file is not in the database, nor in a backup of it) still needs the client's
-    ///   key, of which the database has a hash only; and 24 hours later the salt is gone, and with it the last way to
-    ///   the secret, also for who steals both afterwards. So a stolen root key makes no token, and opens none that is
-    ///   older than a day.
+    ///   key, of which the database has a hash only: random ones are safe, a `1` is found by trying. And 24 hours later
+    ///   the salt is gone, and with it the last way to the secret, also for who steals both afterwards. So a stolen root
+    ///   key makes no token, and opens none that is older than a day.
     /// - Who knows the client's key (from its log) gets nothing without the caller's own credential: the caller is part
     ///   of what is derived. With that credential they could make tokens anyway; each repetition is an audit event.
     /// - Another request under the same key has another content, which is refused; and if it were not, it would have

@@ -7,6 +7,7 @@ mod given;
 mod model;
 
 mod audit;
+mod edits;
 mod engine;
 mod lists;
 mod organizations;
