@@ -73,7 +73,7 @@ pub enum Clash {
     KeyReused,
     #[error("the request with this Idempotency-Key is still under way; try again in a moment")]
     UnderWay,
-    #[error("this request was done before, but its secret is no longer the token's or can't be derived any more")]
+    #[error("this request was done before, but what it made is gone or has another secret by now")]
     Spent,
 }
 

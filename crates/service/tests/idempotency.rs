@@ -19,6 +19,7 @@ on_both_engines!(
     a_rotation_sent_again_answers_the_same,
     what_failed_is_not_remembered,
     a_rotated_root_key_still_answers,
+    a_repository_is_added_once,
 );
 
 fn once(key: &str, content: &str) -> Option<Once> {
@@ -158,4 +159,19 @@ async fn a_rotated_root_key_still_answers(world: &World) {
     assert!(matches!(refused, Err(Error::Clash(Clash::Spent))), "{refused:?}");
     // Nor does who reads the database find anything that another key would open.
     assert_eq!(count(world).await, 1);
+}
+
+async fn a_repository_is_added_once(world: &World) {
+    let admin = world.admin().await;
+    let add = async |name: &str, key: &str| {
+        let once = Once::new(key, name.as_bytes()).unwrap();
+        world.service.create_repository_once(&admin, "acme", name, Some(&once)).await
+    };
+    let first = add("acme/new", "k").await.unwrap();
+    assert_eq!(add("acme/new", "k").await.unwrap(), first);
+    assert_eq!(world.events("repository.created").await, 1);
+    assert!(matches!(add("acme/other", "k").await, Err(Error::Clash(Clash::KeyReused))));
+    assert!(matches!(add("acme/new", "k2").await, Err(Error::Conflict(_))), "another key is another request");
+    world.service.delete_repository(&admin, "acme", &first.id.to_string()).await.unwrap();
+    assert!(matches!(add("acme/new", "k").await, Err(Error::Clash(Clash::Spent))));
 }

@@ -12,8 +12,6 @@ use latchkey_domain::Timestamp;
 use latchkey_service::Principal;
 use uuid::Uuid;
 
-use super::problem::Problem;
-
 /// Buckets to remember; then those that are full again are forgotten, which changes nothing.
 const BUCKETS: usize = 100_000;
 const MINUTE_MICROS: i64 = 60_000_000;
@@ -48,6 +46,13 @@ pub(crate) struct Meter {
     standing: Arc<OnceLock<Standing>>,
 }
 
+/// A credential has sent too many requests.
+pub(crate) struct Exceeded {
+    pub(crate) per_minute: u32,
+    /// Seconds to wait.
+    pub(crate) retry_after: u64,
+}
+
 impl Limiter {
     /// `None` for 0, which is no limit.
     pub(crate) fn new(per_minute: u32) -> Option<Arc<Self>> {
@@ -78,13 +83,17 @@ impl Limiter {
 
 impl Meter {
     /// Counts a request of a principal, or refuses it.
-    pub(crate) fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Problem> {
+    pub(crate) fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Exceeded> {
         let who = match principal {
             Principal::Session(person) | Principal::UserToken(person) => person.id.0,
             Principal::ApiToken(token) => token.id.0,
         };
         let standing = *self.standing.get_or_init(|| self.limiter.take(who, now));
-        if standing.allowed { Ok(()) } else { Err(Problem::rate_limited(self.limiter.per_minute, standing.next_in)) }
+        if standing.allowed {
+            Ok(())
+        } else {
+            Err(Exceeded { per_minute: self.limiter.per_minute, retry_after: standing.next_in })
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use latchkey_service::{Clash, Denial, Error, FieldError, Origin, Refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::limit::Exceeded;
+
 /// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
@@ -76,12 +78,6 @@ impl Problem {
 
     pub(crate) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB")
-    }
-
-    pub(crate) fn rate_limited(per_minute: u32, retry_after: u64) -> Self {
-        let detail = format!("At most {per_minute} requests a minute; try again in {retry_after} s");
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail);
-        Self { retry_after: Some(retry_after), ..problem }
     }
 
     fn unauthenticated(refusal: Refusal) -> Self {
@@ -166,6 +162,14 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
             }
         }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(Exceeded { per_minute, retry_after }: Exceeded) -> Self {
+        let detail = format!("At most {per_minute} requests a minute; try again in {retry_after} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail);
+        Self { retry_after: Some(retry_after), ..problem }
     }
 }
 

@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 
 use super::Page;
 use super::credential::Credential;
-use super::json::{Body, Parameters};
+use super::json::Parameters;
 use super::openapi;
 use super::problem::Problem;
+use super::repeatable::Repeatable;
 
 /// A repository configuration.
 #[derive(Serialize, ToSchema)]
@@ -86,20 +87,21 @@ pub(crate) struct Create {
 /// A token that is confined to a list can't: it would not reach what it adds.
 #[utoipa::path(
     post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
-    params(openapi::OrganizationHeader),
+    params(openapi::IdempotencyKey, openapi::OrganizationHeader),
     request_body(content = Create, example = json!({ "name": "acme/api" })),
     responses(
         (status = 201, description = "The repository", body = RepositoryJson, example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
-        (status = 409, description = "The name is taken"),
+        (status = 409, description = "The name is taken; or a request with this key is under way"),
     ),
 )]
 pub(crate) async fn create(
     State(portal): State<Portal>,
     credential: Credential,
-    Body(create): Body<Create>,
+    Repeatable { body, once }: Repeatable<Create>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
-    let repository = portal.service.create_repository(&credential.caller, organization, &create.name).await?;
+    let caller = &credential.caller;
+    let repository = portal.service.create_repository_once(caller, organization, &body.name, once.as_ref()).await?;
     let location = format!("/api/repos/{}", repository.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RepositoryJson::from(repository))))
 }

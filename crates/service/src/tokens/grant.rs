@@ -79,3 +79,45 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use latchkey_domain::{OrganizationId, Scope};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn grant() -> Grant {
+        Grant {
+            level: Level::Organization(OrganizationId(Uuid::from_u128(1))),
+            scopes: ScopeSet::stored("repos:read scans:read"),
+            repositories: RepositoryAccess::Only([RepositoryId(Uuid::from_u128(2))].into()),
+            expires_at: Some(Timestamp::EPOCH.plus_days(30)),
+            allowed_networks: AllowedNetworks::new(["10.0.0.0/8"]).unwrap(),
+            require_signing: true,
+        }
+    }
+
+    #[test]
+    fn each_way_to_do_more_is_seen() {
+        let own = grant();
+        assert_eq!(own.beyond(&own), None);
+        let scopes = ScopeSet::new(["repos:read", "repos:write"].map(Scope::stored)).unwrap();
+        for (more, what) in [
+            (Grant { level: Level::Instance, ..grant() }, "its level"),
+            (Grant { scopes, ..grant() }, "the scope repos:write"),
+            (Grant { repositories: RepositoryAccess::All, ..grant() }, "its repositories"),
+            (Grant { expires_at: None, ..grant() }, "its own expiry on 1970-01-31T00:00:00Z"),
+            (Grant { allowed_networks: AllowedNetworks::default(), ..grant() }, "its networks"),
+            (Grant { require_signing: false, ..grant() }, "requests without a signature"),
+        ] {
+            assert_eq!(more.beyond(&own).as_deref(), Some(what));
+            assert!(
+                matches!(what, "the scope repos:write") || own.beyond(&more).is_none(),
+                "{what}: less is within more"
+            );
+        }
+        let nothing = Grant { repositories: RepositoryAccess::Only([].into()), ..grant() };
+        assert_eq!(nothing.beyond(&own), None);
+    }
+}

@@ -17,7 +17,7 @@ impl TokenDetail {
 /// Refuses a request that was made for another version.
 pub(super) fn check_version(expected: &[String], token: &Token, listed: &[RepositoryId]) -> Result<(), Error> {
     let now = version(token, listed);
-    if expected.iter().any(|expected| *expected == now) { Ok(()) } else { Err(Clash::Changed.into()) }
+    if expected.contains(&now) { Ok(()) } else { Err(Clash::Changed.into()) }
 }
 
 fn version(token: &Token, listed: &[RepositoryId]) -> String {
