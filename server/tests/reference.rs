@@ -27,6 +27,32 @@ fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
+/// The fields of an object, and those that must be there; of each form that it can have.
+fn forms(document: &Value, schema: &Value) -> Vec<(BTreeSet<String>, BTreeSet<String>)> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return forms(document, document.pointer(&reference[1..]).unwrap());
+    }
+    if let Some(several) = schema["oneOf"].as_array() {
+        return several.iter().flat_map(|form| forms(document, form)).collect();
+    }
+    let names = |value: &Value| value.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let required = schema["required"].as_array().into_iter().flatten().map(text).collect();
+    let mut whole: (BTreeSet<String>, BTreeSet<String>) = (names(&schema["properties"]), required);
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        for (all, required) in forms(document, part) {
+            whole.0.extend(all);
+            whole.1.extend(required);
+        }
+    }
+    vec![whole]
+}
+
+/// Whether a value has what its schema asks for, and nothing that it does not know.
+fn follows(document: &Value, schema: &Value, value: &Value) -> bool {
+    let has: BTreeSet<String> = keys(value).into_iter().map(str::to_owned).collect();
+    forms(document, schema).iter().any(|(all, required)| required.is_subset(&has) && has.is_subset(all))
+}
+
 /// Follows every reference.
 fn check_references(document: &Value, part: &Value) {
     match part {
@@ -76,7 +102,9 @@ async fn the_description_is_whole() {
             };
             assert_eq!(kind, expected, "{what} {status}");
             if let (Some(kind), Some(content)) = (kind, content) {
-                assert!(content[kind]["example"].is_object(), "{what} {status} has no example");
+                let (schema, example) = (&content[kind]["schema"], &content[kind]["example"]);
+                assert!(example.is_object(), "{what} {status} has no example");
+                assert!(follows(&document, schema, example), "{what} {status}: the example is not what it says");
             }
         }
         let open = if operation["security"] == json!([{}]) { " (open)" } else { "" };
@@ -126,7 +154,9 @@ async fn the_examples_are_real() {
         }
         let promised = &operation["responses"][status.as_str()];
         assert!(status.is_success() && promised.is_object(), "{what}: {status} {got}");
-        let example = &promised["content"]["application/json"]["example"];
+        let content = &promised["content"]["application/json"];
+        assert!(content.is_null() || follows(&document, &content["schema"], &got), "{what}: {got}");
+        let example = &content["example"];
         if example.is_object() && path != "/api/auth/whoami" {
             assert_eq!(keys(&got), keys(example), "{what}");
             seen += 1;

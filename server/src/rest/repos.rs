@@ -41,6 +41,7 @@ impl From<Repository> for RepositoryJson {
 #[into_params(parameter_in = Query)]
 pub(crate) struct List {
     /// 1 to 100; 50 if not named.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,
@@ -79,6 +80,7 @@ pub(crate) async fn list(
 #[schema(as = NewRepository)]
 pub(crate) struct Create {
     /// 2 to 5 parts of letters, digits, `.`, `_` and `-`, such as `acme/api`; 200 characters at most.
+    #[schema(max_length = 200, pattern = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,4}$")]
     name: String,
 }
 

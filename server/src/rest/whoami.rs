@@ -9,14 +9,11 @@ use super::openapi;
 
 /// Who a credential is and what it may do.
 #[derive(Serialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", rename_all = "camelCase")]
 pub(crate) enum WhoAmI {
-    User {
-        id: String,
-        email: String,
-        instance_admin: bool,
-        organization: Option<String>,
-    },
+    #[serde(rename_all = "camelCase")]
+    User { id: String, email: String, instance_admin: bool, organization: Option<String> },
+    #[serde(rename_all = "camelCase")]
     ApiToken {
         id: String,
         name: String,

@@ -1,6 +1,6 @@
 //! Answers that are given again, under an `Idempotency-Key`.
 
-use latchkey_domain::{Secret, SecretKind, TokenId};
+use latchkey_domain::{Secret, SecretKind};
 use latchkey_store::StoreError;
 use latchkey_store::tokens;
 use serde_json::json;
@@ -31,9 +31,6 @@ impl Service {
         let Some(done) = self.remembered(keyed).await? else { return Ok(None) };
         for secret in self.derived_secrets(keyed, &done.salt) {
             let Some(token) = tokens::by_hash(self.store(), &secret.hash()).await? else { continue };
-            if token.id != TokenId(done.object) {
-                continue;
-            }
             let actor = caller.principal.actor();
             let happened = Happened {
                 organization: token.level.organization(),

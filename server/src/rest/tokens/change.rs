@@ -19,24 +19,29 @@ use crate::rest::problem::Problem;
 #[schema(as = TokenChanges)]
 pub(crate) struct Change {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// Up to 500 characters.
+    #[schema(max_length = 500)]
     description: Option<String>,
     /// All that the token is to have.
+    #[schema(min_items = 1)]
     scopes: Option<Vec<String>>,
     /// Current and future ones; or else a list.
     all_repositories: Option<bool>,
     /// All that the token is to reach: ids or full names, 500 at most.
+    #[schema(max_items = 500)]
     repositories: Option<Vec<String>>,
     /// A moment of RFC 3339; `null` for never.
     #[serde(default, deserialize_with = "named")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
     /// A duration from now, such as `720h` or `30d`; `null` for never.
     #[serde(default, deserialize_with = "named")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^([0-9]+[smhdw])+$")]
     expires_in: Option<Option<String>>,
     /// In CIDR notation, 50 at most; empty for everywhere.
+    #[schema(max_items = 50)]
     allowed_networks: Option<Vec<String>>,
     /// Refuse unsigned requests.
     require_signing: Option<bool>,

@@ -20,21 +20,27 @@ use crate::rest::repeatable::Repeatable;
 #[schema(as = NewToken)]
 pub(crate) struct Create {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// Up to 500 characters.
     #[serde(default)]
+    #[schema(max_length = 500)]
     description: String,
     /// At least one.
+    #[schema(min_items = 1)]
     scopes: Vec<String>,
     /// Current and future ones; or else a list.
     #[serde(default)]
     all_repositories: bool,
     /// Ids or full names, 500 at most.
     #[serde(default)]
+    #[schema(max_items = 500)]
     repositories: Vec<String>,
     /// A moment of RFC 3339.
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<String>,
     /// A duration such as `720h` or `30d`.
+    #[schema(pattern = "^([0-9]+[smhdw])+$")]
     expires_in: Option<String>,
     /// Id or name.
     project: Option<String>,
@@ -43,6 +49,7 @@ pub(crate) struct Create {
     level: Option<LevelKind>,
     /// In CIDR notation, 50 at most.
     #[serde(default)]
+    #[schema(max_items = 50)]
     allowed_networks: Vec<String>,
     /// Refuse unsigned requests.
     #[serde(default)]

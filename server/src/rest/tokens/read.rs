@@ -20,6 +20,7 @@ use crate::rest::problem::Problem;
 #[into_params(parameter_in = Query)]
 pub(crate) struct List {
     /// 1 to 100; 50 if not named.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
     cursor: Option<String>,
@@ -28,6 +29,7 @@ pub(crate) struct List {
     status: Option<Status>,
     /// Searches names, descriptions, the start of secrets, and ids.
     #[serde(default)]
+    #[param(max_length = 200)]
     query: String,
     /// Tokens that have this scope.
     scope: Option<String>,

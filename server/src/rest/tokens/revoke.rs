@@ -39,6 +39,7 @@ pub(crate) async fn revoke(
 #[schema(as = TokensToRevoke)]
 pub(crate) struct Many {
     /// 1 to 100 ids.
+    #[schema(min_items = 1, max_items = 100)]
     ids: Vec<String>,
 }
 

@@ -20,6 +20,7 @@ use crate::rest::repeatable::Repeatable;
 pub(crate) struct Rotate {
     /// For how long the old secret works too, unless the new one is used first: a duration such as `1h`, 7 days at
     /// most. Without it, the old secret stops at once.
+    #[schema(pattern = "^([0-9]+[smhdw])+$")]
     overlap: Option<String>,
 }
 
