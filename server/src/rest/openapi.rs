@@ -79,28 +79,28 @@ pub(crate) enum State {
 
 /// Declares a request header for the description.
 macro_rules! request_header {
-    ($name:ident, $field:ident, $header:literal, $pattern:literal, $(#[$doc:meta])*) => {
+    ($name:ident, $field:ident, $header:literal $(, pattern $pattern:literal)?, $(#[$doc:meta])*) => {
         #[derive(IntoParams)]
         #[into_params(parameter_in = Header)]
         #[expect(dead_code, reason = "read by an extractor of its own")]
         pub(crate) struct $name {
             $(#[$doc])*
-            #[param(rename = $header, pattern = $pattern)]
+            #[param(rename = $header $(, pattern = $pattern)?)]
             $field: Option<String>,
         }
     };
 }
 
-request_header!(OrganizationHeader, organization, "latchkey-organization", "^[a-z0-9-]{1,63}$",
+request_header!(OrganizationHeader, organization, "latchkey-organization",
     /// The organization to act on; the person's default one, or the token's own, if not named.
 );
-request_header!(IdempotencyKey, key, "Idempotency-Key", "^[!-~]{1,255}$",
+request_header!(IdempotencyKey, key, "Idempotency-Key", pattern "^[!-~]{1,255}$",
     /// 1 to 255 visible ASCII characters, kept for 24 hours: the same request under the same key is done once.
 );
-request_header!(IfMatchHeader, tags, "If-Match", "^(\\*|\"[!-~]*\")$",
+request_header!(IfMatchHeader, tags, "If-Match",
     /// The `ETag` that was read: do it only if nothing was changed since.
 );
-request_header!(IfNoneMatchHeader, tags, "If-None-Match", "^(\\*|\"[!-~]*\")$",
+request_header!(IfNoneMatchHeader, tags, "If-None-Match",
     /// An `ETag` that is known: `304` if it still holds.
 );
 
