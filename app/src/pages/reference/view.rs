@@ -186,7 +186,7 @@ fn parameters(parameters: &[Parameter]) -> impl IntoView + use<> {
         .collect_view();
     view! {
         <h4>"Parameters"</h4>
-        <table class="table">
+        <table class="table fields">
             <thead>
                 <tr>
                     <th scope="col">"Name"</th>
@@ -222,7 +222,7 @@ fn view_shape(shape: &Shape) -> impl IntoView + use<> {
         .map(|fields| {
             let rows = fields.iter().map(field).collect_view();
             view! {
-                <table class="table">
+                <table class="table fields">
                     <thead>
                         <tr>
                             <th scope="col">"Field"</th>
