@@ -16,7 +16,8 @@ impl Service {
             SecretKind::ApiToken => {
                 let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
                 accept(&token, origin, self.now())?;
-                self.settle_overlap(&token, &secret.hash(), origin).await?;
+                token.check_retired(self.now())?;
+                self.end_overlap(&token, &secret.hash(), origin).await?;
                 self.note_use(&token, origin).await?;
                 Ok(Principal::ApiToken(token))
             }
