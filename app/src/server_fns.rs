@@ -63,7 +63,8 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         Error::AlreadyCreated(token) => {
             Failure { token: Some(token.to_string()), ..Failure::new(Code::AlreadyCreated) }
         }
-        Error::TooManyAttempts { .. } | Error::Unavailable | Error::NoncesUnavailable => {
+        // Only requests of the API ask for what can clash.
+        Error::Clash(_) | Error::TooManyAttempts { .. } | Error::Unavailable | Error::NoncesUnavailable => {
             Failure::new(Code::Unavailable)
         }
         Error::Internal(source) => {

@@ -28,6 +28,7 @@ export const states: State[] = [
       await expect(page.getByRole('alert')).toBeVisible();
     },
   },
+  { name: 'reference', signedOut: true, open: (page) => goto(page, '/docs/api') },
   { name: 'list', open: (page) => goto(page, acme.tokens) },
   { name: 'list-all', open: (page) => goto(page, `${acme.tokens}?status=all&q=drift`) },
   {

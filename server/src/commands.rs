@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, Command, Config, Flags, LogFormat};
 use crate::redis::RedisNonces;
-use crate::{assets, serve};
+use crate::{assets, secret_key, serve};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -16,7 +16,19 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Serve { flags, demo } => {
             let config = load(&flags)?;
-            let service = open(&config).await?;
+            let root_key = secret_key::open(&config.secret_key_file, &SystemRandom)?;
+            let store = migrated(&config).await?;
+            let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+            let (catalogue, settings) = (config.catalogue.clone(), config.instance);
+            let service = Service::with_settings(store, catalogue, clock, random, root_key, settings);
+            let service = match &config.redis_url {
+                // The URL may hold a password, and so may what the client says of it.
+                Some(url) => {
+                    let nonces = RedisNonces::open(url);
+                    service.with_nonces(nonces.map_err(|_| "redis_url must be of the form redis://host:port/0")?)
+                }
+                None => service,
+            };
             serve::run(config, service, demo).await
         }
         Command::Migrate { flags } => {
@@ -48,20 +60,16 @@ fn load(flags: &Flags) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// Connects and migrates.
-async fn open(config: &Config) -> Result<Service, Failure> {
+async fn migrated(config: &Config) -> Result<Store, Failure> {
     let store = Store::connect(&config.database_url).await?;
     store.migrate().await?;
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let service = Service::with_settings(store, config.catalogue.clone(), clock, random, config.instance);
-    Ok(match &config.redis_url {
-        Some(url) => {
-            // The URL may hold a password, and so may what the client says of it.
-            let nonces = RedisNonces::open(url).map_err(|_| "redis_url must be of the form redis://host:port/0")?;
-            service.with_nonces(nonces)
-        }
-        None => service,
-    })
+    Ok(store)
+}
+
+/// Connects and migrates, for commands that derive nothing from the root key.
+async fn open(config: &Config) -> Result<Service, Failure> {
+    let store = migrated(config).await?;
+    Ok(Service::new(store, config.catalogue.clone(), Arc::new(SystemClock), Arc::new(SystemRandom)))
 }
 
 async fn doctor(config: &Config) -> Result<(), Failure> {
@@ -71,6 +79,8 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
         Some(dir) => say(&format!("assets          built, in {dir}"))?,
         None => return Err("assets are missing: build them with `make site`".into()),
     }
+    secret_key::check(&config.secret_key_file)?;
+    say(&format!("root key        {}", config.secret_key_file.display()))?;
     let service = open(config).await?;
     service.ready().await?;
     say("database        answers, schema is up to date")?;

@@ -9,6 +9,11 @@ use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
 
+use crate::secret_key;
+
+/// Highest limit that can be set, in requests a minute.
+const RATE_MAX: u32 = 1_000_000;
+
 /// Self-hosted portal for API tokens.
 #[derive(Debug, Parser)]
 #[command(name = "latchkey-server", version, about)]
@@ -84,6 +89,14 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_RESTRICTED_ORG_CREATION] [default: false]
     #[arg(long, value_name = "BOOL")]
     restricted_org_creation: Option<bool>,
+    /// Root key, 32 random bytes; made at the first start [env: LATCHKEY_SECRET_KEY_FILE]
+    /// [default: secret.key beside SQLite's database, or data/secret.key]
+    #[arg(long, value_name = "FILE")]
+    secret_key_file: Option<PathBuf>,
+    /// Requests a minute that one token or user may send to the REST API, 0 for no limit
+    /// [env: LATCHKEY_API_RATE_LIMIT] [default: 1200]
+    #[arg(long, value_name = "REQUESTS")]
+    api_rate_limit: Option<u32>,
     /// What to log, as a tracing filter [env: LATCHKEY_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -106,6 +119,8 @@ struct Settings {
     bootstrap_admin_password: Option<String>,
     trusted_proxies: Option<String>,
     restricted_org_creation: Option<bool>,
+    secret_key_file: Option<PathBuf>,
+    api_rate_limit: Option<u32>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -130,6 +145,9 @@ pub(crate) struct Config {
     pub(crate) bootstrap_admin: Option<BootstrapAdmin>,
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
     pub(crate) instance: InstanceSettings,
+    pub(crate) secret_key_file: PathBuf,
+    /// Requests a minute of one credential; 0 for no limit.
+    pub(crate) api_rate_limit: u32,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -180,6 +198,22 @@ impl Config {
             .clone()
             .or(file.routes_file)
             .or_else(|| env_of("LATCHKEY_ROUTES_FILE").map(PathBuf::from));
+        let secret_key_file = flags
+            .secret_key_file
+            .clone()
+            .or(file.secret_key_file)
+            .or_else(|| env_of("LATCHKEY_SECRET_KEY_FILE").map(PathBuf::from))
+            .unwrap_or_else(|| secret_key::beside(&database_url));
+        let api_rate_limit = match flags.api_rate_limit.or(file.api_rate_limit) {
+            Some(limit) => limit,
+            None => env_of("LATCHKEY_API_RATE_LIMIT").map_or(Ok(1_200), |text| {
+                text.parse().map_err(|_| invalid("api_rate_limit", &text, "a number of requests a minute"))
+            })?,
+        };
+        if api_rate_limit > RATE_MAX {
+            let expected = "1,000,000 at most, or 0 for no limit";
+            return Err(invalid("api_rate_limit", &api_rate_limit.to_string(), expected));
+        }
         let log_format = match flags.log_format.or(file.log_format) {
             Some(format) => format,
             None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
@@ -206,6 +240,8 @@ impl Config {
             },
             trusted_proxies: proxies.map(parse_networks).transpose()?,
             instance: InstanceSettings { restricted_organization_creation },
+            secret_key_file,
+            api_rate_limit,
             log: pick(&flags.log, file.log, "LATCHKEY_LOG").unwrap_or_else(|| "info".to_owned()),
             log_format,
         })
@@ -289,6 +325,8 @@ mod tests {
         assert!(refused(&[("LATCHKEY_PUBLIC_URL", "tokens.example.com")]).starts_with("public_url is"));
         assert!(refused(&[("LATCHKEY_BOOTSTRAP_ADMIN_EMAIL", "a@b")]).contains("go together"));
         assert!(refused(&[("LATCHKEY_CONFIG", "/nowhere.toml")]).starts_with("can't read /nowhere.toml"));
+        assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "many")]).starts_with("api_rate_limit is \"many\""));
+        assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "1000001")]).starts_with("api_rate_limit is"));
         assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
         assert!(refused(&[("LATCHKEY_RESTRICTED_ORG_CREATION", "yes")]).starts_with("restricted_org_creation is"));
         assert_eq!(refused(&[]), "accepted");

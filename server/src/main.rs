@@ -9,6 +9,7 @@ mod middleware;
 mod redis;
 mod rest;
 mod router;
+mod secret_key;
 mod serve;
 mod verification;
 

@@ -61,6 +61,16 @@ async fn secrets_are_nowhere() {
     let mut server = Server::start();
     let user = server.log_in().await;
     let (_, secret) = server.create_token(&user, "CI").await;
+    // Derived, so that it can be told again; and the one that takes the place of another.
+    let key = "the-key-of-a-request-7391";
+    let body = json!({ "name": "Derived", "scopes": ["scans:read"], "allRepositories": true });
+    let request = server.request(Method::POST, "/api/auth/cli-tokens", &user).header("Idempotency-Key", key);
+    let (_, derived) = common::answer(request.json(&body).send().await.unwrap()).await;
+    let derived = text(&derived["token"]);
+    let (id, _) = server.create_token(&user, "Rotated").await;
+    let (_, rotated) =
+        server.post(&format!("/api/auth/cli-tokens/{id}/rotate"), &user, json!({ "overlap": "1h" })).await;
+    let rotated = text(&rotated["token"]);
     let signed_in = server.sign_in().await;
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().to_owned();
     let session = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
@@ -83,9 +93,15 @@ async fn secrets_are_nowhere() {
 
     let log = server.log();
     assert!(log.contains("/api/auth/whoami"));
-    for (what, wanted) in
-        [("secret", &secret), ("user token", &user), ("session", &session), ("password", &common::PASSWORD.to_owned())]
-    {
+    for (what, wanted) in [
+        ("secret", &secret),
+        ("derived secret", &derived),
+        ("rotated secret", &rotated),
+        ("Idempotency-Key", &key.to_owned()),
+        ("user token", &user),
+        ("session", &session),
+        ("password", &common::PASSWORD.to_owned()),
+    ] {
         assert!(!found_in_files(&server.directory, wanted), "the {what} is in the database");
         assert!(!log.contains(wanted.as_str()), "the {what} is in the log");
         assert!(!pages.contains(wanted.as_str()), "the {what} is in a page");

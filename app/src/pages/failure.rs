@@ -48,6 +48,7 @@ fn told(error: &Error, request_id: &str) -> Told {
             "The token exists already",
             "This form was sent before and has created its token; the secret was shown then.".to_owned(),
         ),
+        Error::Clash(clash) => (StatusCode::CONFLICT, "This can't be done now", sentence(&clash.to_string())),
         Error::TooManyAttempts { retry_after } => {
             (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", again_in(*retry_after))
         }

@@ -9,6 +9,7 @@ pub(crate) mod failure;
 mod home;
 #[cfg(feature = "ssr")]
 mod join;
+pub mod reference;
 #[cfg(feature = "ssr")]
 mod session;
 #[cfg(feature = "ssr")]

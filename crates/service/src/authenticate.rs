@@ -34,6 +34,7 @@ impl Service {
             SecretKind::ApiToken => {
                 let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
                 accept(&token, presented, self.now())?;
+                token.check_retired(self.now())?;
                 Principal::ApiToken(token)
             }
             SecretKind::UserToken => {
@@ -53,6 +54,9 @@ impl Service {
             }
             None if secret.kind() == SecretKind::ApiToken => self.inner.counted.unsigned.add(1),
             None => {}
+        }
+        if let Principal::ApiToken(token) = &principal {
+            self.end_overlap(token, &secret.hash(), presented.origin).await?;
         }
         Ok(principal)
     }

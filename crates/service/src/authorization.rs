@@ -42,6 +42,8 @@ pub(crate) enum Action<'a> {
     ReadTokens,
     CreateToken(Level),
     Revoke(&'a Token),
+    /// Change or rotate it.
+    Edit(&'a Token),
     ReadRepositories,
     ManageRepositories,
     SetAutoRevoke,
@@ -164,6 +166,12 @@ impl OrganizationAccess {
                 let own = token.created_by.id == caller.principal.person().map(|person| person.id.0);
                 if own && role.creates_project_tokens() { Ok(()) } else { administers(role) }
             }
+            (Power::Role(role), Action::Edit(token)) => {
+                // As they may create it: what somebody made as an admin is not theirs to change once they are none.
+                let own = token.created_by.id == caller.principal.person().map(|person| person.id.0);
+                let of_project = matches!(token.level, Level::Project(..));
+                if own && of_project && role.creates_project_tokens() { Ok(()) } else { administers(role) }
+            }
             (Power::Token, Action::ReadMembers | Action::ReadAudit) => {
                 caller.principal.needs_scope("org:read")?;
                 let confined = caller.principal.level().is_some_and(|level| level.project().is_some());
@@ -174,7 +182,9 @@ impl OrganizationAccess {
             }
             (Power::Token, Action::ReadOrganization | Action::ReadProjects) => caller.principal.needs_scope("org:read"),
             (Power::Token, Action::ReadTokens) => caller.principal.needs_scope("tokens:read"),
-            (Power::Token, Action::CreateToken(_) | Action::Revoke(_)) => caller.principal.needs_scope("tokens:manage"),
+            (Power::Token, Action::CreateToken(_) | Action::Revoke(_) | Action::Edit(_)) => {
+                caller.principal.needs_scope("tokens:manage")
+            }
             (Power::Token, Action::ReadRepositories) => caller.principal.needs_scope("repos:read"),
             (Power::Token, Action::ManageRepositories) => caller.principal.needs_scope("repos:write"),
             (

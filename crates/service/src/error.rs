@@ -23,6 +23,9 @@ pub enum Error {
     /// The form was sent before and has made this token; its secret was in that answer.
     #[error("this form was sent before and has created a token already; its secret was shown then")]
     AlreadyCreated(TokenId),
+    /// What is there now is not what the request takes it for.
+    #[error("{0}")]
+    Clash(#[from] Clash),
     /// Too many wrong passwords for the account or from the address.
     #[error("too many attempts; try again in {retry_after} seconds")]
     TooManyAttempts { retry_after: u64 },
@@ -52,6 +55,8 @@ pub enum Refusal {
     Expired,
     #[error("the token was revoked")]
     Revoked,
+    #[error("the token was rotated: this secret is no longer its own, use the new one")]
+    Rotated,
     #[error("the token may not be used from this network")]
     Network,
     #[error("the token requires signed requests")]
@@ -62,6 +67,21 @@ pub enum Refusal {
     Replayed,
     #[error("email or password is wrong")]
     Password,
+}
+
+/// How a request and the state of things don't go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Clash {
+    #[error("the token has ended: it is revoked or expired, and can't be changed any more")]
+    Ended,
+    #[error("the token was changed since you read it; read it again, and then decide")]
+    Changed,
+    #[error("this Idempotency-Key was sent before with another request; use a new key for a new request")]
+    KeyReused,
+    #[error("the request with this Idempotency-Key is still under way; try again in a moment")]
+    UnderWay,
+    #[error("this request was done before, but what it made is gone or has another secret by now")]
+    Spent,
 }
 
 /// What a good credential lacks.

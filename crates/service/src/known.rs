@@ -32,6 +32,8 @@ pub struct KnownToken {
     pub token: Token,
     /// Id and name; empty for all.
     pub repositories: Vec<(RepositoryId, String)>,
+    /// The secret that was presented is not the current one; see `tokens/overlap.rs`.
+    pub(crate) retired_until: Option<Timestamp>,
     /// The newest change that was known before this was read.
     read_at: i64,
     /// The last use that this replica has seen, in microseconds; 0 for none.
@@ -138,10 +140,11 @@ impl Known {
         self.reads.add(1);
         // Known before the row is read: a change after it makes the entry worthless, whenever it is put in.
         let read_at = self.seen().newest.unwrap_or_default();
-        let Some(token) = tokens::by_hash(&self.store, hash).await? else { return Ok(None) };
+        let Some(found) = tokens::by_secret(&self.store, hash).await? else { return Ok(None) };
+        let tokens::Found { token, retired_until } = found;
         let repositories =
             if token.all_repositories { Vec::new() } else { tokens::repositories(&self.store, token.id).await? };
-        let known = Arc::new(KnownToken { token, repositories, read_at, used_at: AtomicI64::new(0) });
+        let known = Arc::new(KnownToken { token, repositories, retired_until, read_at, used_at: AtomicI64::new(0) });
         self.tokens.insert(*hash.as_bytes(), known.clone());
         Ok(Some(known))
     }

@@ -9,6 +9,7 @@ mod caller;
 pub mod cursor;
 mod demo;
 mod error;
+mod idempotency;
 mod invitations;
 mod known;
 mod members;
@@ -20,6 +21,7 @@ mod ports;
 mod projects;
 mod recorder;
 mod repositories;
+mod root_key;
 mod sessions;
 mod setup;
 mod stats;
@@ -37,7 +39,8 @@ pub use authorization::{OrganizationAccess, Power};
 pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
-pub use error::{Denial, Error, FieldError, Refusal};
+pub use error::{Clash, Denial, Error, FieldError, Refusal};
+pub use idempotency::Once;
 pub use invitations::Invited;
 pub use known::KnownToken;
 pub use latchkey_store::audit::Recorded;
@@ -55,11 +58,12 @@ pub use organizations::ListedOrganization;
 pub use page::Page;
 pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
+pub use root_key::{RootKey, RootKeyError};
 pub use sessions::{SignedIn, UserToken};
 pub use stats::Stats;
 pub use tokens::{
-    BulkRevoked, Counts, CreateToken, CreatedToken, ExpiresIn, ListTokens, Overview, StateFilter, TokenDetail,
-    TokenPage,
+    BulkRevoked, ChosenRepositories, Counts, CreateToken, CreatedToken, EditToken, ExpiresIn, ListTokens, Overview,
+    RotateToken, StateFilter, TokenDetail, TokenPage,
 };
 pub use verify::{Allowed, Demand, Introspected, Presented};
 
@@ -79,6 +83,8 @@ struct Inner {
     counted: stats::Counted,
     nonces: Option<Arc<dyn Nonces>>,
     passwords: passwords::Hasher,
+    root_key: RootKey,
+    under_way: idempotency::UnderWay,
     settings: Settings,
 }
 
@@ -90,16 +96,19 @@ pub struct Settings {
 }
 
 impl Service {
+    /// With a root key of this process alone: for commands that derive nothing, and for tests.
     pub fn new(store: Store, catalogue: Catalogue, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self::with_settings(store, catalogue, clock, random, Settings::default())
+        let root_key = RootKey::random(&*random);
+        Self::with_settings(store, catalogue, clock, random, root_key, Settings::default())
     }
 
-    /// [`Service::new`] with an operator's settings.
+    /// With the root key that the replicas of an instance share, and an operator's settings.
     pub fn with_settings(
         store: Store,
         catalogue: Catalogue,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        root_key: RootKey,
         settings: Settings,
     ) -> Self {
         let inner = Inner {
@@ -108,6 +117,8 @@ impl Service {
             nonces: None,
             uses: uses::Gathered::default(),
             passwords: passwords::Hasher::new(),
+            root_key,
+            under_way: idempotency::UnderWay::default(),
             store,
             clock,
             random,

@@ -4,9 +4,10 @@ use latchkey_store::{StoreError, Tx};
 use serde_json::json;
 
 use crate::authorization::Action;
+use crate::idempotency::Keyed;
 use crate::page::check_limit;
 use crate::recorder::Happened;
-use crate::{Caller, Denial, Error, FieldError, Service};
+use crate::{Caller, Clash, Denial, Error, FieldError, Once, Service};
 
 /// A page of repositories, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,9 +78,27 @@ impl Service {
         organization: &str,
         name: &str,
     ) -> Result<Repository, Error> {
+        self.create_repository_once(caller, organization, name, None).await
+    }
+
+    /// The same, for a request that may be sent twice.
+    pub async fn create_repository_once(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        name: &str,
+        once: Option<&Once>,
+    ) -> Result<Repository, Error> {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
         if caller.principal.reach() != RepositoryAccess::All {
             return Err(Denial::MissingRepository(None).into());
+        }
+        let keyed = once.map(|once| Keyed::new(caller, format!("repository in {}", access.id()), once));
+        let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
+        if let Some(keyed) = &keyed
+            && let Some(made) = self.made_repository(access.id(), keyed).await?
+        {
+            return Ok(made);
         }
         let name = RepositoryName::new(name).map_err(|error| FieldError::new("name", error))?;
         let repository = Repository {
@@ -90,6 +109,18 @@ impl Service {
         };
         let mut tx = self.store().begin().await?;
         self.hold_owner(&mut tx, Level::Organization(access.id())).await?;
+        if let Some(keyed) = &keyed
+            && let Err(error) = self.remember(&mut tx, keyed, self.new_salt(), repository.id.0).await
+        {
+            drop(tx);
+            return match error {
+                // Another replica was first with the key: its answer is ours.
+                StoreError::Conflict("idempotency key") => {
+                    self.made_repository(access.id(), keyed).await?.ok_or(Error::Clash(Clash::UnderWay))
+                }
+                error => Err(error.into()),
+            };
+        }
         let inserted = repositories::insert(&mut tx, repository.id, access.id(), &name, repository.created_at).await;
         inserted.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another repository")),
@@ -98,6 +129,13 @@ impl Service {
         self.record_repository(&mut tx, caller, "repository.created", &repository).await?;
         tx.commit().await?;
         Ok(repository)
+    }
+
+    /// What a request has made before.
+    async fn made_repository(&self, organization: OrganizationId, keyed: &Keyed) -> Result<Option<Repository>, Error> {
+        let Some(done) = self.remembered(keyed).await? else { return Ok(None) };
+        let made = repositories::by_id(self.store(), organization, RepositoryId(done.object)).await?;
+        made.map(Some).ok_or(Error::Clash(Clash::Spent))
     }
 
     /// Removes a repository, also from the lists of tokens. A token that listed nothing else then reaches nothing.

@@ -104,7 +104,7 @@ impl Service {
         }
     }
 
-    /// Removes sessions, user tokens and counted guesses that are over. Called hourly.
+    /// Removes sessions, user tokens, counted guesses and idempotency keys that are over. Called hourly.
     pub async fn tidy(&self) -> Result<(), Error> {
         const BATCH: u32 = 1_000;
         let now = self.now();
@@ -116,6 +116,7 @@ impl Service {
                 user_tokens::delete_expired(&mut tx, now.plus_days(-1), BATCH).await?,
                 attempts::delete_old(&mut tx, now.plus_seconds(-GUESS_WINDOW_SECONDS), BATCH).await?,
                 changes::delete_old(&mut tx, BATCH).await?,
+                self.forget_keys(&mut tx, BATCH).await?,
             ];
             tx.commit().await?;
             if removed.iter().all(|count| *count < u64::from(BATCH)) {

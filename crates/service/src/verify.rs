@@ -171,5 +171,7 @@ impl Caller {
 }
 
 fn lives(token: &KnownToken, now: Timestamp) -> bool {
-    token.revocation.is_none() && token.expires_at.is_none_or(|expires| expires > now)
+    token.revocation.is_none()
+        && token.expires_at.is_none_or(|expires| expires > now)
+        && token.check_retired(now).is_ok()
 }

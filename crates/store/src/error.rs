@@ -19,7 +19,7 @@ pub enum StoreError {
 }
 
 /// Unique indexes: the name, which PostgreSQL reports; the columns, which SQLite reports; what a conflict is called.
-const UNIQUE: [(&str, &str, &str); 12] = [
+const UNIQUE: [(&str, &str, &str); 14] = [
     ("api_tokens_name", "api_tokens.owner_id, api_tokens.name_key", "token name"),
     ("api_tokens_creation_key", "api_tokens.created_by_id, api_tokens.creation_key", "creation key"),
     ("api_tokens_hash", "api_tokens.hash", "secret"),
@@ -31,6 +31,8 @@ const UNIQUE: [(&str, &str, &str); 12] = [
     ("memberships_id", "memberships.id", "membership"),
     ("invitations_link", "invitations.link_hash", "secret"),
     ("invitations_pending", "invitations.organization_id, invitations.email", "invitation"),
+    ("retired_secrets_pkey", "retired_secrets.hash", "retired secret"),
+    ("idempotency_keys_pkey", "idempotency_keys.hash", "idempotency key"),
     ("memberships_pkey", "memberships.organization_id, memberships.user_id", "membership"),
 ];
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::credential::Credential;
 use super::json::{Body, Parameters};
 use super::problem::Problem;
-use super::tokens::TokenJson;
+use super::tokens::json::TokenJson;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,13 +65,13 @@ impl From<Sweep> for SweepJson {
     }
 }
 
-impl From<Preview> for PreviewJson {
-    fn from(preview: Preview) -> Self {
+impl PreviewJson {
+    fn new(preview: Preview, now: Timestamp) -> Self {
         Self {
             days: preview.days,
             would_revoke: preview.would_revoke,
             active: preview.active,
-            tokens: preview.tokens.into_iter().map(TokenJson::from).collect(),
+            tokens: preview.tokens.into_iter().map(|detail| TokenJson::new(detail, now)).collect(),
             next_sweep_at: preview.next_sweep_at,
         }
     }

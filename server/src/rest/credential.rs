@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use latchkey_app::portal::Portal;
 use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
 
+use super::limit::Meter;
 use super::problem::Problem;
 use crate::verification::SignedBody;
 
@@ -39,6 +40,9 @@ where
         let signature = signature.map_err(|error| Error::from(Refusal::Signature(error)))?;
         let presented = Presented { bearer, origin: &origin, signature };
         let principal = portal.service.authenticate_signed(&presented).await?;
+        if let Some(meter) = parts.extensions.get::<Meter>() {
+            meter.count(&principal, portal.service.now())?;
+        }
         let named = named_organization(&parts.headers)?;
         let caller = Caller { principal, origin };
         let organization = match portal.service.organization_of(&caller, named).await {

@@ -4,25 +4,39 @@ use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::Origin;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::json::Body;
 use super::problem::Problem;
 
-#[derive(Deserialize)]
+/// Email and password of a local account.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     email: String,
     password: String,
 }
 
-#[derive(Serialize)]
+/// A user token.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UserToken)]
 pub(crate) struct LoggedIn {
     token: String,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
 }
 
-/// `POST /api/auth/login`: a user token for 24 hours.
+/// Signs a person in.
+///
+/// The answer carries a user token, which works for 24 hours. Wrong guesses are slowed down.
+#[utoipa::path(
+    post, path = "/api/auth/login", operation_id = "logIn", tag = "Credentials", security(()),
+    request_body(content = Login, example = json!({ "email": "ada@example.com", "password": "correct horse battery" })),
+    responses((status = 200, description = "A user token", body = LoggedIn, example = json!({
+        "token": "lku_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE", "expiresAt": "2026-11-23T08:00:00Z",
+    }))),
+)]
 pub(crate) async fn login(
     State(portal): State<Portal>,
     Extension(origin): Extension<Origin>,

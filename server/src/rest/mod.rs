@@ -3,25 +3,30 @@
 pub(crate) mod audit;
 pub(crate) mod auto_revoke;
 pub(crate) mod credential;
+pub(crate) mod etag;
 pub(crate) mod invitations;
 pub(crate) mod json;
+pub(crate) mod limit;
 pub(crate) mod login;
 pub(crate) mod members;
+pub(crate) mod openapi;
 pub(crate) mod operations;
 pub(crate) mod orgs;
 pub(crate) mod problem;
 pub(crate) mod projects;
+pub(crate) mod repeatable;
 pub(crate) mod repos;
 pub(crate) mod tokens;
 pub(crate) mod whoami;
 
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::problem::Problem;
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,

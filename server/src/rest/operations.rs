@@ -6,26 +6,40 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use latchkey_app::portal::Portal;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// How the process is.
+#[derive(Serialize, ToSchema)]
 struct Status {
     status: &'static str,
 }
 
-/// `GET /infoz`, with the names that existing clients read.
-#[derive(Serialize)]
+/// About the instance, with the names that existing clients read.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Info {
     #[serde(rename = "loginURL")]
     login_url: String,
     version: &'static str,
 }
 
-/// `GET /healthz`: the process runs.
+/// Tells that the process runs.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "isLive", tag = "Operations", security(()),
+    responses((status = 200, description = "It runs", body = Status, example = json!({ "status": "live" }))),
+)]
 pub(crate) async fn live() -> Response {
     Json(Status { status: "live" }).into_response()
 }
 
-/// `GET /readyz`: the database answers.
+/// Tells whether the database answers.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
+    responses(
+        (status = 200, description = "It answers", body = Status, example = json!({ "status": "ready" })),
+        (status = 503, description = "It does not", body = Status,
+            example = json!({ "status": "the database does not answer" })),
+    ),
+)]
 pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
     match portal.service.ready().await {
         Ok(()) => Json(Status { status: "ready" }).into_response(),
@@ -38,6 +52,15 @@ pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
     }
 }
 
+/// Tells about the instance.
+///
+/// Its version, and where people sign in.
+#[utoipa::path(
+    get, path = "/infoz", operation_id = "info", tag = "Operations", security(()),
+    responses((status = 200, description = "About this instance", body = Info, example = json!({
+        "loginURL": "https://tokens.example.com/login", "version": env!("CARGO_PKG_VERSION"),
+    }))),
+)]
 pub(crate) async fn info(State(portal): State<Portal>) -> Json<Info> {
     Json(Info { login_url: format!("{}/login", portal.site.public_url), version: portal.site.version })
 }

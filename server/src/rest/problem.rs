@@ -4,19 +4,23 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use latchkey_service::{Denial, Error, FieldError, Origin, Refusal};
+use latchkey_service::{Clash, Denial, Error, FieldError, Origin, Refusal};
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::limit::Exceeded;
 
 /// What all types begin with.
 const KIND: &str = "urn:latchkey:problem:";
 
 /// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// `urn:latchkey:problem:` and a word; never changes.
     r#type: String,
     title: &'static str,
     #[serde(serialize_with = "number")]
+    #[schema(value_type = u16)]
     status: StatusCode,
     detail: String,
     /// The path that was asked for.
@@ -32,12 +36,15 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Field>,
     #[serde(skip)]
+    #[schema(ignore)]
     retry_after: Option<u64>,
     #[serde(skip)]
+    #[schema(ignore)]
     challenge: Option<Challenge>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
 struct Field {
     field: &'static str,
     message: String,
@@ -93,6 +100,10 @@ impl Problem {
         self.missing_repository.as_deref()
     }
 
+    pub(crate) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB")
+    }
+
     fn unauthenticated(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::Missing => "credential-missing",
@@ -101,6 +112,7 @@ impl Problem {
             Refusal::Unknown => "token-unknown",
             Refusal::Expired => "token-expired",
             Refusal::Revoked => "token-revoked",
+            Refusal::Rotated => "token-rotated",
             Refusal::Network => "token-network",
             Refusal::Unsigned => "token-unsigned",
             Refusal::Signature(_) => "signature",
@@ -137,6 +149,17 @@ impl Problem {
         }
     }
 
+    fn clash(clash: Clash) -> Self {
+        let (status, kind, retry_after) = match clash {
+            Clash::Ended => (StatusCode::CONFLICT, "token-ended", None),
+            Clash::Changed => (StatusCode::PRECONDITION_FAILED, "changed", None),
+            Clash::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", None),
+            Clash::UnderWay => (StatusCode::CONFLICT, "idempotency-under-way", Some(1)),
+            Clash::Spent => (StatusCode::CONFLICT, "idempotency-spent", None),
+        };
+        Self { retry_after, ..Self::new(status, kind, sentence(&clash)) }
+    }
+
     fn invalid(status: StatusCode, kind: &str, errors: Vec<FieldError>) -> Self {
         let detail: Vec<_> = errors.iter().map(|error| error.to_string()).collect();
         let fields = errors.into_iter().map(|error| Field { field: error.field, message: error.message });
@@ -153,6 +176,7 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, "invalid", errors),
             Error::Conflict(field) => Self::invalid(StatusCode::CONFLICT, "conflict", vec![field]),
             Error::AlreadyCreated(_) => Self::new(StatusCode::CONFLICT, "already-created", sentence(&error)),
+            Error::Clash(clash) => Self::clash(clash),
             Error::TooManyAttempts { retry_after } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", sentence(&error))
@@ -171,6 +195,14 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
             }
         }
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(Exceeded { per_minute, retry_after }: Exceeded) -> Self {
+        let detail = format!("At most {per_minute} requests a minute; try again in {retry_after} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail);
+        Self { retry_after: Some(retry_after), ..problem }
     }
 }
 
@@ -210,11 +242,24 @@ pub(crate) fn complete_now(problem: Problem, target: &str, request_id: &str) -> 
     response
 }
 
-/// The problem for what axum refuses by itself with a plain text, such as a path that is not UTF-8.
+/// The problem for what the layers below refuse by themselves with a plain text or nothing: a path that is not UTF-8, a
+/// panic, no answer in time.
 fn refused_before(response: &Response) -> Option<Problem> {
     let status = response.status();
-    let refused = status.is_client_error() || status.is_server_error();
-    refused.then(|| Problem::new(status, "malformed-request", "The request could not be read"))
+    let json = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/json");
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(json) {
+        return None;
+    }
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some(Error::Unavailable.into()),
+        _ if status.is_server_error() => {
+            Some(Problem::new(status, "internal", "Something went wrong on our side; the request id helps to find it"))
+        }
+        _ if status.is_client_error() => {
+            Some(Problem::new(status, "malformed-request", "The request could not be read"))
+        }
+        _ => None,
+    }
 }
 
 fn written(problem: Problem, empty: Response) -> Response {

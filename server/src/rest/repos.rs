@@ -8,17 +8,25 @@ use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::Repository;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Page;
 use super::credential::Credential;
-use super::json::{Body, Parameters};
+use super::json::Parameters;
+use super::openapi;
 use super::problem::Problem;
+use super::repeatable::Repeatable;
 
-#[derive(Serialize)]
+/// A repository configuration.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Repository)]
 pub(crate) struct RepositoryJson {
+    #[schema(format = "uuid")]
     id: String,
+    /// The full name, such as `acme/api`.
     name: String,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
@@ -28,17 +36,30 @@ impl From<Repository> for RepositoryJson {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
+    /// 1 to 100; 50 if not named.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// The last name of the page before.
+    /// The `nextCursor` of the page before.
     cursor: Option<String>,
+    /// Beginnings of words of the name.
     #[serde(default)]
     query: String,
 }
 
-/// `GET /api/repos?limit=&cursor=&query=`: what the credential reaches, by name.
+/// Lists repositories.
+///
+/// Those that the credential reaches, by name.
+#[utoipa::path(
+    get, path = "/api/repos", operation_id = "listRepositories", tag = "Repositories",
+    params(List, openapi::OrganizationHeader),
+    responses((status = 200, description = "A page of repositories", body = Page<RepositoryJson>, example = json!({
+        "items": [{ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
+    }))),
+)]
 pub(crate) async fn list(
     State(portal): State<Portal>,
     credential: Credential,
@@ -53,25 +74,46 @@ pub(crate) async fn list(
     Ok(Json(Page { items: page.repositories.into_iter().map(Into::into).collect(), next_cursor: page.next }))
 }
 
-#[derive(Deserialize)]
+/// A repository to be added.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRepository)]
 pub(crate) struct Create {
+    /// 2 to 5 parts of letters, digits, `.`, `_` and `-`, such as `acme/api`; 200 characters at most.
+    #[schema(max_length = 200, pattern = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,4}$")]
     name: String,
 }
 
-/// `POST /api/repos`
+/// Adds a repository.
+///
+/// A token that is confined to a list can't: it would not reach what it adds.
+#[utoipa::path(
+    post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
+    params(openapi::IdempotencyKey, openapi::OrganizationHeader),
+    request_body(content = Create, example = json!({ "name": "acme/api" })),
+    responses(
+        (status = 201, description = "The repository", body = RepositoryJson, example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
+        (status = 409, description = "The name is taken; or a request with this key is under way"),
+    ),
+)]
 pub(crate) async fn create(
     State(portal): State<Portal>,
     credential: Credential,
-    Body(create): Body<Create>,
+    Repeatable { body, once }: Repeatable<Create>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
-    let repository = portal.service.create_repository(&credential.caller, organization, &create.name).await?;
+    let caller = &credential.caller;
+    let repository = portal.service.create_repository_once(caller, organization, &body.name, once.as_ref()).await?;
     let location = format!("/api/repos/{}", repository.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RepositoryJson::from(repository))))
 }
 
-/// `GET /api/repos/{id}`
+/// Shows a repository.
+#[utoipa::path(
+    get, path = "/api/repos/{id}", operation_id = "getRepository", tag = "Repositories",
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
+    responses((status = 200, description = "The repository", body = RepositoryJson, example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
+)]
 pub(crate) async fn get(
     State(portal): State<Portal>,
     credential: Credential,
@@ -81,7 +123,14 @@ pub(crate) async fn get(
     Ok(Json(repository.into()))
 }
 
-/// `DELETE /api/repos/{id}`
+/// Removes a repository.
+///
+/// Also from the lists of tokens: one that listed nothing else then reaches nothing.
+#[utoipa::path(
+    delete, path = "/api/repos/{id}", operation_id = "deleteRepository", tag = "Repositories",
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
+    responses((status = 204, description = "It is removed")),
+)]
 pub(crate) async fn delete(
     State(portal): State<Portal>,
     credential: Credential,

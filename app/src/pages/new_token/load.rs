@@ -111,9 +111,9 @@ fn asked(key: &str, values: &Values) -> CreateToken {
         project: values
             .in_project
             .then(|| Some(&values.project).filter(|id| !id.is_empty()).map_or("-", |id| id).into()),
-        instance: false,
         allowed_networks: values.network_lines().map(str::to_owned).collect(),
         creation_key: key.parse().ok(),
+        ..CreateToken::default()
     }
 }
 

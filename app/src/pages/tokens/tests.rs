@@ -47,6 +47,7 @@ fn token(number: u128, name: &str) -> TokenDetail {
             created_by: by("ada@example.com"),
             expires_at: None,
             revocation: None,
+            overlap_until: None,
             last_use: None,
         },
         state: TokenState::Active,

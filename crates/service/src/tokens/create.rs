@@ -1,16 +1,18 @@
 use latchkey_domain::{
     AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, ProjectId, RepositoryAccess, ScopeSet, Secret,
-    SecretKind, Timestamp, TokenId, TokenName,
+    Timestamp, TokenId, TokenName,
 };
-use latchkey_store::tokens::{NewToken, Token};
+use latchkey_store::tokens::NewToken;
 use latchkey_store::{StoreError, projects, tokens};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::TokenDetail;
-use crate::authorization::{Action, OrganizationAccess, Power};
+use super::grant::Grant;
+use crate::authorization::{Action, OrganizationAccess};
+use crate::idempotency::Keyed;
 use crate::recorder::Happened;
-use crate::{Caller, Denial, Error, FieldError, Principal, Service};
+use crate::{Caller, Error, FieldError, Once, Service};
 
 /// What somebody asks for, as it was sent; checked here and nowhere else.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +30,12 @@ pub struct CreateToken {
     pub instance: bool,
     /// Networks in CIDR notation; empty for everywhere.
     pub allowed_networks: Vec<String>,
+    /// Refuse unsigned requests.
+    pub require_signing: bool,
     /// Sent with a form, so that sending it twice creates one token.
     pub creation_key: Option<Uuid>,
+    /// Sent with a request of the API, so that sending it twice creates one token and answers twice.
+    pub once: Option<Once>,
 }
 
 /// When the token is to expire, as it was sent.
@@ -58,11 +64,7 @@ pub struct CreatedToken {
 struct Checked {
     name: TokenName,
     description: Description,
-    scopes: ScopeSet,
-    level: Level,
-    repositories: RepositoryAccess,
-    expires_at: Option<Timestamp>,
-    allowed_networks: AllowedNetworks,
+    grant: Grant,
 }
 
 impl Service {
@@ -77,46 +79,61 @@ impl Service {
         // Whoever may create nothing at all learns that before anything about what they sent.
         let least = Level::Project(access.id(), ProjectId(Uuid::nil()));
         access.allow(caller, Action::CreateToken(caller.principal.level().unwrap_or(least)))?;
-        let checked = self.check(&access, &asked).await?;
-        access.allow(caller, Action::CreateToken(checked.level))?;
-        self.contain(caller, &access, &checked).await?;
+        let keyed = asked.once.as_ref().map(|once| Keyed::new(caller, format!("create in {}", access.id()), once));
+        let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
+        if let Some(keyed) = &keyed
+            && let Some(again) = self.answer_again(caller, &access, keyed).await?
+        {
+            return Ok(again);
+        }
+        let Checked { name, description, grant } = self.check(&access, &asked).await?;
+        access.allow(caller, Action::CreateToken(grant.level))?;
+        self.contain(caller, &access, &grant)?;
 
-        let secret = self.new_secret(SecretKind::ApiToken);
+        let (secret, salt) = self.secret_for(keyed.as_ref());
         let actor = caller.principal.actor();
         let now = self.now();
         let id = TokenId(self.new_id());
         let new = NewToken {
             id,
-            name: &checked.name,
-            description: &checked.description,
-            level: checked.level,
-            scopes: &checked.scopes,
-            repositories: &checked.repositories,
+            name: &name,
+            description: &description,
+            level: grant.level,
+            scopes: &grant.scopes,
+            repositories: &grant.repositories,
             hash: &secret.hash(),
             prefix: &secret.prefix(),
-            require_signing: false,
-            allowed_networks: &checked.allowed_networks,
+            require_signing: grant.require_signing,
+            allowed_networks: &grant.allowed_networks,
             created_at: now,
             created_by: &actor,
-            expires_at: checked.expires_at,
+            expires_at: grant.expires_at,
             creation_key: asked.creation_key,
         };
         let mut tx = self.store().begin().await?;
-        self.hold_owner(&mut tx, checked.level).await?;
+        self.hold_owner(&mut tx, grant.level).await?;
+        // First the key: whoever sent it at the same time, to another replica, waits here.
+        if let (Some(keyed), Some(salt)) = (&keyed, salt)
+            && let Err(error) = self.remember(&mut tx, keyed, salt, id.0).await
+        {
+            drop(tx);
+            return self.answer_other(caller, &access, keyed, error).await;
+        }
         if let Err(error) = tokens::insert(&mut tx, &new).await {
             drop(tx);
             return Err(self.explain_conflict(error, actor.id, &asked).await);
         }
         let happened = Happened {
-            organization: checked.level.organization(),
+            organization: grant.level.organization(),
             action: "token.created",
-            target: ("token", Some(id.0), checked.name.as_str()),
+            target: ("token", Some(id.0), name.as_str()),
             success: true,
             details: json!({
-                "level": checked.level.kind(),
-                "scopes": checked.scopes,
-                "all_repositories": checked.repositories == RepositoryAccess::All,
-                "expires_at": checked.expires_at,
+                "level": grant.level.kind(),
+                "scopes": grant.scopes,
+                "all_repositories": grant.repositories == RepositoryAccess::All,
+                "expires_at": grant.expires_at,
+                "require_signing": grant.require_signing,
             }),
         };
         self.record(&mut tx, &actor, &caller.origin, happened).await?;
@@ -142,7 +159,8 @@ impl Service {
         {
             errors.push(FieldError::new("scopes", format!("{scope} is for instance tokens only")));
         }
-        let repositories = keep(&mut errors, "repositories", self.chosen_repositories(access, asked).await?);
+        let chosen = self.chosen_repositories(access, asked.all_repositories, &asked.repositories).await?;
+        let repositories = keep(&mut errors, "repositories", chosen);
         match (name, description, scopes, level, repositories, expires_at, allowed_networks) {
             (
                 Some(name),
@@ -153,7 +171,9 @@ impl Service {
                 Some(expires_at),
                 Some(allowed_networks),
             ) if errors.is_empty() => {
-                Ok(Checked { name, description, scopes, level, repositories, expires_at, allowed_networks })
+                let require_signing = asked.require_signing;
+                let grant = Grant { level, scopes, repositories, expires_at, allowed_networks, require_signing };
+                Ok(Checked { name, description, grant })
             }
             _ => Err(Error::Invalid(errors)),
         }
@@ -176,18 +196,18 @@ impl Service {
         }
     }
 
-    async fn chosen_repositories(
+    /// The repositories that somebody names, or why they can't be used.
+    pub(super) async fn chosen_repositories(
         &self,
         access: &OrganizationAccess,
-        asked: &CreateToken,
+        all: bool,
+        named: &[String],
     ) -> Result<Result<RepositoryAccess, String>, Error> {
-        if asked.repositories.len() > RepositoryAccess::MAX {
+        if named.len() > RepositoryAccess::MAX {
             return Ok(Err(latchkey_domain::RepositoryAccessError::TooMany.to_string()));
         }
-        let mut ids = Vec::with_capacity(asked.repositories.len());
-        for (text, found) in
-            asked.repositories.iter().zip(self.find_repositories(access.id(), &asked.repositories).await?)
-        {
+        let mut ids = Vec::with_capacity(named.len());
+        for (text, found) in named.iter().zip(self.find_repositories(access.id(), named).await?) {
             match found {
                 Some(repository) => ids.push(repository.id),
                 None => {
@@ -196,23 +216,7 @@ impl Service {
                 }
             }
         }
-        Ok(RepositoryAccess::new(asked.all_repositories, ids).map_err(|error| error.to_string()))
-    }
-
-    /// The rule of containment.
-    async fn contain(&self, caller: &Caller, access: &OrganizationAccess, asked: &Checked) -> Result<(), Error> {
-        match (&caller.principal, access.power) {
-            (Principal::ApiToken(own), _) => {
-                let reach = caller.principal.reach();
-                exceeds(own, &reach, asked).map_or(Ok(()), |beyond| Err(Denial::Exceeds(beyond).into()))
-            }
-            (_, Power::Role(role)) if !role.administers() => {
-                let powerful =
-                    ["tokens:manage", "tokens:introspect"].into_iter().find(|scope| asked.scopes.contains(scope));
-                powerful.map_or(Ok(()), |_| Err(Denial::MissingRole("admin").into()))
-            }
-            _ => Ok(()),
-        }
+        Ok(RepositoryAccess::new(all, ids).map_err(|error| error.to_string()))
     }
 
     /// Which index noticed first is chance when a form is sent twice, so the key is asked about before the name.
@@ -233,7 +237,7 @@ impl Service {
 }
 
 impl ExpiresIn {
-    fn at(&self, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    pub(super) fn at(&self, now: Timestamp) -> Result<Option<Timestamp>, String> {
         let expiry = match self {
             Self::Never => Ok(Expiry::Never),
             Self::Days(days) => Ok(Expiry::In { seconds: i64::from(*days) * 86_400 }),
@@ -247,11 +251,17 @@ impl ExpiresIn {
     }
 }
 
-fn keep<T, E: ToString>(errors: &mut Vec<FieldError>, field: &'static str, result: Result<T, E>) -> Option<T> {
+/// A value, or else one more problem.
+pub(super) fn keep<T, E: ToString>(
+    errors: &mut Vec<FieldError>,
+    field: &'static str,
+    result: Result<T, E>,
+) -> Option<T> {
     result.map_err(|error| errors.push(FieldError::new(field, error))).ok()
 }
 
-fn beyond_level(catalogue: &Catalogue, scopes: &ScopeSet, level: Level) -> Option<String> {
+/// A scope that only instance tokens can have, if one is asked for at another level.
+pub(super) fn beyond_level(catalogue: &Catalogue, scopes: &ScopeSet, level: Level) -> Option<String> {
     if level == Level::Instance {
         return None;
     }
@@ -259,26 +269,4 @@ fn beyond_level(catalogue: &Catalogue, scopes: &ScopeSet, level: Level) -> Optio
     of_instance
         .find_map(|group| group.scopes.iter().find(|info| scopes.contains(info.name.as_str())))
         .map(|info| info.name.to_string())
-}
-
-/// In what a new token would exceed the one that creates it.
-fn exceeds(own: &Token, reach: &RepositoryAccess, asked: &Checked) -> Option<String> {
-    if !own.level.contains(asked.level) {
-        return Some("its level".to_owned());
-    }
-    if let Some(scope) = asked.scopes.beyond(&own.scopes).next() {
-        return Some(format!("the scope {scope}"));
-    }
-    if !reach.contains(&asked.repositories) {
-        return Some("its repositories".to_owned());
-    }
-    if let Some(own_end) = own.expires_at
-        && asked.expires_at.is_none_or(|end| end > own_end)
-    {
-        return Some(format!("its own expiry on {own_end}"));
-    }
-    if !own.allowed_networks.contains(&asked.allowed_networks) {
-        return Some("its networks".to_owned());
-    }
-    None
 }

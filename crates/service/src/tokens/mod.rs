@@ -1,15 +1,23 @@
-//! Creating, listing and revoking API tokens.
+//! Creating, listing, changing, rotating and revoking API tokens.
 
+mod again;
 mod create;
+mod edit;
+mod grant;
 mod list;
+mod overlap;
 mod revoke;
+mod rotate;
+mod version;
 
 use latchkey_domain::{RepositoryId, Timestamp, TokenId, TokenState};
 use latchkey_store::tokens::{self, Token};
 
 pub use create::{CreateToken, CreatedToken, ExpiresIn};
+pub use edit::{ChosenRepositories, EditToken};
 pub use list::{Counts, ListTokens, Overview, StateFilter, TokenPage};
 pub use revoke::BulkRevoked;
+pub use rotate::RotateToken;
 
 use crate::authorization::{Action, OrganizationAccess};
 use crate::{Caller, Error, Service};

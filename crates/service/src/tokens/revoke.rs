@@ -4,6 +4,7 @@ use latchkey_store::tokens::{self, Revocation, Token};
 use serde_json::json;
 
 use super::TokenDetail;
+use super::version::check_version;
 use crate::authorization::Action;
 use crate::recorder::Happened;
 use crate::{Caller, Error, FieldError, Service};
@@ -23,11 +24,26 @@ pub struct BulkRevoked {
 impl Service {
     /// Ends a token for good. When this has returned, no replica accepts it. Revoking it again changes nothing.
     pub async fn revoke_token(&self, caller: &Caller, organization: &str, id: &str) -> Result<TokenDetail, Error> {
+        self.revoke_token_if(caller, organization, id, None).await
+    }
+
+    /// The same, but only while its version is one of those `expected`; any, if there are none.
+    pub async fn revoke_token_if(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        id: &str,
+        expected: Option<&[String]>,
+    ) -> Result<TokenDetail, Error> {
         let access = self.access(caller, organization).await?;
         caller.principal.needs_scope("tokens:manage")?;
         let token = self.find_token(caller, &access, id).await?;
         access.allow(caller, Action::Revoke(&token))?;
         let mut tx = self.store().begin().await?;
+        if let Some(expected) = expected {
+            let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
+            check_version(expected, &token, &listed)?;
+        }
         let revoked = self.revoke_recorded(&mut tx, caller, token.id).await?;
         tx.commit().await?;
         let token = match revoked {

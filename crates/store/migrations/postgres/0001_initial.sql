@@ -128,6 +128,7 @@ CREATE TABLE api_tokens (
     hash                  BYTEA NOT NULL CHECK (length(hash) = 32),
     require_signing       BOOLEAN NOT NULL,
     allowed_networks      TEXT NOT NULL,
+    overlap_until         BIGINT,
     created_at            BIGINT NOT NULL,
     created_by_kind       TEXT NOT NULL,
     created_by_id         UUID,
@@ -170,6 +171,25 @@ CREATE TABLE api_token_repositories (
     PRIMARY KEY (token_id, repository_id)
 );
 CREATE INDEX api_token_repositories_of_repository ON api_token_repositories (repository_id);
+
+-- Earlier secrets of rotated tokens. While the token's overlap lasts, the newest of them still works.
+CREATE TABLE retired_secrets (
+    hash         BYTEA PRIMARY KEY CHECK (length(hash) = 32),
+    token_id     UUID NOT NULL REFERENCES api_tokens (id) ON DELETE CASCADE,
+    works_until  BIGINT NOT NULL
+);
+CREATE INDEX retired_secrets_of_token ON retired_secrets (token_id, works_until);
+
+-- Requests that were sent with an Idempotency-Key. The hash is of caller, route and key; the salt is what their secrets
+-- were derived with, and goes with the row.
+CREATE TABLE idempotency_keys (
+    hash        BYTEA PRIMARY KEY CHECK (length(hash) = 32),
+    request     BYTEA NOT NULL CHECK (length(request) = 32),
+    salt        BYTEA NOT NULL CHECK (length(salt) = 32),
+    object_id   UUID NOT NULL,
+    created_at  BIGINT NOT NULL
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 -- kind: 1 API token, 2 repository. Newest objects of a word come first.
 CREATE TABLE search_words (

@@ -127,6 +127,7 @@ CREATE TABLE api_tokens (
     hash                  BLOB NOT NULL CHECK (length(hash) = 32),
     require_signing       INTEGER NOT NULL CHECK (require_signing IN (0, 1)),
     allowed_networks      TEXT NOT NULL,
+    overlap_until         INTEGER,
     created_at            INTEGER NOT NULL,
     created_by_kind       TEXT NOT NULL,
     created_by_id         BLOB,
@@ -169,6 +170,25 @@ CREATE TABLE api_token_repositories (
     PRIMARY KEY (token_id, repository_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX api_token_repositories_of_repository ON api_token_repositories (repository_id);
+
+-- Earlier secrets of rotated tokens. While the token's overlap lasts, the newest of them still works.
+CREATE TABLE retired_secrets (
+    hash         BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    token_id     BLOB NOT NULL REFERENCES api_tokens (id) ON DELETE CASCADE,
+    works_until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX retired_secrets_of_token ON retired_secrets (token_id, works_until);
+
+-- Requests that were sent with an Idempotency-Key. The hash is of caller, route and key; the salt is what their secrets
+-- were derived with, and goes with the row.
+CREATE TABLE idempotency_keys (
+    hash        BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    request     BLOB NOT NULL CHECK (length(request) = 32),
+    salt        BLOB NOT NULL CHECK (length(salt) = 32),
+    object_id   BLOB NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 -- kind: 1 API token, 2 repository. Newest objects of a word come first.
 CREATE TABLE search_words (

@@ -2,9 +2,11 @@
 
 mod candidates;
 mod count;
+mod edit;
 mod list;
 mod read;
 mod recent;
+mod rotate;
 mod row;
 mod settle;
 mod statements;
@@ -16,12 +18,16 @@ mod write;
 use latchkey_domain::LevelKind;
 
 pub use count::{Summary, count, summary};
+pub use edit::{lock, update};
 pub use list::list;
-pub use read::{by_creation_key, by_hash, by_id, by_ids, repositories, repositories_of};
+pub use read::{by_creation_key, by_hash, by_id, by_ids, by_secret, repositories, repositories_of};
 pub(crate) use recent::Recent;
+pub use rotate::{end_overlap, rotate};
 pub(crate) use row::actor;
 pub use sweep::{any_unrevoked, count_inactive, inactive, revoke_all, revoke_inactive};
-pub use types::{Actor, Filter, NewToken, Page, Position, Revocation, Sort, SortKey, Token, Use};
+pub use types::{
+    Actor, Edited, Filter, Found, NewToken, Page, Position, Revocation, Rotation, Sort, SortKey, Token, Use,
+};
 pub use uses::record_uses;
 pub use write::{insert, revoke};
 

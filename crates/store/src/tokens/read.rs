@@ -1,8 +1,8 @@
-use latchkey_domain::{RepositoryId, SecretHash, TokenId};
+use latchkey_domain::{RepositoryId, SecretHash, Timestamp, TokenId};
 use uuid::Uuid;
 
 use super::{
-    Token,
+    Found, Token,
     row::{TokenRow, columns, select, tokens},
 };
 use crate::{
@@ -19,7 +19,28 @@ pub async fn by_creation_key(store: &Store, creator: Uuid, key: Uuid) -> Result<
     row.map(Token::try_from).transpose()
 }
 
-/// The check of a presented secret: one indexed read.
+/// The check of a presented secret, current or retired: one statement, of look-ups of one row each.
+pub async fn by_secret(store: &Store, hash: &SecretHash) -> Result<Option<Found>, StoreError> {
+    // Retired secrets are looked for only where the hash is no token's current one.
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        ", CASE WHEN t.hash = $1 THEN NULL \
+                ELSE (SELECT s.works_until FROM retired_secrets s WHERE s.hash = $1) END AS retired_until \
+         FROM api_tokens t WHERE t.id = coalesce((SELECT c.id FROM api_tokens c WHERE c.hash = $1), \
+            (SELECT s.token_id FROM retired_secrets s WHERE s.hash = $1))"
+    );
+    let row: Option<TokenRow> = reading!(store, db => {
+        sqlx::query_as(SQL).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
+    })?;
+    row.map(|row| {
+        let retired_until = row.retired_until.map(Timestamp::from_micros);
+        Ok(Found { token: Token::try_from(row)?, retired_until })
+    })
+    .transpose()
+}
+
+/// The token whose current secret has this hash.
 pub async fn by_hash(store: &Store, hash: &SecretHash) -> Result<Option<Token>, StoreError> {
     const SQL: &str = select!("t.hash = $1");
     let row: Option<TokenRow> = reading!(store, db => {

@@ -34,7 +34,7 @@ macro_rules! columns {
          t.scopes, t.all_repositories, ",
             $repository_count,
             " AS repository_count, \
-         t.prefix, t.require_signing, t.allowed_networks, \
+         t.prefix, t.require_signing, t.allowed_networks, t.overlap_until, \
          t.created_at, t.created_by_kind, t.created_by_id, t.created_by_name, t.expires_at, \
          t.revoked_at, t.revoked_by_kind, t.revoked_by_id, t.revoked_by_name, t.revoked_reason, \
          t.last_used_at, t.last_used_address, t.last_used_user_agent"
@@ -66,6 +66,7 @@ pub(super) struct TokenRow {
     prefix: String,
     require_signing: bool,
     allowed_networks: String,
+    overlap_until: Option<i64>,
     created_at: i64,
     created_by_kind: String,
     created_by_id: Option<Uuid>,
@@ -82,6 +83,9 @@ pub(super) struct TokenRow {
     /// How many candidates pass, told by each of them.
     #[sqlx(default)]
     pub(super) matches: i64,
+    /// Until when the secret that found the token works; `None` for its current one.
+    #[sqlx(default)]
+    pub(super) retired_until: Option<i64>,
 }
 
 pub(super) fn tokens(rows: Vec<TokenRow>) -> Result<Vec<Token>, StoreError> {
@@ -121,6 +125,7 @@ impl TryFrom<TokenRow> for Token {
             prefix: row.prefix,
             require_signing: row.require_signing,
             allowed_networks: AllowedNetworks::stored(&row.allowed_networks),
+            overlap_until: row.overlap_until.map(Timestamp::from_micros),
             created_at: Timestamp::from_micros(row.created_at),
             created_by: actor(Some(&row.created_by_kind), row.created_by_id, Some(row.created_by_name))?,
             expires_at: row.expires_at.map(Timestamp::from_micros),

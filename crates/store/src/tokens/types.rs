@@ -35,6 +35,8 @@ pub struct Token {
     pub require_signing: bool,
     /// Where it may be used from.
     pub allowed_networks: AllowedNetworks,
+    /// Until when the secret before the last rotation works too, unless the new one is used first.
+    pub overlap_until: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// By whom.
@@ -110,6 +112,45 @@ pub struct NewToken<'a> {
     pub expires_at: Option<Timestamp>,
     /// Sent with the form, so that sending it twice makes one token; unique per creator.
     pub creation_key: Option<Uuid>,
+}
+
+/// What an edit leaves a token with.
+pub struct Edited<'a> {
+    /// See [`Token::name`].
+    pub name: &'a TokenName,
+    /// See [`Token::description`].
+    pub description: &'a Description,
+    /// See [`Token::scopes`].
+    pub scopes: &'a ScopeSet,
+    /// `None`: those that it has.
+    pub repositories: Option<&'a RepositoryAccess>,
+    /// See [`Token::require_signing`].
+    pub require_signing: bool,
+    /// See [`Token::allowed_networks`].
+    pub allowed_networks: &'a AllowedNetworks,
+    /// See [`Token::expires_at`].
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A new secret for a token.
+pub struct Rotation<'a> {
+    /// Of the new secret.
+    pub hash: &'a SecretHash,
+    /// Of the new secret.
+    pub prefix: &'a SecretPrefix,
+    /// When.
+    pub at: Timestamp,
+    /// Until when the old secret works too; `None`: it stops at once.
+    pub overlap_until: Option<Timestamp>,
+}
+
+/// A token as a presented secret finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The token.
+    pub token: Token,
+    /// The secret is not the token's current one: it works, or worked, until then.
+    pub retired_until: Option<Timestamp>,
 }
 
 /// Which tokens a list shows.

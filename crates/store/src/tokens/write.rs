@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use latchkey_domain::{RepositoryAccess, Timestamp, TokenId, search_words};
 
 use super::{
@@ -53,20 +55,35 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError>
             .await
             .map(|_| ())
     })?;
-    if let RepositoryAccess::Only(repositories) = token.repositories {
-        let sql = tx.dialect(
-            "INSERT INTO api_token_repositories (token_id, repository_id) \
-             SELECT $1, unhex(value) FROM json_each($2)",
-            "INSERT INTO api_token_repositories (token_id, repository_id) SELECT $1, id FROM unnest($2) AS id",
-        );
-        let repositories = repositories.iter().map(|id| id.0).collect::<Ids>();
-        writing!(tx, db => sqlx::query(sql).bind(token.id.0).bind(repositories).execute(db).await.map(|_| ()))?;
-    }
-    let mut words = search_words([token.name.as_str(), token.description.as_str()]);
-    // Whole, as `search_terms` looks for them.
-    words.insert(token.prefix.as_str().to_lowercase());
-    words.insert(token.id.to_string());
+    list_repositories(tx, token.id, token.repositories).await?;
+    let words = words(token.name.as_str(), token.description.as_str(), token.prefix.as_str(), token.id);
     search::index(tx, list, Kind::Token, token.id.0, words).await
+}
+
+/// Adds a token's list of repositories, if it has one.
+pub(super) async fn list_repositories(
+    tx: &mut Tx,
+    token: TokenId,
+    repositories: &RepositoryAccess,
+) -> Result<(), StoreError> {
+    let RepositoryAccess::Only(repositories) = repositories else { return Ok(()) };
+    let sql = tx.dialect(
+        "INSERT INTO api_token_repositories (token_id, repository_id) \
+         SELECT $1, unhex(value) FROM json_each($2)",
+        "INSERT INTO api_token_repositories (token_id, repository_id) SELECT $1, id FROM unnest($2) AS id",
+    );
+    let repositories = repositories.iter().map(|id| id.0).collect::<Ids>();
+    writing!(tx, db => sqlx::query(sql).bind(token.0).bind(repositories).execute(db).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// The words under which a token is found.
+pub(super) fn words(name: &str, description: &str, prefix: &str, id: TokenId) -> BTreeSet<String> {
+    let mut words = search_words([name, description]);
+    // Whole, as `search_terms` looks for them.
+    words.insert(prefix.to_lowercase());
+    words.insert(id.to_string());
+    words
 }
 
 /// Revokes an unrevoked token; `None` if it is not there or was revoked before. Returns it as it is now.

@@ -8,6 +8,7 @@ mod model;
 
 mod audit;
 mod changes;
+mod edits;
 mod engine;
 mod lists;
 mod members;

@@ -52,6 +52,7 @@ async fn what_is_written_is_read(given: &Given) {
         created_by: Actor { kind: "api_token", id: Some(given.id()), name: "nul \u{fffd} inside".into() },
         expires_at: Some(NOW.plus_days(30)),
         revocation: None,
+        overlap_until: None,
         last_use: None,
     };
     let new = NewToken {

@@ -1,0 +1,65 @@
+//! Answers that are given again, under an `Idempotency-Key`.
+
+use latchkey_domain::{Secret, SecretKind};
+use latchkey_store::StoreError;
+use latchkey_store::tokens;
+use serde_json::json;
+
+use super::CreatedToken;
+use crate::authorization::OrganizationAccess;
+use crate::idempotency::Keyed;
+use crate::recorder::Happened;
+use crate::{Caller, Clash, Error, Service};
+
+impl Service {
+    /// The secret to make, and the salt to keep if it is derived.
+    pub(super) fn secret_for(&self, keyed: Option<&Keyed>) -> (Secret, Option<[u8; 32]>) {
+        let salt = self.new_salt();
+        match keyed.and_then(|keyed| self.derived_secrets(keyed, &salt).next()) {
+            Some(secret) => (secret, Some(salt)),
+            None => (self.new_secret(SecretKind::ApiToken), None),
+        }
+    }
+
+    /// The answer to a request that was done before, with the secret of then: as long as that is the token's.
+    pub(super) async fn answer_again(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        keyed: &Keyed,
+    ) -> Result<Option<CreatedToken>, Error> {
+        let Some(done) = self.remembered(keyed).await? else { return Ok(None) };
+        for secret in self.derived_secrets(keyed, &done.salt) {
+            let Some(token) = tokens::by_hash(self.store(), &secret.hash()).await? else { continue };
+            let actor = caller.principal.actor();
+            let happened = Happened {
+                organization: token.level.organization(),
+                action: "token.answer_repeated",
+                target: ("token", Some(token.id.0), &token.name),
+                success: true,
+                details: json!({}),
+            };
+            let mut tx = self.store().begin().await?;
+            self.record(&mut tx, &actor, &caller.origin, happened).await?;
+            tx.commit().await?;
+            let detail = self.detail(caller, access, token, self.now()).await?;
+            return Ok(Some(CreatedToken { detail, secret }));
+        }
+        Err(Clash::Spent.into())
+    }
+
+    /// Another replica was first with the key: its answer is ours.
+    pub(super) async fn answer_other(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        keyed: &Keyed,
+        error: StoreError,
+    ) -> Result<CreatedToken, Error> {
+        if !matches!(error, StoreError::Conflict("idempotency key")) {
+            return Err(error.into());
+        }
+        // There is none only if the other one's clock is a day behind.
+        self.answer_again(caller, access, keyed).await?.ok_or(Error::Clash(Clash::UnderWay))
+    }
+}

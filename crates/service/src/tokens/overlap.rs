@@ -1,0 +1,46 @@
+//! After a rotation with an overlap, two secrets of a token work: until the new one is first used, or until the end of
+//! the overlap, whichever comes first.
+
+use latchkey_domain::{SecretHash, Timestamp};
+use latchkey_store::tokens;
+use serde_json::json;
+
+use crate::known::KnownToken;
+use crate::recorder::{Happened, system};
+use crate::{Error, Origin, Refusal, Service};
+
+impl KnownToken {
+    /// Refuses a secret that was rotated out, once its time is over. One of the token's own conditions, as revocation
+    /// is: whoever looks at those looks at this.
+    pub(crate) fn check_retired(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.retired_until.is_some_and(|until| until <= now) { Err(Refusal::Rotated) } else { Ok(()) }
+    }
+}
+
+impl Service {
+    /// The new secret is used: ends the overlap before the request goes on, so that from then on no replica accepts the
+    /// old one. To be called when nothing can refuse the request's credential any more, a wrong signature included.
+    pub(crate) async fn end_overlap(
+        &self,
+        token: &KnownToken,
+        presented: &SecretHash,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        if token.retired_until.is_some() || token.overlap_until.is_none_or(|until| until <= now) {
+            return Ok(());
+        }
+        let mut tx = self.store().begin().await?;
+        if tokens::end_overlap(&mut tx, token.id, presented, now).await? {
+            let happened = Happened {
+                organization: token.level.organization(),
+                action: "token.overlap_ended",
+                target: ("token", Some(token.id.0), &token.name),
+                success: true,
+                details: json!({ "because": "the new secret was used" }),
+            };
+            self.record(&mut tx, &system(), origin, happened).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}

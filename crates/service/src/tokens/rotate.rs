@@ -1,0 +1,106 @@
+use latchkey_domain::{Expiry, Timestamp, TokenState};
+use latchkey_store::tokens::{self, Rotation};
+use serde_json::json;
+
+use super::CreatedToken;
+use super::grant::Grant;
+use super::version::check_version;
+use crate::authorization::Action;
+use crate::idempotency::Keyed;
+use crate::recorder::Happened;
+use crate::{Caller, Clash, Error, FieldError, Once, Principal, Refusal, Service};
+
+/// Longest overlap.
+const OVERLAP_DAYS: i64 = 7;
+
+/// How a token gets a new secret.
+#[derive(Clone, Debug, Default)]
+pub struct RotateToken {
+    /// For how long the old secret works too, such as `1h`, unless the new one is used first; `None`: not at all.
+    pub overlap: Option<String>,
+    /// Only while its version is one of these; any, if there are none.
+    pub expected: Option<Vec<String>>,
+    /// So that sending the request twice rotates once and answers twice.
+    pub once: Option<Once>,
+}
+
+impl Service {
+    /// Gives a token a new secret; everything else of it stays. Whoever rotates gets all that the token can do, so they
+    /// must be able to do it.
+    pub async fn rotate_token(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        id: &str,
+        asked: RotateToken,
+    ) -> Result<CreatedToken, Error> {
+        let access = self.access(caller, organization).await?;
+        caller.principal.needs_scope("tokens:manage")?;
+        let token = self.find_token(caller, &access, id).await?;
+        access.allow(caller, Action::Edit(&token))?;
+        let keyed = asked.once.as_ref().map(|once| Keyed::new(caller, format!("rotate {}", token.id), once));
+        let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
+        if let Some(keyed) = &keyed {
+            // What the token can do may have grown since: the answer again is no way round the rule below.
+            let listed = tokens::repositories(self.store(), token.id).await?;
+            self.contain(caller, &access, &Grant::of(&token, listed.into_iter().map(|(id, _)| id)))?;
+            if let Some(again) = self.answer_again(caller, &access, keyed).await? {
+                return Ok(again);
+            }
+        }
+        // The new secret is what the old one must not lead to any more: rotating may be the answer to a theft.
+        // (The answer to its own rotation it may ask for again, above: whoever stole it does not know that key.)
+        if let Principal::ApiToken(own) = &caller.principal
+            && own.id == token.id
+            && own.retired_until.is_some()
+        {
+            return Err(Refusal::Rotated.into());
+        }
+        let now = self.now();
+        let overlap_until = asked.overlap.as_deref().map(|text| overlap(text, now)).transpose()?;
+        let (secret, salt) = self.secret_for(keyed.as_ref());
+
+        let mut tx = self.store().begin().await?;
+        if let (Some(keyed), Some(salt)) = (&keyed, salt)
+            && let Err(error) = self.remember(&mut tx, keyed, salt, token.id.0).await
+        {
+            drop(tx);
+            return self.answer_other(caller, &access, keyed, error).await;
+        }
+        let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
+        if let Some(expected) = &asked.expected {
+            check_version(expected, &token, &listed)?;
+        }
+        if TokenState::at(now, token.expires_at, token.revocation.as_ref().map(|ended| ended.at)) != TokenState::Active
+        {
+            return Err(Clash::Ended.into());
+        }
+        self.contain(caller, &access, &Grant::of(&token, listed))?;
+        let rotation = Rotation { hash: &secret.hash(), prefix: &secret.prefix(), at: now, overlap_until };
+        tokens::rotate(&mut tx, &token, &rotation).await?;
+        let happened = Happened {
+            organization: token.level.organization(),
+            action: "token.rotated",
+            target: ("token", Some(token.id.0), &token.name),
+            success: true,
+            details: json!({
+                "before": { "prefix": token.prefix },
+                "after": { "prefix": secret.prefix().as_str() },
+                "overlap_until": overlap_until,
+            }),
+        };
+        self.record(&mut tx, &caller.principal.actor(), &caller.origin, happened).await?;
+        tx.commit().await?;
+
+        let token = tokens::by_id(self.store(), token.id).await?.ok_or(Error::NotFound("token"))?;
+        let detail = self.detail(caller, &access, token, now).await?;
+        Ok(CreatedToken { detail, secret })
+    }
+}
+
+fn overlap(text: &str, now: Timestamp) -> Result<Timestamp, FieldError> {
+    let until = Expiry::parse_duration(text).and_then(|expiry| expiry.at(now)).ok().flatten();
+    until
+        .filter(|until| *until <= now.plus_days(OVERLAP_DAYS))
+        .ok_or_else(|| FieldError::new("overlap", "must be a duration such as 1h or 2d, of 7 days at most"))
+}

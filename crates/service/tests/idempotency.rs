@@ -1,0 +1,185 @@
+//! The same request twice under one key.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{World, asked, listing, scoped};
+use latchkey_domain::Catalogue;
+use latchkey_service::{
+    Clash, CreateToken, CreatedToken, EditToken, Error, Once, RootKey, RotateToken, Service, Settings, StateFilter,
+    SystemRandom,
+};
+
+on_both_engines!(
+    a_creation_sent_again_answers_the_same,
+    two_at_once_make_one_token,
+    a_key_is_its_callers_and_its_requests,
+    a_key_is_over_after_a_day,
+    a_rotation_sent_again_answers_the_same,
+    what_failed_is_not_remembered,
+    a_rotated_root_key_still_answers,
+    a_repository_is_added_once,
+);
+
+fn once(key: &str, content: &str) -> Option<Once> {
+    Some(Once::new(key, content.as_bytes()).unwrap())
+}
+
+fn keyed(key: &str, name: &str) -> CreateToken {
+    CreateToken { once: once(key, name), ..asked(name) }
+}
+
+fn same(a: &CreatedToken, b: &CreatedToken) -> bool {
+    a.detail.token.id == b.detail.token.id && a.secret.reveal() == b.secret.reveal()
+}
+
+async fn count(world: &World) -> usize {
+    let admin = world.admin().await;
+    world.service.tokens(&admin, "acme", listing(StateFilter::All)).await.unwrap().tokens.len()
+}
+
+fn replica(world: &World, keys: &[[u8; 32]]) -> Service {
+    let key = RootKey::new(&keys.concat()).unwrap();
+    let random = Arc::new(SystemRandom);
+    Service::with_settings(
+        world.store.clone(),
+        Catalogue::built_in(),
+        world.clock.clone(),
+        random,
+        key,
+        Settings::default(),
+    )
+}
+
+async fn a_creation_sent_again_answers_the_same(world: &World) {
+    let admin = world.admin().await;
+    let first = world.create(&admin, keyed("k1", "CI")).await.unwrap();
+    world.pipeline(&first).await;
+    let again = world.create(&admin, keyed("k1", "CI")).await.unwrap();
+    assert!(same(&first, &again));
+    assert_eq!((count(world).await, world.events("token.created").await), (1, 1));
+    assert_eq!(world.events("token.answer_repeated").await, 1);
+    // Another request under the key is refused, and makes nothing.
+    let other = world.create(&admin, keyed("k1", "Other")).await;
+    assert!(matches!(other, Err(Error::Clash(Clash::KeyReused))), "{other:?}");
+    // Once the secret is no longer the token's, it is not told again.
+    let id = first.detail.token.id.to_string();
+    world.service.rotate_token(&admin, "acme", &id, RotateToken::default()).await.unwrap();
+    assert!(matches!(world.create(&admin, keyed("k1", "CI")).await, Err(Error::Clash(Clash::Spent))));
+    assert_eq!(count(world).await, 1);
+}
+
+async fn two_at_once_make_one_token(world: &World) {
+    let admin = world.admin().await;
+    let (one, two) = (replica(world, &[[5; 32]]), replica(world, &[[5; 32]]));
+    for round in 0..10 {
+        let form = keyed(&format!("k{round}"), &format!("CI {round}"));
+        let (a, b, c) = tokio::join!(
+            one.create_token(&admin, "acme", form.clone()),
+            two.create_token(&admin, "acme", form.clone()),
+            one.create_token(&admin, "acme", form.clone()),
+        );
+        let made: Vec<_> = [&a, &b, &c].into_iter().filter_map(|result| result.as_ref().ok()).collect();
+        assert!(!made.is_empty() && made.iter().all(|other| same(made[0], other)));
+        for refused in [&a, &b, &c].into_iter().filter_map(|result| result.as_ref().err()) {
+            assert!(matches!(refused, Error::Clash(Clash::UnderWay)), "{refused:?}");
+        }
+        assert_eq!(count(world).await, round + 1);
+    }
+}
+
+async fn a_key_is_its_callers_and_its_requests(world: &World) {
+    let (one, two) = (world.admin().await, world.admin().await);
+    let first = world.create(&one, keyed("k", "one")).await.unwrap();
+    // Somebody else's request under the same key is another request: it must not get this secret.
+    let theirs = CreateToken { once: once("k", "one"), ..asked("two") };
+    let second = world.create(&two, theirs).await.unwrap();
+    assert!(!same(&first, &second));
+    // Nor does the key of a creation mean anything to a rotation.
+    let id = first.detail.token.id.to_string();
+    let rotation = RotateToken { once: once("k", "one"), ..RotateToken::default() };
+    let rotated = world.service.rotate_token(&one, "acme", &id, rotation).await.unwrap();
+    assert_ne!(rotated.secret.reveal(), first.secret.reveal());
+    // Whoever may no longer create is not answered again either.
+    let made = world.create(&one, scoped("maker", &["tokens:manage", "scans:read", "repos:read"])).await.unwrap();
+    world.create(&world.pipeline(&made).await, keyed("k", "three")).await.unwrap();
+    let narrowed = EditToken { scopes: Some(vec!["repos:read".into()]), ..EditToken::default() };
+    world.service.edit_token(&one, "acme", &made.detail.token.id.to_string(), narrowed).await.unwrap();
+    let refused = world.create(&world.pipeline(&made).await, keyed("k", "three")).await;
+    assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+}
+
+async fn a_key_is_over_after_a_day(world: &World) {
+    let admin = world.admin().await;
+    let first = world.create(&admin, keyed("k", "CI")).await.unwrap();
+    world.clock.advance_seconds(86_400);
+    assert!(same(&first, &world.create(&admin, keyed("k", "CI")).await.unwrap()));
+    world.clock.advance_seconds(1);
+    assert!(matches!(world.create(&admin, keyed("k", "CI")).await, Err(Error::Conflict(_))), "a new request by now");
+    let second = world.create(&admin, keyed("k", "Second")).await.unwrap();
+    assert_ne!(second.secret.reveal(), first.secret.reveal());
+    world.clock.advance_days(2);
+    world.service.tidy().await.unwrap();
+    let third = world.create(&admin, keyed("k", "Third")).await.unwrap();
+    assert_ne!(third.secret.reveal(), second.secret.reveal());
+}
+
+async fn a_rotation_sent_again_answers_the_same(world: &World) {
+    let admin = world.admin().await;
+    let created = world.create(&admin, asked("CI")).await.unwrap();
+    let id = created.detail.token.id.to_string();
+    let asked = RotateToken {
+        overlap: Some("1h".into()),
+        expected: Some(vec![created.detail.version()]),
+        once: once("k", "rotate"),
+    };
+    let first = world.service.rotate_token(&admin, "acme", &id, asked.clone()).await.unwrap();
+    // The version is another by now, because of this very request.
+    let again = world.service.rotate_token(&admin, "acme", &id, asked.clone()).await.unwrap();
+    assert!(same(&first, &again));
+    assert_eq!(world.events("token.rotated").await, 1);
+    world.pipeline(&created).await;
+    let next = RotateToken { once: once("k2", "rotate"), ..RotateToken::default() };
+    world.service.rotate_token(&admin, "acme", &id, next).await.unwrap();
+    let late = world.service.rotate_token(&admin, "acme", &id, asked).await;
+    assert!(matches!(late, Err(Error::Clash(Clash::Spent))), "{late:?}");
+}
+
+async fn what_failed_is_not_remembered(world: &World) {
+    let admin = world.admin().await;
+    let taken = world.create(&admin, asked("CI")).await.unwrap();
+    assert!(matches!(world.create(&admin, keyed("k", "CI")).await, Err(Error::Conflict(_))));
+    world.service.revoke_token(&admin, "acme", &taken.detail.token.id.to_string()).await.unwrap();
+    world.create(&admin, keyed("k", "CI")).await.unwrap();
+}
+
+async fn a_rotated_root_key_still_answers(world: &World) {
+    let admin = world.admin().await;
+    let before = replica(world, &[[1; 32]]);
+    let first = before.create_token(&admin, "acme", keyed("k", "CI")).await.unwrap();
+    let rotated = replica(world, &[[2; 32], [1; 32]]);
+    assert!(same(&first, &rotated.create_token(&admin, "acme", keyed("k", "CI")).await.unwrap()));
+    // Without the old key the secret can't be told again; no other one is told in its place.
+    let forgotten = replica(world, &[[2; 32]]);
+    let refused = forgotten.create_token(&admin, "acme", keyed("k", "CI")).await;
+    assert!(matches!(refused, Err(Error::Clash(Clash::Spent))), "{refused:?}");
+    // Nor does who reads the database find anything that another key would open.
+    assert_eq!(count(world).await, 1);
+}
+
+async fn a_repository_is_added_once(world: &World) {
+    let admin = world.admin().await;
+    let add = async |name: &str, key: &str| {
+        let once = Once::new(key, name.as_bytes()).unwrap();
+        world.service.create_repository_once(&admin, "acme", name, Some(&once)).await
+    };
+    let first = add("acme/new", "k").await.unwrap();
+    assert_eq!(add("acme/new", "k").await.unwrap(), first);
+    assert_eq!(world.events("repository.created").await, 1);
+    assert!(matches!(add("acme/other", "k").await, Err(Error::Clash(Clash::KeyReused))));
+    assert!(matches!(add("acme/new", "k2").await, Err(Error::Conflict(_))), "another key is another request");
+    world.service.delete_repository(&admin, "acme", &first.id.to_string()).await.unwrap();
+    assert!(matches!(add("acme/new", "k").await, Err(Error::Clash(Clash::Spent))));
+}

@@ -1,0 +1,65 @@
+use latchkey_domain::{RepositoryAccess, RepositoryId, Timestamp, TokenId};
+use uuid::Uuid;
+
+use super::{
+    Edited, NEVER, Token,
+    row::{TokenRow, columns, select},
+    write::{list_repositories, words},
+};
+use crate::{
+    StoreError, Tx,
+    search::{self, Kind},
+};
+
+/// A token and the repositories that it lists, kept as they are until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: TokenId) -> Result<Option<(Token, Vec<RepositoryId>)>, StoreError> {
+    const LISTED: &str =
+        "SELECT r.repository_id FROM api_token_repositories r WHERE r.token_id = $1 ORDER BY r.repository_id";
+    // SQLite has one writer, and this is it.
+    let sql = tx.dialect(select!("t.id = $1"), select!("t.id = $1 FOR NO KEY UPDATE"));
+    let row: Option<TokenRow> = writing!(tx, db => sqlx::query_as(sql).bind(id.0).fetch_optional(db).await)?;
+    let Some(row) = row else { return Ok(None) };
+    let listed: Vec<Uuid> = writing!(tx, db => sqlx::query_scalar(LISTED).bind(id.0).fetch_all(db).await)?;
+    Ok(Some((Token::try_from(row)?, listed.into_iter().map(RepositoryId).collect())))
+}
+
+/// Changes an unrevoked token that [`lock`] has returned. `Conflict("token name")` as for a new one.
+pub async fn update(tx: &mut Tx, token: &Token, edited: &Edited<'_>) -> Result<(), StoreError> {
+    // Another replica's clock may have noted the token as expired already: it is live again.
+    const SQL: &str = "UPDATE api_tokens SET name = $2, name_key = $3, description = $4, scopes = $5, \
+            require_signing = $6, allowed_networks = $7, expires_at = $8, expires_key = $9, phase = 0 \
+        WHERE id = $1 AND revoked_at IS NULL";
+    writing!(tx, db => {
+        sqlx::query(SQL)
+            .bind(token.id.0)
+            .bind(edited.name.as_str())
+            .bind(edited.name.key())
+            .bind(edited.description.as_str())
+            .bind(edited.scopes.to_string())
+            .bind(edited.require_signing)
+            .bind(edited.allowed_networks.to_string())
+            .bind(edited.expires_at.map(Timestamp::micros))
+            .bind(edited.expires_at.map_or(NEVER, Timestamp::micros))
+            .execute(db)
+            .await
+            .map(|_| ())
+    })?;
+    if let Some(repositories) = edited.repositories {
+        replace_repositories(tx, token.id, repositories).await?;
+    }
+    let words = words(edited.name.as_str(), edited.description.as_str(), &token.prefix, token.id);
+    search::forget(tx, Kind::Token, token.id.0).await?;
+    let list = token.level.organization().map(|id| id.0).unwrap_or_default();
+    search::index(tx, list, Kind::Token, token.id.0, words).await?;
+    tx.changed.push(token.id.0);
+    Ok(())
+}
+
+async fn replace_repositories(tx: &mut Tx, id: TokenId, repositories: &RepositoryAccess) -> Result<(), StoreError> {
+    const ALL: &str = "UPDATE api_tokens SET all_repositories = $2 WHERE id = $1";
+    const FORGET: &str = "DELETE FROM api_token_repositories WHERE token_id = $1";
+    let all = matches!(repositories, RepositoryAccess::All);
+    writing!(tx, db => sqlx::query(ALL).bind(id.0).bind(all).execute(db).await.map(|_| ()))?;
+    writing!(tx, db => sqlx::query(FORGET).bind(id.0).execute(db).await.map(|_| ()))?;
+    list_repositories(tx, id, repositories).await
+}

@@ -1,0 +1,289 @@
+//! The description of the API (OpenAPI 3.1), made from the handlers: `#[utoipa::path]` on each, and its name in the list
+//! below. What is the same for all of them (the credential, and how refusals look) is added here.
+
+use std::sync::LazyLock;
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
+
+use super::problem::Problem;
+use super::{login, operations, repos, tokens, whoami};
+
+/// The id of the examples.
+pub(crate) const ID: &str = "0193b9a0-4b1e-7c3a-9f00-2d6c1e5a7b10";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Latchkey",
+        description = "API tokens: who may do what, and what was done. JSON in and out; errors are problem details \
+                       (RFC 9457) with a stable `type`. A field that is not known is refused.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/")),
+    security(("bearer" = [])),
+    tags(
+        (name = "Credentials", description = "Sign in, and find out what a credential may do"),
+        (name = "Tokens", description = "API tokens of an organization"),
+        (name = "Repositories", description = "Repository configurations that tokens can be confined to"),
+        (name = "Operations", description = "For operators and orchestrators; no credential needed"),
+    ),
+    paths(
+        login::login,
+        whoami::whoami,
+        tokens::create::create,
+        tokens::read::list,
+        tokens::read::get,
+        tokens::change::change,
+        tokens::rotate::rotate,
+        tokens::revoke::revoke,
+        tokens::revoke::revoke_many,
+        repos::list,
+        repos::create,
+        repos::get,
+        repos::delete,
+        operations::live,
+        operations::ready,
+        operations::info,
+    ),
+    components(schemas(Problem)),
+    modifiers(&Common),
+)]
+struct Api;
+
+/// What a token belongs to.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "stands in the description for a type that does not know of it")]
+pub(crate) enum Level {
+    Instance,
+    Organization,
+    Project,
+}
+
+/// Where a token stands in its life.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase", as = TokenState)]
+#[expect(dead_code, reason = "stands in the description for a type that does not know of it")]
+pub(crate) enum State {
+    Active,
+    Expired,
+    Revoked,
+}
+
+/// Declares a request header for the description.
+macro_rules! request_header {
+    ($name:ident, $field:ident, $header:literal $(, pattern $pattern:literal)?, $(#[$doc:meta])*) => {
+        #[derive(IntoParams)]
+        #[into_params(parameter_in = Header)]
+        #[expect(dead_code, reason = "read by an extractor of its own")]
+        pub(crate) struct $name {
+            $(#[$doc])*
+            #[param(rename = $header $(, pattern = $pattern)?)]
+            $field: Option<String>,
+        }
+    };
+}
+
+request_header!(OrganizationHeader, organization, "latchkey-organization",
+    /// The organization to act on; the person's default one, or the token's own, if not named.
+);
+request_header!(IdempotencyKey, key, "Idempotency-Key", pattern "^[!-~]{1,255}$",
+    /// 1 to 255 visible ASCII characters, kept for 24 hours: the same request under the same key is done once.
+);
+request_header!(IfMatchHeader, tags, "If-Match",
+    /// The `ETag` that was read: do it only if nothing was changed since.
+);
+request_header!(IfNoneMatchHeader, tags, "If-None-Match",
+    /// An `ETag` that is known: `304` if it still holds.
+);
+
+/// A token, as an example.
+pub(crate) fn token(with_secret: bool) -> Value {
+    let mut token = json!({
+        "id": ID,
+        "name": "GitHub Actions CI",
+        "description": "Scans each push to main",
+        "prefix": "ci_7Qm2x",
+        "level": "organization",
+        "organization": "acme",
+        "project": null,
+        "scopes": ["repos:read", "scans:trigger"],
+        "allRepositories": true,
+        "repositories": [],
+        "allowedNetworks": [],
+        "requireSigning": false,
+        "status": "active",
+        "createdAt": "2026-11-22T08:00:00Z",
+        "createdBy": "ada@example.com",
+        "expiresAt": "2026-12-22T08:00:00Z",
+        "overlapUntil": null,
+        "lastUsedAt": null,
+        "lastUsedFrom": null,
+        "revokedAt": null,
+        "revokedBy": null,
+        "revokedReason": null,
+    });
+    if with_secret {
+        // Of the right form, with a wrong checksum: no scanner takes it for a real one.
+        token["token"] = json!("ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE");
+    }
+    token
+}
+
+/// What all operations have in common.
+struct Common;
+
+/// Refusals: status, name in the document, what it means, and the end of its `type`.
+const REFUSALS: [(&str, &str, &str, &str); 9] = [
+    ("400", "Malformed", "The request could not be read: path, query or JSON", "malformed-json"),
+    (
+        "401",
+        "Unauthenticated",
+        "The credential is missing, malformed, unknown, expired, revoked or rotated; `type` says which",
+        "token-expired",
+    ),
+    ("403", "Forbidden", "The credential is good but lacks something: a scope, a repository, a role", "missing-scope"),
+    ("404", "NotFound", "There is no such thing, or it belongs to another organization", "not-found"),
+    ("413", "TooLarge", "The body has more than 1 MiB", "too-large"),
+    ("415", "UnsupportedMediaType", "The body is not sent as `application/json`", "unsupported-media-type"),
+    ("422", "Invalid", "A field is wrong; `errors` lists each with its `field` and `message`", "invalid"),
+    ("429", "TooManyRequests", "Too many requests; `Retry-After` says how many seconds to wait", "rate-limited"),
+    ("503", "Unavailable", "The database does not answer; try again after `Retry-After`", "unavailable"),
+];
+
+impl Modify for Common {
+    fn modify(&self, description: &mut Description) {
+        description.info.version = env!("CARGO_PKG_VERSION").to_owned();
+        let components = description.components.get_or_insert_default();
+        let bearer = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A user token (`lku_…`, 24 hours, from `POST /api/auth/login`) or an API token (`ci_…`)"))
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        for (status, name, means, kind) in REFUSALS {
+            let response = problem(ResponseBuilder::new().description(means), status, kind);
+            components.responses.insert(name.to_owned(), response.build().into());
+        }
+        for (path, item) in &mut description.paths.paths {
+            for (_, operation) in operations_of(item) {
+                complete(operation, path);
+            }
+        }
+    }
+}
+
+/// Adds the refusals that follow from what the operation takes, and gives those that it names itself their form.
+fn complete(operation: &mut Operation, path: &str) {
+    if !path.starts_with("/api/") {
+        return;
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.as_str() >= "400"
+            && response.content.is_empty()
+        {
+            let described = ResponseBuilder::new().description(response.description.clone());
+            *response = problem(described, status, "conflict").build();
+        }
+    }
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &mut schema.schema_type
+        {
+            // One that may be left out is not one that may be null, which a header or a query can't say.
+            types.retain(|kind| *kind != Type::Null);
+        }
+    }
+    let secured = operation.security.is_none();
+    let body = operation.request_body.is_some();
+    let parameters = operation.parameters.as_ref().is_some_and(|all| !all.is_empty());
+    for (status, name, ..) in REFUSALS {
+        let applies = match status {
+            "400" => body || parameters,
+            "401" => true,
+            "403" => secured,
+            // The organization that the header names may be one that is not there.
+            "404" => secured,
+            "413" | "415" => body,
+            "422" => body || parameters,
+            _ => true,
+        };
+        if applies {
+            let refusal = RefOr::Ref(Ref::from_response_name(name));
+            operation.responses.responses.entry(status.to_owned()).or_insert(refusal);
+        }
+    }
+}
+
+fn problem(response: ResponseBuilder, status: &str, kind: &str) -> ResponseBuilder {
+    let status: u16 = status.parse().unwrap_or_default();
+    let code = axum::http::StatusCode::from_u16(status).unwrap_or_default();
+    let example = json!({
+        "type": format!("urn:latchkey:problem:{kind}"),
+        "title": code.canonical_reason(),
+        "status": status,
+        "detail": "A sentence that says what is wrong, and what to do",
+        "instance": "/api/auth/cli-tokens",
+        "request_id": ID,
+    });
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).example(Some(example));
+    response.content("application/problem+json", content.build())
+}
+
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    [
+        ("get", item.get.as_mut()),
+        ("post", item.post.as_mut()),
+        ("put", item.put.as_mut()),
+        ("patch", item.patch.as_mut()),
+        ("delete", item.delete.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
+}
+
+static DESCRIPTION: LazyLock<Description> = LazyLock::new(Api::openapi);
+
+/// The methods of each path, in lower case.
+#[cfg(test)]
+pub(crate) fn documented() -> std::collections::BTreeMap<String, std::collections::BTreeSet<String>> {
+    let mut paths = DESCRIPTION.paths.paths.clone();
+    paths
+        .iter_mut()
+        .map(|(path, item)| (path.clone(), operations_of(item).map(|(method, _)| method.to_owned()).collect()))
+        .collect()
+}
+
+/// The description, for the page that shows it.
+pub(crate) fn document() -> Value {
+    serde_json::to_value(&*DESCRIPTION).unwrap_or_default()
+}
+
+/// `GET /openapi.json`
+pub(crate) async fn as_json() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_pretty_json().unwrap_or_default());
+    answer("application/json", TEXT.as_str())
+}
+
+/// `GET /openapi.yaml`
+pub(crate) async fn as_yaml() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_yaml().unwrap_or_default());
+    answer("application/yaml", TEXT.as_str())
+}
+
+/// Public, and the same for everybody until the next release.
+fn answer(kind: &'static str, text: &'static str) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}

@@ -1,0 +1,109 @@
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use latchkey_app::portal::Portal;
+use latchkey_domain::LevelKind;
+use latchkey_service::{CreateToken, Error, Once};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::json::{SecretJson, told};
+use super::{expires, field};
+use crate::rest::credential::Credential;
+use crate::rest::openapi;
+use crate::rest::problem::Problem;
+use crate::rest::repeatable::Repeatable;
+
+/// A token to be made. A field that is not known is refused: a misspelt expiry must not make a token that never expires.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = NewToken)]
+pub(crate) struct Create {
+    /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// Up to 500 characters.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    description: String,
+    /// At least one.
+    #[schema(min_items = 1)]
+    scopes: Vec<String>,
+    /// Current and future ones; or else a list.
+    #[serde(default)]
+    all_repositories: bool,
+    /// Ids or full names, 500 at most.
+    #[serde(default)]
+    #[schema(max_items = 500)]
+    repositories: Vec<String>,
+    /// A moment of RFC 3339.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<String>,
+    /// A duration such as `720h` or `30d`.
+    #[schema(pattern = "^([0-9]+[smhdw])+$")]
+    expires_in: Option<String>,
+    /// Id or name.
+    project: Option<String>,
+    /// `instance` for a token of the whole instance.
+    #[schema(value_type = Option<openapi::Level>)]
+    level: Option<LevelKind>,
+    /// In CIDR notation, 50 at most.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    allowed_networks: Vec<String>,
+    /// Refuse unsigned requests.
+    #[serde(default)]
+    require_signing: bool,
+}
+
+impl Create {
+    fn asked(self, once: Option<Once>) -> Result<CreateToken, Error> {
+        match (self.level, &self.project) {
+            (Some(LevelKind::Project), None) => return Err(field("project", "is missing for the level project")),
+            (Some(LevelKind::Organization), Some(_)) => {
+                return Err(field("level", "is organization, but a project is named"));
+            }
+            _ => {}
+        }
+        Ok(CreateToken {
+            name: self.name,
+            description: self.description,
+            scopes: self.scopes,
+            all_repositories: self.all_repositories,
+            repositories: self.repositories,
+            expires: expires(self.expires_at, self.expires_in)?,
+            project: self.project,
+            instance: self.level == Some(LevelKind::Instance),
+            allowed_networks: self.allowed_networks,
+            require_signing: self.require_signing,
+            creation_key: None,
+            once,
+        })
+    }
+}
+
+/// Creates a token.
+///
+/// The answer carries its secret in `token`, the only time. Nobody makes a token that can do more than they can. With
+/// an `Idempotency-Key`, the same request can be sent again within 24 hours, and gets the same answer.
+#[utoipa::path(
+    post, path = "/api/auth/cli-tokens", operation_id = "createToken", tag = "Tokens",
+    params(openapi::IdempotencyKey, openapi::OrganizationHeader),
+    request_body(content = Create, example = json!({
+        "name": "GitHub Actions CI", "description": "Scans each push to main", "scopes": ["repos:read", "scans:trigger"],
+        "allRepositories": true, "expiresIn": "720h",
+    })),
+    responses(
+        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`")), body = SecretJson, example = json!(openapi::token(true))),
+        (status = 409, description = "The name is taken; or a request with this key is under way, or its secret is no longer the token's"),
+    ),
+)]
+pub(crate) async fn create(
+    State(portal): State<Portal>,
+    credential: Credential,
+    Repeatable { body, once }: Repeatable<Create>,
+) -> Result<Response, Problem> {
+    let organization = credential.organization()?;
+    let created = portal.service.create_token(&credential.caller, organization, body.asked(once)?).await?;
+    Ok(told(StatusCode::CREATED, created, portal.service.now()))
+}

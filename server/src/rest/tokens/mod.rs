@@ -1,0 +1,24 @@
+//! `/api/auth/cli-tokens`
+
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod json;
+pub(crate) mod read;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+
+use latchkey_service::{Error, ExpiresIn, FieldError};
+
+/// The two fields that say when a token expires; both are optional, and not sent together.
+fn expires(at: Option<String>, after: Option<String>) -> Result<ExpiresIn, Error> {
+    match (at, after) {
+        (None, None) => Ok(ExpiresIn::Never),
+        (Some(moment), None) => Ok(ExpiresIn::Moment(moment)),
+        (None, Some(duration)) => Ok(ExpiresIn::Duration(duration)),
+        (Some(_), Some(_)) => Err(field("expiresAt", "can't be sent together with expiresIn")),
+    }
+}
+
+fn field(field: &'static str, message: &str) -> Error {
+    Error::Invalid(vec![FieldError { field, message: message.to_owned() }])
+}

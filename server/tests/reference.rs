@@ -1,0 +1,222 @@
+//! The description of the API says what the API does.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{Server, answer, text};
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+async fn document(server: &Server) -> Value {
+    server.get("/openapi.json", "").await.1
+}
+
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let each = paths.iter().flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().iter();
+        methods.map(move |(method, operation)| (method.to_uppercase(), path.clone(), operation.clone()))
+    });
+    each.collect()
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// The fields of an object, and those that must be there; of each form that it can have.
+fn forms(document: &Value, schema: &Value) -> Vec<(BTreeSet<String>, BTreeSet<String>)> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return forms(document, document.pointer(&reference[1..]).unwrap());
+    }
+    if let Some(several) = schema["oneOf"].as_array() {
+        return several.iter().flat_map(|form| forms(document, form)).collect();
+    }
+    let names = |value: &Value| value.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let required = schema["required"].as_array().into_iter().flatten().map(text).collect();
+    let mut whole: (BTreeSet<String>, BTreeSet<String>) = (names(&schema["properties"]), required);
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        for (all, required) in forms(document, part) {
+            whole.0.extend(all);
+            whole.1.extend(required);
+        }
+    }
+    vec![whole]
+}
+
+/// Whether a value has what its schema asks for, and nothing that it does not know.
+fn follows(document: &Value, schema: &Value, value: &Value) -> bool {
+    let has: BTreeSet<String> = keys(value).into_iter().map(str::to_owned).collect();
+    forms(document, schema).iter().any(|(all, required)| required.is_subset(&has) && has.is_subset(all))
+}
+
+/// Follows every reference.
+fn check_references(document: &Value, part: &Value) {
+    match part {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("$ref") {
+                let pointer = reference.as_str().unwrap().trim_start_matches('#');
+                assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+            }
+            members.values().for_each(|member| check_references(document, member));
+        }
+        Value::Array(items) => items.iter().for_each(|item| check_references(document, item)),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_description_is_whole() {
+    let server = Server::start();
+    let document = document(&server).await;
+    assert_eq!(
+        (&document["openapi"], &document["info"]["version"]),
+        (&json!("3.1.0"), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    check_references(&document, &document);
+    let (mut ids, mut seen) = (BTreeSet::new(), Vec::new());
+    for (method, path, operation) in operations(&document) {
+        let what = format!("{method} {path}");
+        assert!(ids.insert(text(&operation["operationId"])), "{what}: its id is another's");
+        assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')), "{what}");
+        assert!(
+            operation["requestBody"].is_null()
+                || operation["requestBody"]["content"]["application/json"]["example"].is_object(),
+            "{what}"
+        );
+        let statuses = operation["responses"].as_object().unwrap();
+        for (status, response) in statuses {
+            let response = match response["$ref"].as_str() {
+                Some(reference) => document.pointer(&reference[1..]).unwrap(),
+                None => response,
+            };
+            let content = response["content"].as_object();
+            let kind = content.and_then(|content| content.keys().next()).map(String::as_str);
+            let expected = match status.as_str() {
+                "204" | "304" => None,
+                refused if refused >= "400" && path.starts_with("/api/") => Some("application/problem+json"),
+                _ => Some("application/json"),
+            };
+            assert_eq!(kind, expected, "{what} {status}");
+            if let (Some(kind), Some(content)) = (kind, content) {
+                let (schema, example) = (&content[kind]["schema"], &content[kind]["example"]);
+                assert!(example.is_object(), "{what} {status} has no example");
+                assert!(follows(&document, schema, example), "{what} {status}: the example is not what it says");
+            }
+        }
+        let open = if operation["security"] == json!([{}]) { " (open)" } else { "" };
+        seen.push(format!("{what}{open}: {}", statuses.keys().map(String::as_str).collect::<Vec<_>>().join(" ")));
+    }
+    insta::assert_snapshot!("operations", seen.join("\n"));
+    let yaml = server.http.get(format!("{}/openapi.yaml", server.url)).send().await.unwrap();
+    assert_eq!(yaml.headers()[CONTENT_TYPE], "application/yaml");
+    let yaml = yaml.text().await.unwrap();
+    assert!(yaml.starts_with("openapi: 3.1.0\n"));
+    assert!(operations(&document).iter().all(|(_, path, _)| yaml.contains(&format!("\n  {path}:\n"))));
+}
+
+/// Examples are sent as they stand, and what comes back has the fields of the example that is promised.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_are_real() {
+    let server = Server::start();
+    let user = server.log_in().await;
+    let document = document(&server).await;
+    let (id, _) = server.create_token(&user, "CI").await;
+    let mut seen = 0;
+    for (method, path, operation) in operations(&document) {
+        let what = format!("{method} {path}");
+        let mut body = operation["requestBody"]["content"]["application/json"]["example"].clone();
+        if path == "/api/auth/login" {
+            body = json!({ "email": common::EMAIL, "password": common::PASSWORD });
+        }
+        if path.ends_with("/revoke") {
+            body["ids"] = json!([id]);
+        }
+        let method: Method = method.parse().unwrap();
+        let object = if path.starts_with("/api/repos") { "acme%2Fapi".to_owned() } else { id.clone() };
+        let mut request = server.request(method.clone(), &path.replace("{id}", &object), &user);
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        // In the order of paths, what is looked for is there, but the repository, which is made further down.
+        if path == "/api/repos/{id}" && method == Method::GET {
+            server.post("/api/repos", &user, json!({ "name": "acme/api" })).await;
+        }
+        let (status, got) = answer(request.send().await.unwrap()).await;
+        if path == "/api/auth/cli-tokens/{id}/rotate" || path == "/api/auth/cli-tokens/{id}" && got["type"].is_string()
+        {
+            // Revoked just before, as the examples of DELETE and of bulk revocation say.
+            assert_eq!(status, StatusCode::CONFLICT, "{what}: {got}");
+            continue;
+        }
+        let promised = &operation["responses"][status.as_str()];
+        assert!(status.is_success() && promised.is_object(), "{what}: {status} {got}");
+        let content = &promised["content"]["application/json"];
+        assert!(content.is_null() || follows(&document, &content["schema"], &got), "{what}: {got}");
+        let example = &content["example"];
+        if example.is_object() && path != "/api/auth/whoami" {
+            assert_eq!(keys(&got), keys(example), "{what}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 9, "{seen}");
+    // Those that the order above leaves out, on a token that lives.
+    let (id, secret) = server.create_token(&user, "Lives").await;
+    for (path, method) in [("/api/auth/cli-tokens/{id}", "patch"), ("/api/auth/cli-tokens/{id}/rotate", "post")] {
+        let operation = &document["paths"][path][method];
+        let body = &operation["requestBody"]["content"]["application/json"]["example"];
+        let method: Method = method.to_uppercase().parse().unwrap();
+        let (status, got) =
+            answer(server.request(method, &path.replace("{id}", &id), &user).json(body).send().await.unwrap()).await;
+        assert_eq!(status, StatusCode::OK, "{got}");
+        assert_eq!(keys(&got), keys(&operation["responses"]["200"]["content"]["application/json"]["example"]));
+    }
+    let (_, me) = server.get("/api/auth/whoami", &secret).await;
+    let example =
+        &document["paths"]["/api/auth/whoami"]["get"]["responses"]["200"]["content"]["application/json"]["example"];
+    assert_eq!(keys(&me), keys(example));
+    // The token of the examples is none: its checksum is wrong.
+    let fake = &document["paths"]["/api/auth/cli-tokens"]["post"]["responses"]["201"]["content"]["application/json"]["example"];
+    let (_, refused) = server.get("/api/auth/whoami", &text(&fake["token"])).await;
+    assert_eq!(refused["type"], "urn:latchkey:problem:token-checksum");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_shows_all_of_it_to_anybody() {
+    let server = Server::start();
+    let document = document(&server).await;
+    let response = server.http.get(format!("{}/docs/api", server.url)).send().await.unwrap();
+    assert_eq!(
+        (response.status(), &response.headers()[CACHE_CONTROL].to_str().unwrap()),
+        (StatusCode::OK, &"no-store")
+    );
+    assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'self'"));
+    let html = response.text().await.unwrap();
+    for (method, path, operation) in operations(&document) {
+        let id = text(&operation["operationId"]);
+        for part in [
+            format!("id=\"{id}\""),
+            format!("href=\"#{id}\""),
+            format!("<code>{path}</code>"),
+            text(&operation["summary"]).trim_end_matches('.').to_owned(),
+        ] {
+            assert!(html.contains(&part), "{method} {path}: {part} is not there");
+        }
+    }
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(html.contains(&format!("id=\"schema-{name}\"")), "{name}");
+    }
+    // A command for each operation, at this address; and nothing from anywhere else.
+    assert_eq!(html.matches("data-copy=\"curl ").count(), operations(&document).len());
+    assert!(html.contains(&format!("{}/api/auth/cli-tokens/$ID/rotate", server.url)));
+    let elsewhere = html.replace(&server.url, "").replace("https://tokens.example.com", "");
+    let elsewhere = elsewhere.replace("http://www.w3.org/", "");
+    assert!(!elsewhere.contains("http://") && !elsewhere.contains("https://"), "the page asks somebody else");
+    // Every link within the page leads somewhere.
+    for link in html.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(html.contains(&format!("id=\"{link}\"")), "#{link}");
+    }
+}
