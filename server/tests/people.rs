@@ -14,6 +14,7 @@ on_both_engines!(
     a_link_makes_an_account_in_the_browser,
     a_threshold_is_previewed_and_set,
     the_audit_log_tells_what_happened,
+    nothing_is_told_without_a_credential,
 );
 
 async fn an_organization_from_its_first_day_to_its_last(server: Server) {
@@ -182,4 +183,37 @@ async fn the_audit_log_tells_what_happened(server: Server) {
     let (_, theirs) = server.get("/api/audit", &foreign.user_token).await;
     let names = theirs["items"].as_array().unwrap().iter().map(|event| text(&event["target"]["name"]));
     assert_eq!(names.collect::<Vec<_>>(), ["Globex CI"]);
+}
+
+async fn nothing_is_told_without_a_credential(server: Server) {
+    server.sign_in().await;
+    let some = "0193b9a0-4b1e-7c3a-9f00-2d6c1e5a7b10";
+    for (method, path) in [
+        (Method::GET, "/api/orgs".to_owned()),
+        (Method::POST, "/api/orgs".to_owned()),
+        (Method::GET, "/api/orgs/default".to_owned()),
+        (Method::DELETE, "/api/orgs/default".to_owned()),
+        (Method::PUT, "/api/orgs/default/current".to_owned()),
+        (Method::GET, "/api/orgs/default/auto-revoke".to_owned()),
+        (Method::PUT, "/api/orgs/default/auto-revoke".to_owned()),
+        (Method::GET, "/api/orgs/default/auto-revoke/preview?days=1".to_owned()),
+        (Method::GET, "/api/orgs/default/members".to_owned()),
+        (Method::GET, format!("/api/orgs/default/members/{some}")),
+        (Method::PATCH, format!("/api/orgs/default/members/{some}")),
+        (Method::DELETE, format!("/api/orgs/default/members/{some}")),
+        (Method::GET, "/api/orgs/default/invitations".to_owned()),
+        (Method::POST, "/api/orgs/default/invitations".to_owned()),
+        (Method::DELETE, format!("/api/orgs/default/invitations/{some}")),
+        (Method::GET, "/api/invitations".to_owned()),
+        (Method::POST, format!("/api/invitations/{some}/accept")),
+        (Method::GET, "/api/projects".to_owned()),
+        (Method::POST, "/api/projects".to_owned()),
+        (Method::GET, format!("/api/projects/{some}")),
+        (Method::DELETE, format!("/api/projects/{some}")),
+        (Method::GET, "/api/audit".to_owned()),
+    ] {
+        // Before the body is looked at, and whatever a browser's cookie says: a session is no credential here.
+        let request = server.http.request(method.clone(), format!("{}{path}", server.url)).body("nonsense");
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+    }
 }
