@@ -111,7 +111,7 @@ pub(crate) async fn preview(
     Parameters(preview): Parameters<Days>,
 ) -> Result<Json<PreviewJson>, Problem> {
     let preview = portal.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
-    Ok(Json(preview.into()))
+    Ok(Json(PreviewJson::new(preview, portal.service.now())))
 }
 
 /// The field as it is called here; the use cases know it by its name in gRPC.
