@@ -6,7 +6,7 @@ mod common;
 use common::people::{events, instance_token, membership, nobody, outcome};
 use common::{World, asked, fields, listing, origin};
 use latchkey_domain::Role;
-use latchkey_service::{CreateToken, Denial, Error, Refusal, Service, Settings, StateFilter, SystemRandom};
+use latchkey_service::{CreateToken, Denial, Error, Refusal, RootKey, Service, Settings, StateFilter, SystemRandom};
 
 on_both_engines!(
     whoever_makes_an_organization_owns_it,
@@ -43,7 +43,8 @@ async fn whoever_makes_an_organization_owns_it(world: &World) {
 async fn making_organizations_can_be_restricted(world: &World) {
     let settings = Settings { restricted_organization_creation: true };
     let (catalogue, random) = (latchkey_domain::Catalogue::built_in(), std::sync::Arc::new(SystemRandom));
-    let service = Service::with_settings(world.store.clone(), catalogue, world.clock.clone(), random, settings);
+    let key = RootKey::new(&[7; 32]).unwrap();
+    let service = Service::with_settings(world.store.clone(), catalogue, world.clock.clone(), random, key, settings);
     let owner = world.person(world.acme, Role::Owner).await;
     assert_eq!(outcome(service.create_organization(&owner, "initech").await), "forbidden");
     let admin = nobody(world, "root@example.com", true).await;
