@@ -72,6 +72,7 @@ pub(crate) const EVENTS: Table = Table {
     columns: &[
         "id",
         "organization_id",
+        "list_id",
         "occurred_at",
         "actor_kind",
         "actor_id",
@@ -179,6 +180,7 @@ fn event(token: &Planned, cast: &Cast) -> Row {
     vec![
         // The same moment and number as the token, but another thing.
         Value::Id(corpus::id("event", token.created_at.micros().unsigned_abs(), token.created_at)),
+        Value::Id(cast.organization),
         Value::Id(cast.organization),
         Value::Number(token.created_at.micros()),
         text("user"),
