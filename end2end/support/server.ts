@@ -45,6 +45,8 @@ export class Server {
       LATCHKEY_ADDR: `127.0.0.1:${port}`,
       LATCHKEY_DATABASE_URL: data.url,
       LATCHKEY_LOG: 'info',
+      // Tests make thousands of things in a moment.
+      LATCHKEY_API_RATE_LIMIT: '0',
       NO_COLOR: '1',
     };
     if (start === 'admin') {
