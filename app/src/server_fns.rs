@@ -63,7 +63,9 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         Error::AlreadyCreated(token) => {
             Failure { token: Some(token.to_string()), ..Failure::new(Code::AlreadyCreated) }
         }
-        Error::TooManyAttempts { .. } | Error::Unavailable => Failure::new(Code::Unavailable),
+        Error::TooManyAttempts { .. } | Error::Unavailable | Error::NoncesUnavailable => {
+            Failure::new(Code::Unavailable)
+        }
         Error::Internal(source) => {
             tracing::error!(request_id = caller.origin.request_id(), error = %source, "a server function failed");
             Failure::new(Code::Unavailable)

@@ -54,7 +54,7 @@ const TIMES: f64 = 3.0;
 const OVER_HTTP: [(&str, &str); 4] = [
     ("list", "List page, signed in, 50 rows"),
     ("search", "Search, 500 different ones"),
-    ("verify", "Verification (whoami), tokens in turn"),
+    ("verify", "Verification (forward-auth), tokens in turn"),
     ("create", "Create a token"),
 ];
 const ENGINES: [(&str, &str); 2] = [("sqlite", "SQLite"), ("postgres", "PostgreSQL")];

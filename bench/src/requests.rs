@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use latchkey_domain::TokenState;
+use latchkey_domain::{Timestamp, TokenState};
 use serde_json::json;
 
 use crate::corpus::{self, JOBS, ORGANIZATION, PARTS, TEAMS};
@@ -38,9 +38,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let html = ("accept", "text/html");
     let get = |path: &str, headers: &[(&str, &str)]| request(&options.host, "GET", path, headers, "");
 
-    let verify = seed::rotation(options.size).map(|number| {
+    let verify = seed::rotation(options.size).filter_map(|number| {
+        let (method, target) = guarded(number, options.size)?;
         let bearer = format!("Bearer {}", corpus::secret(number).reveal());
-        get("/api/auth/whoami", &[("authorization", &bearer)])
+        // As nginx asks.
+        let original = [("x-original-method", method), ("x-original-uri", target), ("authorization", &bearer)];
+        Some(get("/forward-auth", &original))
     });
     write(&options.to, "verify", verify)?;
     write(&options.to, "list", [get(&page, &[cookie, html])])?;
@@ -63,6 +66,21 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         request(&options.host, "POST", "/api/auth/cli-tokens", &headers, &body)
     });
     write(&options.to, "create", create)
+}
+
+/// A request to a guarded service that a token may make, by one of its scopes.
+fn guarded(number: u64, size: u64) -> Option<(&'static str, &'static str)> {
+    let scopes = corpus::Planned::new(number, size, Timestamp::EPOCH).scopes;
+    let target = |scope| match scope {
+        "scans:read" => Some(("GET", "/api/scans/dashboard")),
+        "drifts:read" => Some(("GET", "/api/drifts/?status=detected&severity=high")),
+        "drifts:write" => Some(("PATCH", "/api/drifts/1742")),
+        "runners:read" => Some(("GET", "/api/runners")),
+        "runners:manage" => Some(("DELETE", "/api/runners/17")),
+        "repos:read" => Some(("GET", "/api/repos")),
+        _ => None,
+    };
+    scopes.split(' ').find_map(target)
 }
 
 /// A token as pipelines ask for one; each fourth is limited to three repositories.

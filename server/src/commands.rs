@@ -7,6 +7,7 @@ use latchkey_store::Store;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, Command, Config, Flags, LogFormat};
+use crate::redis::RedisNonces;
 use crate::{assets, serve};
 
 type Failure = Box<dyn std::error::Error>;
@@ -52,7 +53,15 @@ async fn open(config: &Config) -> Result<Service, Failure> {
     let store = Store::connect(&config.database_url).await?;
     store.migrate().await?;
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    Ok(Service::with_settings(store, config.catalogue.clone(), clock, random, config.instance))
+    let service = Service::with_settings(store, config.catalogue.clone(), clock, random, config.instance);
+    Ok(match &config.redis_url {
+        Some(url) => {
+            // The URL may hold a password, and so may what the client says of it.
+            let nonces = RedisNonces::open(url).map_err(|_| "redis_url must be of the form redis://host:port/0")?;
+            service.with_nonces(nonces)
+        }
+        None => service,
+    })
 }
 
 async fn doctor(config: &Config) -> Result<(), Failure> {

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
 
+use crate::verification::Routes;
+
 /// Self-hosted portal for API tokens.
 #[derive(Debug, Parser)]
 #[command(name = "latchkey-server", version, about)]
@@ -64,6 +66,14 @@ pub(crate) struct Flags {
     /// TOML file with the scope catalogue [env: LATCHKEY_SCOPES_FILE] [default: built in]
     #[arg(long, value_name = "FILE")]
     scopes_file: Option<PathBuf>,
+    /// TOML file that tells which scope and repository a request needs, for forward-auth
+    /// [env: LATCHKEY_ROUTES_FILE] [default: built in]
+    #[arg(long, value_name = "FILE")]
+    routes_file: Option<PathBuf>,
+    /// redis://… for the nonces of signed requests, shared by replicas; the database keeps them without
+    /// [env: LATCHKEY_REDIS_URL] [default: none]
+    #[arg(long, value_name = "URL")]
+    redis_url: Option<String>,
     /// Email of the first instance admin, for the first start only; its password comes from the environment variable
     /// LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD or the file, never from a flag [env: LATCHKEY_BOOTSTRAP_ADMIN_EMAIL]
     #[arg(long, value_name = "EMAIL")]
@@ -92,6 +102,8 @@ struct Settings {
     public_url: Option<String>,
     database_url: Option<String>,
     scopes_file: Option<PathBuf>,
+    routes_file: Option<PathBuf>,
+    redis_url: Option<String>,
     bootstrap_admin_email: Option<String>,
     bootstrap_admin_password: Option<String>,
     trusted_proxies: Option<String>,
@@ -115,6 +127,8 @@ pub(crate) struct Config {
     public_url: Option<Url>,
     pub(crate) database_url: String,
     pub(crate) catalogue: Catalogue,
+    pub(crate) routes: Routes,
+    pub(crate) redis_url: Option<String>,
     pub(crate) bootstrap_admin: Option<BootstrapAdmin>,
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
     pub(crate) instance: InstanceSettings,
@@ -163,6 +177,11 @@ impl Config {
             .clone()
             .or(file.scopes_file)
             .or_else(|| env_of("LATCHKEY_SCOPES_FILE").map(PathBuf::from));
+        let routes_file = flags
+            .routes_file
+            .clone()
+            .or(file.routes_file)
+            .or_else(|| env_of("LATCHKEY_ROUTES_FILE").map(PathBuf::from));
         let log_format = match flags.log_format.or(file.log_format) {
             Some(format) => format,
             None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
@@ -180,6 +199,8 @@ impl Config {
             public_url: public_url.map(parse_public_url).transpose()?,
             database_url,
             catalogue: scopes_file.map_or_else(|| Ok(Catalogue::built_in()), read_catalogue)?,
+            routes: read_routes(routes_file)?,
+            redis_url: pick(&flags.redis_url, file.redis_url, "LATCHKEY_REDIS_URL"),
             bootstrap_admin: match (email, password) {
                 (Some(email), Some(password)) => Some(BootstrapAdmin { email, password }),
                 (None, None) => None,
@@ -207,6 +228,15 @@ fn read_file(path: PathBuf) -> Result<Settings, ConfigError> {
 fn read_catalogue(path: PathBuf) -> Result<Catalogue, ConfigError> {
     let text = read(&path)?;
     Catalogue::from_toml(&text).map_err(|error| ConfigError::Syntax { path, message: error.to_string() })
+}
+
+fn read_routes(path: Option<PathBuf>) -> Result<Routes, ConfigError> {
+    let (path, text) = match path {
+        None => (PathBuf::from("the built-in routes"), None),
+        Some(path) => (path.clone(), Some(read(&path)?)),
+    };
+    let routes = text.map_or_else(Routes::built_in, |text| Routes::from_toml(&text));
+    routes.map_err(|error| ConfigError::Syntax { path, message: error.to_string() })
 }
 
 fn read(path: &PathBuf) -> Result<String, ConfigError> {

@@ -41,12 +41,19 @@ async fn flush(service: Service, mut stopping: watch::Receiver<bool>) {
 
 async fn hourly(service: Service, mut stopping: watch::Receiver<bool>) {
     let mut due = service.next_sweep_at();
+    let mut minute = service.now();
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        if minute <= service.now() {
+            minute = service.now().plus_seconds(60);
+            if let Err(error) = service.forget_nonces().await {
+                tracing::warn!(%error, "nonces that are over could not be removed");
+            }
         }
         if service.now() < due {
             continue;

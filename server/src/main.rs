@@ -5,9 +5,11 @@ mod commands;
 mod config;
 mod jobs;
 mod middleware;
+mod redis;
 mod rest;
 mod router;
 mod serve;
+mod verification;
 
 use std::process::ExitCode;
 

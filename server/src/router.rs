@@ -18,6 +18,7 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::middleware::{context, same_origin, security, visitor};
+use crate::verification::{self, Routes, Verification};
 use crate::{assets, rest};
 
 /// Largest body of a request, in bytes.
@@ -25,8 +26,14 @@ const BODY_MAX: usize = 1024 * 1024;
 /// No answer takes longer; what waits for the database gives up before.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>) -> Router {
+pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>, routes: Routes) -> Router {
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
+    let verification = Verification::new(portal.clone(), routes, context.clone());
+    portal_and_api(portal, context).merge(verification::router(verification))
+}
+
+/// Everything but the decisions about other services' requests, in the layers that it needs.
+fn portal_and_api(portal: Portal, context: context::Context) -> Router {
     Router::new()
         .merge(portal_routes(&portal))
         .merge(rest_routes())
@@ -81,6 +88,7 @@ fn rest_routes() -> Router<Portal> {
         .route("/api/", any(rest::not_found))
         .route("/api/{*path}", any(rest::not_found))
         .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn(verification::read_signature))
         .layer(from_fn(rest::problem::complete))
 }
 

@@ -30,7 +30,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let site =
         Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
-    let app = router::router(portal, config.trusted_proxies);
+    let app = router::router(portal, config.trusted_proxies, config.routes);
 
     let (stop, stopping) = watch::channel(false);
     let jobs = jobs::start(service.clone(), stopping.clone());

@@ -51,7 +51,7 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::TooManyAttempts { retry_after } => {
             (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", again_in(*retry_after))
         }
-        Error::Unavailable => (
+        Error::Unavailable | Error::NoncesUnavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Back in a moment",
             "The database does not answer right now. Nothing was changed. Reload the page in a few seconds.".to_owned(),
@@ -69,7 +69,7 @@ fn told(error: &Error, request_id: &str) -> Told {
     };
     let retry_after = match error {
         Error::TooManyAttempts { retry_after } => Some(*retry_after),
-        Error::Unavailable => Some(5),
+        Error::Unavailable | Error::NoncesUnavailable => Some(5),
         _ => None,
     };
     Told { status, title, text, retry_after }

@@ -2,22 +2,39 @@ use latchkey_domain::{RepositoryId, Secret, SecretError, SecretKind, Timestamp};
 use latchkey_store::tokens::Token;
 use latchkey_store::user_tokens;
 
+use crate::verify::Presented;
 use crate::{Denial, Error, Origin, Principal, Refusal, Service};
 
 impl Service {
-    /// Checks a presented bearer: form and checksum first (garbage never reaches the database), then who it is, then
-    /// revoked, expired and network. Notes the use of an API token.
+    /// Checks an unsigned bearer, and notes the use of an API token.
     pub async fn authenticate(&self, bearer: &str, origin: &Origin) -> Result<Principal, Error> {
-        let secret = Secret::parse(bearer).map_err(|error| match error {
+        self.authenticate_signed(&Presented { bearer, origin, signature: None }).await
+    }
+
+    /// Checks a bearer with the signature that came with it, and notes the use of an API token.
+    pub async fn authenticate_signed(&self, presented: &Presented<'_>) -> Result<Principal, Error> {
+        let principal = self.present(presented).await?;
+        if let Principal::ApiToken(token) = &principal {
+            self.note_use(token, presented.origin).await?;
+        }
+        Ok(principal)
+    }
+
+    /// Form and checksum first (garbage never reaches the database), then who it is, then revoked, expired and network,
+    /// then the signature.
+    pub(crate) async fn present(&self, presented: &Presented<'_>) -> Result<Principal, Error> {
+        if presented.bearer.is_empty() {
+            return Err(Refusal::Missing.into());
+        }
+        let secret = Secret::parse(presented.bearer).map_err(|error| match error {
             SecretError::Form => Refusal::Malformed,
             SecretError::Checksum => Refusal::Checksum,
         })?;
-        match secret.kind() {
+        let principal = match secret.kind() {
             SecretKind::ApiToken => {
                 let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
-                accept(&token, origin, self.now())?;
-                self.note_use(&token, origin).await?;
-                Ok(Principal::ApiToken(token))
+                accept(&token, presented, self.now())?;
+                Principal::ApiToken(token)
             }
             SecretKind::UserToken => {
                 let found = user_tokens::by_hash(self.store(), &secret.hash()).await?;
@@ -25,10 +42,14 @@ impl Service {
                 if expires_at <= self.now() {
                     return Err(Refusal::Expired.into());
                 }
-                Ok(Principal::UserToken(user.into()))
+                Principal::UserToken(user.into())
             }
-            SecretKind::Session | SecretKind::Setup => Err(Refusal::Malformed.into()),
+            SecretKind::Session | SecretKind::Setup => return Err(Refusal::Malformed.into()),
+        };
+        if let Some((signature, request)) = &presented.signature {
+            self.check_signature(&secret, signature, request).await?;
         }
+        Ok(principal)
     }
 
     /// Refuses an API token that does not reach `repository`.
@@ -42,21 +63,21 @@ impl Service {
 }
 
 /// The token's own conditions, in the order in which a refusal helps most.
-fn accept(token: &Token, origin: &Origin, now: Timestamp) -> Result<(), Refusal> {
+fn accept(token: &Token, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
     if token.revocation.is_some() {
         return Err(Refusal::Revoked);
     }
     if token.expires_at.is_some_and(|expires| expires <= now) {
         return Err(Refusal::Expired);
     }
-    let in_network = match origin.address {
+    let in_network = match presented.origin.address {
         Some(address) => token.allowed_networks.allow(address),
         None => token.allowed_networks.is_everywhere(),
     };
     if !in_network {
         return Err(Refusal::Network);
     }
-    if token.require_signing {
+    if token.require_signing && presented.signature.is_none() {
         return Err(Refusal::Unsigned);
     }
     Ok(())

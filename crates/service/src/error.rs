@@ -1,4 +1,4 @@
-use latchkey_domain::{RepositoryId, Scope, TokenId};
+use latchkey_domain::{RepositoryId, Scope, SignatureError, TokenId};
 use latchkey_store::StoreError;
 use thiserror::Error;
 
@@ -29,6 +29,9 @@ pub enum Error {
     /// The database does not answer; the same request may work in a moment.
     #[error("the service is not available for a moment")]
     Unavailable,
+    /// The store of nonces does not answer, so nobody can tell a signed request from its replay.
+    #[error("signed requests can't be checked for a moment, because the store of nonces does not answer")]
+    NoncesUnavailable,
     /// A fault of ours; the text is for the log only.
     #[error("internal error")]
     Internal(#[source] StoreError),
@@ -53,6 +56,10 @@ pub enum Refusal {
     Network,
     #[error("the token requires signed requests")]
     Unsigned,
+    #[error("{0}")]
+    Signature(SignatureError),
+    #[error("this request was sent before: its x-cli-nonce is used up")]
+    Replayed,
     #[error("email or password is wrong")]
     Password,
 }
@@ -68,6 +75,10 @@ pub enum Denial {
     MissingRole(&'static str),
     #[error("this is for people only; an API token can't do it")]
     PeopleOnly,
+    #[error("this is for API tokens only")]
+    ApiTokensOnly,
+    #[error("no rule allows this method and path; see the file of LATCHKEY_ROUTES_FILE")]
+    NoRoute,
     #[error("the token belongs to another organization than the one that the request names")]
     OtherOrganization,
     #[error("the token is confined to its project")]

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use latchkey_domain::{RepositoryAccess, RepositoryId, SecretHash, Timestamp};
+use latchkey_domain::{OrganizationId, RepositoryAccess, RepositoryId, SecretHash, Timestamp};
 use latchkey_store::changes::{Mark, Since, Watch};
-use latchkey_store::{Store, StoreError, tokens, tokens::Token};
+use latchkey_store::{Store, StoreError, repositories, tokens, tokens::Token};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ use crate::Error;
 
 /// Tokens to remember, at about a kilobyte each.
 const TOKENS: usize = 65_536;
+/// Names of repositories to remember.
+const REPOSITORIES: usize = 65_536;
 /// Changed objects to tell apart; beyond it, everything is forgotten.
 const CHANGED: usize = 100_000;
 /// A look at the database that takes longer has failed.
@@ -64,11 +66,19 @@ impl KnownToken {
     }
 }
 
-/// The memory. An entry counts only while no newer change names its token.
+/// A repository by one of its names, as of a change.
+#[derive(Clone, Copy)]
+struct KnownRepository {
+    id: RepositoryId,
+    read_at: i64,
+}
+
+/// The memory. An entry counts only while no newer change names its object.
 pub(crate) struct Known {
     store: Store,
     watch: Watch,
     tokens: Cache<[u8; 32], Arc<KnownToken>>,
+    repositories: Cache<(OrganizationId, String), KnownRepository>,
     seen: RwLock<Seen>,
     /// Requests that have asked whether anything changed; the number of each is when it came.
     arrivals: AtomicU64,
@@ -102,6 +112,7 @@ impl Known {
             watch: Watch::new(store.clone()),
             store,
             tokens: Cache::new(TOKENS),
+            repositories: Cache::new(REPOSITORIES),
             seen: RwLock::default(),
             arrivals: AtomicU64::new(0),
             looking: Mutex::default(),
@@ -112,7 +123,7 @@ impl Known {
     pub(crate) async fn token(&self, hash: &SecretHash) -> Result<Option<Arc<KnownToken>>, Error> {
         self.catch_up().await?;
         if let Some(known) = self.tokens.get(hash.as_bytes())
-            && self.seen().still_holds(&known)
+            && self.seen().still_hold(known.token.id.0, known.read_at)
         {
             return Ok(Some(known));
         }
@@ -124,6 +135,31 @@ impl Known {
         let known = Arc::new(KnownToken { token, repositories, read_at, used_at: AtomicI64::new(0) });
         self.tokens.insert(*hash.as_bytes(), known.clone());
         Ok(Some(known))
+    }
+
+    /// The organization's repository of an id or full name. For a request whose token has come from
+    /// [`Known::token`]: that call has caught up for this one, too.
+    pub(crate) async fn repository(
+        &self,
+        organization: OrganizationId,
+        asked: &str,
+    ) -> Result<Option<RepositoryId>, Error> {
+        let key = (organization, asked.to_owned());
+        if let Some(known) = self.repositories.get(&key)
+            && self.seen().still_hold(known.id.0, known.read_at)
+        {
+            return Ok(Some(known.id));
+        }
+        let read_at = self.seen().newest.unwrap_or_default();
+        let found = match asked.parse() {
+            Ok(id) => repositories::by_id(&self.store, organization, id).await?,
+            Err(_) => repositories::by_name(&self.store, organization, asked).await?,
+        };
+        let id = found.map(|repository| repository.id);
+        if let Some(id) = id {
+            self.repositories.insert(key, KnownRepository { id, read_at });
+        }
+        Ok(id)
     }
 
     fn seen(&self) -> RwLockReadGuard<'_, Seen> {
@@ -175,9 +211,9 @@ impl Known {
 }
 
 impl Seen {
-    fn still_holds(&self, known: &KnownToken) -> bool {
-        known.read_at >= self.floor
-            && self.changed.get(&known.token.id.0).is_none_or(|changed| *changed <= known.read_at)
+    /// Whether what was read of an object is still so.
+    fn still_hold(&self, object: Uuid, read_at: i64) -> bool {
+        read_at >= self.floor && self.changed.get(&object).is_none_or(|changed| *changed <= read_at)
     }
 
     fn forget_all(&mut self, newest: i64) {

@@ -24,6 +24,7 @@ mod sessions;
 mod setup;
 mod tokens;
 mod uses;
+mod verify;
 
 use std::sync::Arc;
 
@@ -50,13 +51,14 @@ pub use members::{ListMembers, MEMBERS_MAX, MemberPage};
 pub use memberships::Membership;
 pub use organizations::ListedOrganization;
 pub use page::Page;
-pub use ports::{Clock, Random, SystemClock, SystemRandom};
+pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
 pub use sessions::{SignedIn, UserToken};
 pub use tokens::{
     BulkRevoked, Counts, CreateToken, CreatedToken, ExpiresIn, ListTokens, Overview, StateFilter, TokenDetail,
     TokenPage,
 };
+pub use verify::{Allowed, Demand, Introspected, Presented};
 
 /// The use cases, and what they need. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +73,7 @@ struct Inner {
     catalogue: Catalogue,
     uses: uses::Gathered,
     known: known::Known,
+    nonces: Option<Arc<dyn Nonces>>,
     passwords: passwords::Hasher,
     settings: Settings,
 }
@@ -97,6 +100,7 @@ impl Service {
     ) -> Self {
         let inner = Inner {
             known: known::Known::new(store.clone()),
+            nonces: None,
             uses: uses::Gathered::default(),
             passwords: passwords::Hasher::new(),
             store,
@@ -106,6 +110,14 @@ impl Service {
             settings,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Keeps nonces there instead of in the database. To be called before the service is shared.
+    pub fn with_nonces(mut self, nonces: Arc<dyn Nonces>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.nonces = Some(nonces);
+        }
+        self
     }
 
     /// The scopes that tokens can have.

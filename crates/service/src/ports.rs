@@ -1,6 +1,9 @@
 use std::time::UNIX_EPOCH;
 
+use std::pin::Pin;
+
 use latchkey_domain::Timestamp;
+use thiserror::Error;
 use uuid::Uuid;
 
 /// What time it is. Passed in, so that tests set it instead of sleeping.
@@ -20,6 +23,18 @@ pub trait Random: Send + Sync {
         uuid::Builder::from_unix_timestamp_millis(now.millis().unsigned_abs(), &bytes).into_uuid()
     }
 }
+
+/// Where the nonces of signed requests are kept, so that none is good twice on any replica.
+pub trait Nonces: Send + Sync {
+    /// Uses a nonce up: true the first time within `seconds`.
+    fn take(&self, key: [u8; 32], seconds: i64)
+    -> Pin<Box<dyn Future<Output = Result<bool, NoncesError>> + Send + '_>>;
+}
+
+/// The store of nonces does not answer; the text is for the log.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct NoncesError(pub String);
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]

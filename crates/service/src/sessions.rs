@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use latchkey_domain::{Email, Password, Secret, SecretHash, SecretKind, Timestamp};
-use latchkey_store::{Tx, attempts, changes, sessions, tokens::Actor, user_tokens, users, users::User};
+use latchkey_store::{Tx, attempts, changes, nonces, sessions, tokens::Actor, user_tokens, users, users::User};
 use serde_json::json;
 
 use crate::recorder::Happened;
@@ -89,6 +89,19 @@ impl Service {
             self.record(&mut tx, &actor(user), origin, on_user("session.ended", user, true)).await?;
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Forgets nonces whose time is over. Called every minute: with signed requests they come by the thousand.
+    pub async fn forget_nonces(&self) -> Result<(), Error> {
+        const BATCH: u32 = 5_000;
+        loop {
+            let mut tx = self.store().begin().await?;
+            let removed = nonces::delete_expired(&mut tx, self.now(), BATCH).await?;
+            tx.commit().await?;
+            if removed < u64::from(BATCH) {
+                return Ok(());
+            }
+        }
     }
 
     /// Removes sessions, user tokens and counted guesses that are over. Called hourly.

@@ -67,8 +67,9 @@ fn conflict(error: &dyn DatabaseError) -> &'static str {
 fn transient(error: &dyn DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<PgDatabaseError>().is_some() {
-        // Classes of SQLSTATE: connection, resources, shutdown; then serialization, deadlock and lock time-outs.
-        return ["08", "53", "57P", "40001", "40P01", "55P03"].iter().any(|class| code.starts_with(class));
+        // Classes of SQLSTATE: connection, resources, shutdown; a database that lets nobody in; then serialization,
+        // deadlock and lock time-outs.
+        return ["08", "53", "57P", "55000", "40001", "40P01", "55P03"].iter().any(|class| code.starts_with(class));
     }
     // The primary result code is the low byte: BUSY, LOCKED, IOERR, FULL, CANTOPEN.
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))

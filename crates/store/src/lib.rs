@@ -20,6 +20,7 @@ pub mod changes;
 pub mod instance;
 pub mod invitations;
 pub mod memberships;
+pub mod nonces;
 pub mod organizations;
 pub mod projects;
 pub mod repositories;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -20,13 +21,12 @@ pub(crate) struct Context {
 }
 
 /// Puts [`Origin`] into the request's extensions, and `x-request-id` into the answer.
-pub(crate) async fn layer(State(context): State<Context>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(context): State<Context>, request: Request, next: Next) -> Response {
     let id = context.service.request_id();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let address = client_address(peer, request.headers(), context.trusted_proxies.as_deref());
-    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let origin = Origin::new(address, user_agent.unwrap_or_default(), &id);
-    request.extensions_mut().insert(origin);
+    let (mut parts, body) = request.into_parts();
+    let origin = origin(&context, &parts, &id);
+    parts.extensions.insert(origin);
+    let request = Request::from_parts(parts, body);
 
     let method = request.method().clone();
     // The query may hold what somebody searched for, or a set-up link: it is never logged.
@@ -40,6 +40,27 @@ pub(crate) async fn layer(State(context): State<Context>, mut request: Request, 
         response.headers_mut().insert("x-request-id", id);
     }
     response
+}
+
+/// The same without the line in the log, for what is asked a thousand times a second.
+pub(crate) async fn quiet_layer(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let id = context.service.request_id();
+    let (mut parts, body) = request.into_parts();
+    let origin = origin(&context, &parts, &id);
+    parts.extensions.insert(origin);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+/// Where a request comes from.
+pub(crate) fn origin(context: &Context, parts: &Parts, id: &str) -> Origin {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let address = client_address(peer, &parts.headers, context.trusted_proxies.as_deref());
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Origin::new(address, user_agent.unwrap_or_default(), id)
 }
 
 /// The peer, or what a trusted proxy says: the last address in `X-Forwarded-For` that is not a trusted proxy itself.

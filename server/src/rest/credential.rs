@@ -1,11 +1,12 @@
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use latchkey_app::portal::Portal;
-use latchkey_service::{Caller, Error, Origin, Refusal};
+use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
 
 use super::problem::Problem;
+use crate::verification::SignedBody;
 
 /// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
 /// argument, it refuses everybody else before the body is read.
@@ -22,19 +23,24 @@ impl Credential {
     }
 }
 
-impl FromRequestParts<Portal> for Credential {
+impl<S> FromRequestParts<S> for Credential
+where
+    S: Send + Sync,
+    Portal: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let portal = Portal::from_ref(state);
         let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
         let bearer = bearer(&parts.headers).ok_or(Error::from(Refusal::Missing))?;
-        let principal = portal.service.authenticate(bearer, &origin).await?;
+        let signed = parts.extensions.get::<SignedBody>();
+        let signature = signed.map(SignedBody::parts).transpose();
+        let signature = signature.map_err(|error| Error::from(Refusal::Signature(error)))?;
+        let presented = Presented { bearer, origin: &origin, signature };
+        let principal = portal.service.authenticate_signed(&presented).await?;
+        let named = named_organization(&parts.headers)?;
         let caller = Caller { principal, origin };
-        let named = ["latchkey-organization", "chainloop-organization"]
-            .into_iter()
-            .find_map(|name| parts.headers.get(name))
-            .map(|value| value.to_str().map_err(|_| Error::NotFound("organization")))
-            .transpose()?;
         let organization = match portal.service.organization_of(&caller, named).await {
             Ok(organization) => Some(organization),
             Err(Error::Forbidden(latchkey_service::Denial::NoOrganization)) => None,
@@ -44,8 +50,14 @@ impl FromRequestParts<Portal> for Credential {
     }
 }
 
+/// The organization that a header names.
+pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let value = ["latchkey-organization", "chainloop-organization"].into_iter().find_map(|name| headers.get(name));
+    value.map(|value| value.to_str().map_err(|_| Error::NotFound("organization"))).transpose()
+}
+
 /// The bearer of the header; anything else counts as no credential.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, bearer) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| bearer.trim())

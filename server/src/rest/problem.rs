@@ -1,11 +1,14 @@
 //! Errors as problem details (RFC 9457).
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_service::{Denial, Error, FieldError, Origin, Refusal};
 use serde::Serialize;
+
+/// What all types begin with.
+const KIND: &str = "urn:latchkey:problem:";
 
 /// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
 #[derive(Clone, Debug, Serialize)]
@@ -55,7 +58,7 @@ struct Pending(Box<Problem>);
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
         Self {
-            r#type: format!("urn:latchkey:problem:{kind}"),
+            r#type: [KIND, kind].concat(),
             title: status.canonical_reason().unwrap_or("Error"),
             status,
             detail: detail.into(),
@@ -69,6 +72,27 @@ impl Problem {
         }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The word after `urn:latchkey:problem:`.
+    pub(crate) fn kind(&self) -> &str {
+        self.r#type.strip_prefix(KIND).unwrap_or(&self.r#type)
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub(crate) fn missing_scope(&self) -> Option<&str> {
+        self.missing_scope.as_deref()
+    }
+
+    pub(crate) fn missing_repository(&self) -> Option<&str> {
+        self.missing_repository.as_deref()
+    }
+
     fn unauthenticated(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::Missing => "credential-missing",
@@ -79,6 +103,8 @@ impl Problem {
             Refusal::Revoked => "token-revoked",
             Refusal::Network => "token-network",
             Refusal::Unsigned => "token-unsigned",
+            Refusal::Signature(_) => "signature",
+            Refusal::Replayed => "replayed",
             Refusal::Password => "wrong-password",
         };
         let challenge = if refusal == Refusal::Missing { Challenge::Missing } else { Challenge::InvalidToken };
@@ -103,6 +129,8 @@ impl Problem {
             Denial::MissingRole(_) | Denial::InstanceAdminOnly => of("missing-role"),
             Denial::BeyondProject => of("beyond-project"),
             Denial::PeopleOnly => of("people-only"),
+            Denial::ApiTokensOnly => of("api-tokens-only"),
+            Denial::NoRoute => of("no-route"),
             Denial::OtherOrganization => of("other-organization"),
             Denial::NoOrganization => of("no-organization"),
             Denial::Exceeds(_) => of("exceeds-own"),
@@ -133,6 +161,10 @@ impl From<Error> for Problem {
                 retry_after: Some(5),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&error))
             },
+            Error::NoncesUnavailable => Self {
+                retry_after: Some(5),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "nonces-unavailable", sentence(&error))
+            },
             Error::Internal(source) => {
                 tracing::error!(%source, "internal error");
                 let detail = "Something went wrong on our side; the request id helps the operator to find out what";
@@ -161,6 +193,20 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
         response = written(Problem { instance: Some(path), request_id: id, ..problem }, response);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A problem as a whole answer, for handlers outside [`complete`].
+pub(crate) fn complete_now(problem: Problem, target: &str, request_id: &str) -> Response {
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    let reason = HeaderValue::from_str(problem.kind());
+    let instance = Some(path.chars().take(300).collect());
+    let problem = Problem { instance, request_id: Some(request_id.to_owned()), ..problem };
+    let mut response = written(problem, Response::default());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.extend(reason.map(|reason| (HeaderName::from_static("x-latchkey-reason"), reason)));
+    headers.extend(HeaderValue::from_str(request_id).map(|id| (HeaderName::from_static("x-request-id"), id)));
     response
 }
 

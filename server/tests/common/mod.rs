@@ -136,6 +136,11 @@ impl Server {
         assert!(self.process.wait().unwrap().success());
     }
 
+    /// For signals.
+    pub fn process_id(&self) -> String {
+        self.process.id().to_string()
+    }
+
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }

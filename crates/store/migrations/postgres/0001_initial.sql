@@ -223,3 +223,10 @@ CREATE TABLE changes (
 );
 INSERT INTO change_count (id, count) VALUES (1, 0);
 INSERT INTO changes (number, object_id) VALUES (0, '00000000-0000-0000-0000-000000000000');
+
+-- The key is a hash of a token and a nonce; see `LATCHKEY_REDIS_URL` for where nonces are kept instead.
+CREATE TABLE nonces (
+    key         BYTEA NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    expires_at  BIGINT NOT NULL
+);
+CREATE INDEX nonces_by_expiry ON nonces (expires_at);

@@ -222,3 +222,10 @@ CREATE TABLE changes (
 ) STRICT;
 INSERT INTO change_count (id, count) VALUES (1, 0);
 INSERT INTO changes (number, object_id) VALUES (0, zeroblob(16));
+
+-- The key is a hash of a token and a nonce; see `LATCHKEY_REDIS_URL` for where nonces are kept instead.
+CREATE TABLE nonces (
+    key         BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonces_by_expiry ON nonces (expires_at);

@@ -1,0 +1,309 @@
+//! From the method and path of a request to the scope and repository that it needs.
+
+use axum::http::Method;
+use latchkey_domain::Scope;
+use latchkey_service::Demand;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Longest path that is looked at, in bytes.
+const PATH_MAX: usize = 4_096;
+
+/// The rules of a route file, in its order.
+#[derive(Debug)]
+pub(crate) struct Routes(Vec<Rule>);
+
+#[derive(Debug)]
+struct Rule {
+    segments: Vec<Segment>,
+    methods: Vec<Method>,
+    scope: Option<Scope>,
+    repository: Option<Template>,
+}
+
+/// What stands between two slashes.
+#[derive(Debug, PartialEq, Eq)]
+enum Segment {
+    Text(String),
+    Name(String),
+    /// All that follows, and at least one segment.
+    Rest,
+}
+
+/// A repository made of parts of the path: texts and names of parameters, in turns.
+#[derive(Debug)]
+struct Template(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Parameter(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    routes: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    path: String,
+    methods: Vec<String>,
+    scope: Option<String>,
+    repository: Option<String>,
+}
+
+/// What is wrong with a route file.
+#[derive(Debug, Error)]
+pub(crate) enum RoutesError {
+    #[error("{0}")]
+    Syntax(#[from] toml::de::Error),
+    #[error("{path}: {reason}")]
+    Route { path: String, reason: String },
+}
+
+/// Why no rule was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRule {
+    /// No rule is for this method and path.
+    Unmatched,
+    /// The path can be read in more than one way, and what stands behind Latchkey may read it in another.
+    Ambiguous,
+}
+
+impl Routes {
+    /// The file that is built in.
+    pub(crate) fn built_in() -> Result<Self, RoutesError> {
+        Self::from_toml(include_str!("routes.toml"))
+    }
+
+    /// Reads a file.
+    pub(crate) fn from_toml(text: &str) -> Result<Self, RoutesError> {
+        let file: File = toml::from_str(text)?;
+        let mut rules: Vec<Rule> = Vec::new();
+        for Entry { path, methods, scope, repository } in file.routes {
+            let wrong = |reason: &str| RoutesError::Route { path: path.clone(), reason: reason.to_owned() };
+            let segments = segments(&path).map_err(wrong)?;
+            let methods = methods
+                .iter()
+                .map(|method| Method::from_bytes(method.as_bytes()).map_err(|_| wrong("this is not a method")))
+                .collect::<Result<Vec<_>, _>>()?;
+            if methods.is_empty() {
+                return Err(wrong("a rule needs methods"));
+            }
+            let scope = scope.map(|scope| read_scope(&scope).ok_or_else(|| wrong("a scope is resource:action")));
+            let repository = match repository {
+                Some(text) => Some(Template::read(&text, &segments).ok_or_else(|| wrong("the path has no such name"))?),
+                None => Template::read("{repository}", &segments),
+            };
+            let same = |rule: &Rule| rule.segments == segments && rule.methods.iter().any(|of| methods.contains(of));
+            if rules.iter().any(same) {
+                return Err(wrong("an earlier rule is for the same path and method"));
+            }
+            rules.push(Rule { scope: scope.transpose()?, segments, methods, repository });
+        }
+        Ok(Self(rules))
+    }
+
+    /// What a request needs; `target` is its path with its query.
+    pub(crate) fn demand(&self, method: &Method, target: &str) -> Result<Demand, NoRule> {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        if is_ambiguous(path) {
+            return Err(NoRule::Ambiguous);
+        }
+        let asked: Vec<&str> = path.split('/').skip(1).collect();
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let rule = self.0.iter().find(|rule| rule.methods.contains(method) && rule.matches(&asked));
+        let rule = rule.ok_or(NoRule::Unmatched)?;
+        let repository = rule.repository.as_ref().map(|template| template.fill(|name| rule.named(name, &asked)));
+        Ok(Demand { scope: rule.scope.clone(), repository, organization: None })
+    }
+}
+
+impl Rule {
+    fn matches(&self, asked: &[&str]) -> bool {
+        let mut left = asked.iter();
+        for segment in &self.segments {
+            match (segment, left.next()) {
+                (Segment::Rest, found) => return found.is_some_and(|found| !found.is_empty()),
+                (Segment::Text(text), Some(found)) if text == found => {}
+                (Segment::Name(_), Some(found)) if !found.is_empty() => {}
+                _ => return false,
+            }
+        }
+        left.next().is_none()
+    }
+
+    fn named<'a>(&self, name: &str, asked: &[&'a str]) -> Option<&'a str> {
+        let at = self.segments.iter().position(|segment| matches!(segment, Segment::Name(of) if of == name))?;
+        asked.get(at).copied()
+    }
+}
+
+/// Reads a pattern of a path.
+fn segments(path: &str) -> Result<Vec<Segment>, &'static str> {
+    let rest = path.strip_prefix('/').ok_or("a path begins with /")?;
+    let mut segments = Vec::new();
+    for text in rest.split('/') {
+        if segments.last() == Some(&Segment::Rest) {
+            return Err("nothing comes after {*rest}");
+        }
+        let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        segments.push(match name {
+            Some(name) if name.starts_with('*') => Segment::Rest,
+            Some("") => return Err("a name is missing between { and }"),
+            Some(name) if segments.contains(&Segment::Name(name.to_owned())) => return Err("a name is there twice"),
+            Some(name) => Segment::Name(name.to_owned()),
+            None if text.contains(['{', '}']) => return Err("a name takes a whole segment"),
+            None => Segment::Text(text.to_owned()),
+        });
+    }
+    Ok(segments)
+}
+
+impl Template {
+    /// `None` if it has a name that the path has not.
+    fn read(text: &str, segments: &[Segment]) -> Option<Self> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}')?;
+            if !segments.contains(&Segment::Name(name.to_owned())) {
+                return None;
+            }
+            parts.extend([Part::Text(before.to_owned()), Part::Parameter(name.to_owned())]);
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        Some(Self(parts))
+    }
+
+    fn fill<'a>(&self, parameter: impl Fn(&str) -> Option<&'a str>) -> String {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text,
+            Part::Parameter(name) => parameter(name).unwrap_or_default(),
+        });
+        parts.collect()
+    }
+}
+
+fn read_scope(text: &str) -> Option<Scope> {
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    let (resource, action) = text.split_once(':')?;
+    (word(resource) && word(action)).then(|| Scope::stored(text))
+}
+
+/// Whether proxies and frameworks are known to disagree on what a path means: an attacker would have us check one
+/// reading, and be served another.
+fn is_ambiguous(path: &str) -> bool {
+    if !path.starts_with('/') || path.len() > PATH_MAX || path.contains("//") {
+        return true;
+    }
+    // A backslash that becomes a slash; path parameters that are cut off; what no request line may hold.
+    if path.bytes().any(|byte| matches!(byte, b'\\' | b';' | b'#') || !byte.is_ascii_graphic()) {
+        return true;
+    }
+    // No escape that stands for something with a meaning in paths, or for a character that needs none.
+    let bytes = path.as_bytes();
+    for (at, _) in path.match_indices('%') {
+        let pair = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
+        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            None | Some(0..=0x1f | b'/' | b'\\' | b'.' | b'%' | b';' | b'?' | b'#' | 0x7f) => return true,
+            Some(byte) if byte.is_ascii_alphanumeric() => return true,
+            Some(_) => {}
+        }
+    }
+    path.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demand(method: &str, target: &str) -> Result<(String, Option<String>), NoRule> {
+        let routes = Routes::built_in().unwrap();
+        let found = routes.demand(&method.parse().unwrap(), target)?;
+        Ok((found.scope.map(|scope| scope.to_string()).unwrap_or_default(), found.repository))
+    }
+
+    #[test]
+    fn the_built_in_file_covers_the_api() {
+        let scope = |method, target| demand(method, target).map(|(scope, _)| scope);
+        for (method, target, expected) in [
+            ("GET", "/api/scans/dashboard", "scans:read"),
+            ("HEAD", "/api/scans/dashboard", "scans:read"),
+            ("POST", "/api/scans/7/cancel", "scans:trigger"),
+            ("GET", "/api/drifts/?status=detected&severity=high", "drifts:read"),
+            ("PATCH", "/api/drifts/7", "drifts:write"),
+            ("GET", "/api/runners", "runners:read"),
+            ("DELETE", "/api/runners/7", "runners:manage"),
+            ("POST", "/api/repos", "repos:write"),
+        ] {
+            assert_eq!(scope(method, target), Ok(expected.to_owned()), "{method} {target}");
+        }
+        assert_eq!(scope("POST", "/api/scans/dashboard"), Err(NoRule::Unmatched));
+        assert_eq!(scope("DELETE", "/api/drifts/7"), Err(NoRule::Unmatched));
+        assert_eq!(scope("GET", "/"), Err(NoRule::Unmatched));
+    }
+
+    #[test]
+    fn repositories_come_from_the_path() {
+        let trigger = |target| demand("POST", target).map(|(_, repository)| repository);
+        assert_eq!(trigger("/api/scans/trigger/7?force=1"), Ok(Some("7".to_owned())));
+        assert_eq!(trigger("/api/scans/trigger/acme/api"), Ok(Some("acme/api".to_owned())));
+        assert_eq!(demand("GET", "/api/repos").unwrap().1, None);
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        for target in [
+            "",
+            "api/scans",
+            "//api/scans/dashboard",
+            "/api//scans",
+            "/api/scans/../runners",
+            "/api/scans/./dashboard",
+            "/api/scans/..",
+            "/api/scans/%2e%2e/runners",
+            "/api/scans/..%2frunners",
+            "/api/scans/%2Fx",
+            "/api/scans/%5c..%5crunners",
+            "/api/scans\\..\\runners",
+            "/api/scans/%252e%252e/runners",
+            "/api/scans/dashboard;/../../runners",
+            "/api/scans/%64ashboard",
+            "/api/scans/%zz",
+            "/api/scans/%",
+            "/api/scans/%00",
+            "/api/scans/\u{e9}",
+            "/api/scans/a b",
+            "/api/scans#/runners",
+        ] {
+            assert_eq!(demand("GET", target).unwrap_err(), NoRule::Ambiguous, "{target}");
+        }
+        assert!(demand("GET", "/api/scans/%C3%A9").is_ok());
+        assert!(demand("GET", "/api/scans/x?path=/../%2e").is_ok());
+        assert!(demand("GET", &format!("/api/scans/{}", "x".repeat(5_000))).is_err());
+    }
+
+    #[test]
+    fn a_file_that_says_two_things_is_refused() {
+        for text in [
+            "[[routes]]\npath = 'api'\nmethods = ['GET']",
+            "[[routes]]\npath = '/api'\nmethods = []",
+            "[[routes]]\npath = '/api'\nmethods = ['GET']\nscpe = 'x:y'",
+            "[[routes]]\npath = '/api'\nmethods = ['GET']\nscope = 'everything'",
+            "[[routes]]\npath = '/api/{a}'\nmethods = ['GET']\nrepository = '{b}'",
+            "[[routes]]\npath = '/api'\nmethods = ['GET']\n[[routes]]\npath = '/api'\nmethods = ['GET', 'PUT']",
+            "[[routes]]\npath = '/api/{*rest}/x'\nmethods = ['GET']",
+            "[[routes]]\npath = '/api/x{a}'\nmethods = ['GET']",
+            "[[routes]]\npath = '/api/{a}/{a}'\nmethods = ['GET']",
+        ] {
+            assert!(Routes::from_toml(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The signature of a request to Latchkey itself.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
+
+use crate::rest::problem::Problem;
+
+/// Largest body that is read to check its signature, in bytes.
+const BODY_MAX: usize = 1024 * 1024;
+
+/// What was sent as a signature, and over what; in the extensions of requests that have one.
+#[derive(Clone)]
+pub(crate) struct SignedBody {
+    signature: Result<Signature, SignatureError>,
+    method: Method,
+    target: String,
+    body_hash: [u8; 32],
+}
+
+impl SignedBody {
+    /// The signature with what it was made over.
+    pub(crate) fn parts(&self) -> Result<(&Signature, SignedRequest<'_>), SignatureError> {
+        let signature = self.signature.as_ref().map_err(|error| *error)?;
+        let request = SignedRequest { method: self.method.as_str(), target: &self.target, body_hash: self.body_hash };
+        Ok((signature, request))
+    }
+}
+
+/// Reads the three headers; `None` when there is none of them. A header that is there twice is of no form.
+pub(crate) fn signature(headers: &HeaderMap) -> Result<Option<Signature>, SignatureError> {
+    let read = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => value.to_str().map(Some).map_err(|_| SignatureError::Form),
+            (Some(_), Some(_)) => Err(SignatureError::Form),
+        }
+    };
+    Signature::from_headers(read("x-cli-signature")?, read("x-cli-timestamp")?, read("x-cli-nonce")?)
+}
+
+/// Hashes the body of a signed request before its handler reads it.
+pub(crate) async fn layer(request: Request, next: Next) -> Response {
+    let signature = match signature(request.headers()) {
+        Ok(None) => return next.run(request).await,
+        Ok(Some(signature)) => Ok(signature),
+        Err(error) => Err(error),
+    };
+    let (mut parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, BODY_MAX).await else {
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB").into_response();
+    };
+    parts.extensions.insert(SignedBody {
+        signature,
+        method: parts.method.clone(),
+        target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        body_hash: sha256(&bytes),
+    });
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
+}
