@@ -6,7 +6,7 @@ mod update;
 pub use update::OrganizationServiceUpdateRequest;
 
 /// What `controlplane/v1/*.proto` say.
-#[allow(clippy::all, clippy::pedantic, reason = "generated")]
+#[allow(clippy::all, unreachable_pub, unused_qualifications, reason = "generated")]
 pub mod v1 {
     pub use crate::OrganizationServiceUpdateRequest;
     tonic::include_proto!("controlplane.v1");

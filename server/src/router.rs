@@ -1,11 +1,12 @@
 //! Everything that the server answers.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
 use latchkey_app::pages;
@@ -19,17 +20,27 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::middleware::{context, same_origin, security, visitor};
 use crate::verification::{self, Routes, Verification};
-use crate::{assets, rest};
+use crate::{assets, grpc, rest};
 
 /// Largest body of a request, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
 /// No answer takes longer; what waits for the database gives up before.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(crate) fn router(portal: Portal, trusted_proxies: Option<AllowedNetworks>, routes: Routes) -> Router {
+/// What the router needs beside the portal.
+pub(crate) struct Settings {
+    pub(crate) trusted_proxies: Option<AllowedNetworks>,
+    pub(crate) routes: Routes,
+    /// Origins of pages that may use gRPC-Web.
+    pub(crate) cors_origins: Vec<HeaderValue>,
+}
+
+pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router, Box<dyn Error>> {
+    let Settings { trusted_proxies, routes, cors_origins } = settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
     let verification = Verification::new(portal.clone(), routes, context.clone());
-    portal_and_api(portal, context).merge(verification::router(verification))
+    let grpc = grpc::router(portal.clone(), context.clone(), cors_origins).await?;
+    Ok(portal_and_api(portal, context).merge(verification::router(verification)).merge(grpc))
 }
 
 /// Everything but the decisions about other services' requests, in the layers that it needs.
@@ -56,6 +67,7 @@ fn portal_routes(portal: &Portal) -> Router<Portal> {
         .fallback(pages::not_found)
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
         .layer(from_fn_with_state(portal.clone(), same_origin::layer))
+        .layer(from_fn(grpc::unimplemented))
 }
 
 /// What pipelines and scripts use.

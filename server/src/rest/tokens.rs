@@ -191,6 +191,7 @@ pub(crate) async fn list(
         },
         query: list.query,
         scope: list.scope,
+        kind: None,
         level: list.project,
         repository: list.repository,
         creator: None,
