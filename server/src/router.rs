@@ -110,6 +110,7 @@ fn operations() -> Router<Portal> {
         .route("/healthz", get(rest::operations::live))
         .route("/readyz", get(rest::operations::ready))
         .route("/infoz", get(rest::operations::info))
+        .route("/statusz", get(rest::operations::statusz))
 }
 
 fn built_files() -> Router<Portal> {

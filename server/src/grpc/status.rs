@@ -20,11 +20,10 @@ pub(super) fn status(error: Error) -> Status {
         }
         Error::Forbidden(denial) => denied(&denial),
         Error::NotFound(_) => Status::not_found(text),
-        Error::Invalid(errors) => invalid(errors),
+        Error::Invalid(errors) => invalid(errors.into_iter().map(renamed).collect()),
         Error::Conflict(error) => {
-            let (field, message) = described(error);
-            let code = if matches!(field, "name" | "email") { Code::AlreadyExists } else { Code::FailedPrecondition };
-            Status::new(code, message)
+            let taken = matches!(error.field, "name" | "email");
+            Status::new(if taken { Code::AlreadyExists } else { Code::FailedPrecondition }, sentence(&error))
         }
         Error::AlreadyCreated(_) => Status::already_exists(text),
         Error::TooManyAttempts { retry_after } => {
@@ -104,28 +103,26 @@ fn info(code: Code, message: &str, reason: &str, detail: &str, mut more: HashMap
 }
 
 fn invalid(errors: Vec<FieldError>) -> Status {
-    let (mut texts, mut violations) = (Vec::new(), Vec::new());
-    for error in errors {
-        let description = error.message.clone();
-        let (field, text) = described(error);
-        texts.push(text);
-        violations.push(FieldViolation::new(field, description));
-    }
-    Status::with_error_details(Code::InvalidArgument, texts.join("; "), ErrorDetails::with_bad_request(violations))
+    let text = errors.iter().map(sentence).collect::<Vec<_>>().join("; ");
+    let violations: Vec<_> = errors.into_iter().map(|error| FieldViolation::new(error.field, error.message)).collect();
+    Status::with_error_details(Code::InvalidArgument, text, ErrorDetails::with_bad_request(violations))
 }
 
-/// The field's name in the messages, and the sentence about it. Some sentences name the field themselves.
-fn described(error: FieldError) -> (&'static str, String) {
+/// Use cases name fields as REST does.
+fn renamed(error: FieldError) -> FieldError {
     let field = match error.field {
         "expires" => "expires_in",
         "project" => "project_reference",
         "apiTokenMaxDaysInactive" => "api_token_max_days_inactive",
         "limit" => "page_size",
-        "cursor" => "page_token",
         field => field,
     };
-    let text = if error.message.starts_with(field) { error.message } else { format!("{field}: {}", error.message) };
-    (field, text)
+    FieldError { field, ..error }
+}
+
+/// Some messages name the field themselves.
+fn sentence(error: &FieldError) -> String {
+    if error.message.starts_with(error.field) { error.message.clone() } else { error.to_string() }
 }
 
 #[cfg(test)]

@@ -122,7 +122,10 @@ fn listing(asked: ApiTokenServiceListRequest) -> Result<ListTokens, Status> {
         repository: None,
         creator: None,
         sort: Sort { key: SortKey::Created, descending: true },
-        cursor: after.as_deref().map(cursor::decode).transpose().map_err(status)?,
+        cursor: after.as_deref().map(cursor::decode).transpose().map_err(|_| {
+            let message = "must be the next_page_token of an earlier answer";
+            invalid_field("page_token", message)
+        })?,
         // The use case refuses what is beyond 100, and 0, as which everything below is counted.
         limit: if asked.page_size == 0 { PAGE } else { u32::try_from(asked.page_size).unwrap_or(0) },
     })
