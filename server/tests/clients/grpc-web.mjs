@@ -22,6 +22,13 @@ const refusal = async (call) => {
   }
 };
 
+// A refusal must not cost the connection that the next call is sent on.
+for (let round = 0; round < 30; round += 1) {
+  const { code } = await refusal(tokens.list({ pageToken: "x".repeat(2000) }));
+  const refused = await refusal(tokens.list({}, { headers }));
+  if (code !== 16 || refused) throw new Error(`round ${round}: ${code}, ${JSON.stringify(refused)}`);
+}
+
 const { result } = await tokens.create({ name: "From a page", scopes: ["scans:read"] }, { headers });
 const listed = await tokens.list({}, { headers });
 await tokens.revoke({ id: result.item.id }, { headers });
