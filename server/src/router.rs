@@ -13,6 +13,7 @@ use latchkey_app::pages;
 use latchkey_app::portal::Portal;
 use latchkey_app::server_fns;
 use latchkey_domain::AllowedNetworks;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
@@ -33,13 +34,15 @@ pub(crate) struct Settings {
     pub(crate) routes: Routes,
     /// Origins of pages that may use gRPC-Web.
     pub(crate) cors_origins: Vec<HeaderValue>,
+    /// True once the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router, Box<dyn Error>> {
-    let Settings { trusted_proxies, routes, cors_origins } = settings;
+    let Settings { trusted_proxies, routes, cors_origins, stopping } = settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
     let verification = Verification::new(portal.clone(), routes, context.clone());
-    let grpc = grpc::router(portal.clone(), context.clone(), cors_origins).await?;
+    let grpc = grpc::router(portal.clone(), context.clone(), cors_origins, stopping).await?;
     Ok(portal_and_api(portal, context).merge(verification::router(verification)).merge(grpc))
 }
 

@@ -30,14 +30,15 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let site =
         Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
+    let (stop, stopping) = watch::channel(false);
     let settings = router::Settings {
         trusted_proxies: config.trusted_proxies,
         routes: config.routes,
         cors_origins: config.cors_origins,
+        stopping: stopping.clone(),
     };
     let app = router::router(portal, settings).await?;
 
-    let (stop, stopping) = watch::channel(false);
     let jobs = jobs::start(service.clone(), stopping.clone());
     tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
 

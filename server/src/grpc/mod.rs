@@ -26,8 +26,11 @@ use latchkey_proto::v1::org_invitation_service_server::OrgInvitationServiceServe
 use latchkey_proto::v1::organization_service_server::OrganizationServiceServer;
 use latchkey_proto::v1::status_service_server::StatusServiceServer;
 use latchkey_proto::v1::user_service_server::UserServiceServer;
+use tokio::sync::watch;
 use tonic::Status;
+use tonic::server::NamedService;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_web::GrpcWebLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -49,6 +52,7 @@ pub(crate) async fn router(
     portal: Portal,
     context: request_context::Context,
     origins: Vec<HeaderValue>,
+    stopping: watch::Receiver<bool>,
 ) -> Result<Router, tonic_reflection::server::Error> {
     let authenticated = own(portal.clone())
         .layer(from_fn_with_state(portal.clone(), credential::layer))
@@ -57,7 +61,7 @@ pub(crate) async fn router(
         .layer(GrpcWebLayer::new())
         // Outside of what translates gRPC-Web: the signature is over the bytes as they were sent.
         .layer(from_fn(verification::read_signature));
-    let public = public(portal)
+    let public = public(portal, stopping)
         .await?
         .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(panicked))
@@ -86,7 +90,7 @@ fn own(portal: Portal) -> Router {
 }
 
 /// What anybody may ask.
-async fn public(portal: Portal) -> Result<Router, tonic_reflection::server::Error> {
+async fn public(portal: Portal, stopping: watch::Receiver<bool>) -> Result<Router, tonic_reflection::server::Error> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -97,21 +101,34 @@ async fn public(portal: Portal) -> Result<Router, tonic_reflection::server::Erro
     let status = StatusServiceServer::new(instance::Instance(portal));
     Ok(Routes::new(reflection().build_v1()?.max_decoding_message_size(MESSAGE_MAX))
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(MESSAGE_MAX))
-        .add_service(health().await.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(health(stopping).await.max_decoding_message_size(MESSAGE_MAX))
         .add_service(status.max_decoding_message_size(MESSAGE_MAX))
         .into_axum_router()
         .reset_fallback())
 }
 
-/// Says of every service that it is served; whether the database answers is what `Statusz` and `/readyz` say.
-async fn health() -> HealthServer<impl Health> {
-    let (reporter, service) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ApiTokenServiceServer<tokens::ApiTokens>>().await;
-    reporter.set_serving::<OrganizationServiceServer<organizations::Organizations>>().await;
-    reporter.set_serving::<OrgInvitationServiceServer<invitations::Invitations>>().await;
-    reporter.set_serving::<UserServiceServer<users::Users>>().await;
-    reporter.set_serving::<ContextServiceServer<context::Contexts>>().await;
-    reporter.set_serving::<StatusServiceServer<instance::Instance>>().await;
+/// Says of every service that it is served; whether the database answers is what `Statusz` and `/readyz` say. When the
+/// server stops, it says nothing more: somebody who watches would keep it from ending.
+async fn health(mut stopping: watch::Receiver<bool>) -> HealthServer<impl Health> {
+    let services = [
+        "",
+        ApiTokenServiceServer::<tokens::ApiTokens>::NAME,
+        OrganizationServiceServer::<organizations::Organizations>::NAME,
+        OrgInvitationServiceServer::<invitations::Invitations>::NAME,
+        UserServiceServer::<users::Users>::NAME,
+        ContextServiceServer::<context::Contexts>::NAME,
+        StatusServiceServer::<instance::Instance>::NAME,
+    ];
+    let (mut reporter, service) = tonic_health::server::health_reporter();
+    for service in services {
+        reporter.set_service_status(service, ServingStatus::Serving).await;
+    }
+    tokio::spawn(async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+        for service in services {
+            reporter.clear_service_status(service).await;
+        }
+    });
     service
 }
 

@@ -144,3 +144,13 @@ async fn only_named_origins_use_grpc_web() {
     request.metadata_mut().insert("origin", "https://console.example.com".parse().unwrap());
     assert!(calls.tokens.list(request).await.unwrap().metadata().get("access-control-expose-headers").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_does_not_keep_the_server_from_stopping() {
+    let mut server = Server::start();
+    let mut health = HealthClient::<Channel>::new(Calls::to(&server).await.channel);
+    let mut watched = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    server.stop();
+    assert!(!server.log().contains("some requests did not end in time"));
+}
