@@ -9,6 +9,7 @@ pub(crate) mod failure;
 mod home;
 #[cfg(feature = "ssr")]
 mod join;
+#[cfg(feature = "ssr")]
 pub mod reference;
 #[cfg(feature = "ssr")]
 mod session;
