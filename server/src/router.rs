@@ -17,7 +17,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
-use crate::middleware::{context, large_bodies, same_origin, security, visitor};
+use crate::middleware::{context, same_origin, security, visitor};
 use crate::rest::limit::Limiter;
 use crate::rest::tokens;
 use crate::verification::{self, Verification};
@@ -106,7 +106,6 @@ fn rest_routes() -> Router<Portal> {
         .route("/api/{*path}", any(rest::not_found))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(from_fn(verification::read_signature))
-        .layer(from_fn(large_bodies::layer))
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, API_TIMEOUT))
         .layer(from_fn(rest::problem::complete))

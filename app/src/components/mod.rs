@@ -33,6 +33,8 @@ mod field;
 mod frame;
 mod icon;
 mod moment;
+#[cfg(feature = "ssr")]
+mod new_account;
 mod notice;
 #[cfg(feature = "ssr")]
 mod plain;
@@ -46,6 +48,8 @@ pub use frame::{Frame, Section, ThemeMenu};
 pub use icon::Icon;
 pub use icon::{Glyph, Wordmark};
 pub use moment::Moment;
+#[cfg(feature = "ssr")]
+pub use new_account::NewAccount;
 #[cfg(feature = "ssr")]
 pub use notice::Notice;
 pub use notice::Tone;

@@ -11,7 +11,7 @@ use leptos::{either::Either, prelude::*};
 
 use super::{failure, session};
 use crate::{
-    components::{ErrorSummary, Plain, Problems, TextField},
+    components::{ErrorSummary, NewAccount, Plain, Problems},
     fields::Fields,
     portal::{Portal, Visitor},
     render,
@@ -91,19 +91,7 @@ fn Account(link: String, invitation: Invitation, problems: Problems) -> impl Int
         <ErrorSummary problems labels=LABELS />
         <form class="stack" method="post" action="/join">
             <input type="hidden" name="link" value=link />
-            <TextField
-                name="password"
-                label="Password"
-                kind="password"
-                hint="At least 12 characters. A few unrelated words work well."
-                error=wrong_password
-                autocomplete="new-password"
-                minlength=12
-                required=true
-            />
-            <button class="button primary wide" data-busy="Creating account…">
-                "Create account"
-            </button>
+            <NewAccount error=wrong_password />
         </form>
     }
 }

@@ -11,7 +11,7 @@ use leptos::{either::Either, prelude::*};
 
 use super::{failure, session};
 use crate::{
-    components::{ErrorSummary, Plain, Problems, TextField},
+    components::{ErrorSummary, NewAccount, Plain, Problems, TextField},
     fields::Fields,
     portal::{Portal, Visitor},
     render,
@@ -113,19 +113,7 @@ fn Account(link: String, email: String, problems: Problems) -> impl IntoView {
                 autofocus=fresh
                 verbatim=true
             />
-            <TextField
-                name="password"
-                label="Password"
-                kind="password"
-                hint="At least 12 characters. A few unrelated words work well."
-                error=wrong_password
-                autocomplete="new-password"
-                minlength=12
-                required=true
-            />
-            <button class="button primary wide" data-busy="Creating account…">
-                "Create account"
-            </button>
+            <NewAccount error=wrong_password />
         </form>
     }
 }

@@ -26,7 +26,8 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    const ALL: [Self; 5] = [Self::ApiToken, Self::UserToken, Self::Session, Self::Setup, Self::Invitation];
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::ApiToken, Self::UserToken, Self::Session, Self::Setup, Self::Invitation];
 
     /// The characters that every secret of this kind starts with.
     pub const fn prefix(self) -> &'static str {

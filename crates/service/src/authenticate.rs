@@ -3,7 +3,7 @@ use latchkey_store::tokens::Token;
 use latchkey_store::user_tokens;
 
 use crate::verify::Presented;
-use crate::{Denial, Error, Origin, Principal, Refusal, Service};
+use crate::{Denial, Error, KnownToken, Origin, Principal, Refusal, Service};
 
 impl Service {
     /// Checks an unsigned bearer, and notes the use of an API token.
@@ -33,9 +33,8 @@ impl Service {
         let principal = match secret.kind() {
             SecretKind::ApiToken => {
                 let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
-                accept(&token, presented, self.now())?;
-                token.check_retired(self.now())?;
-                Principal::ApiToken(token)
+                self.admit(&secret, &token, presented).await?;
+                return Ok(Principal::ApiToken(token));
             }
             SecretKind::UserToken => {
                 let found = user_tokens::by_hash(self.store(), &secret.hash()).await?;
@@ -47,18 +46,31 @@ impl Service {
             }
             SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => return Err(Refusal::Malformed.into()),
         };
-        match &presented.signature {
-            Some((signature, request)) => {
-                self.check_signature(&secret, signature, request).await?;
-                self.inner.counted.signed.add(1);
-            }
-            None if secret.kind() == SecretKind::ApiToken => self.inner.counted.unsigned.add(1),
-            None => {}
-        }
-        if let Principal::ApiToken(token) = &principal {
-            self.end_overlap(token, &secret.hash(), presented.origin).await?;
+        if let Some((signature, request)) = &presented.signature {
+            self.check_signature(&secret, signature, request).await?;
+            self.inner.counted.signed.add(1);
         }
         Ok(principal)
+    }
+
+    /// Whether a token that is known by its secret may be used: its own conditions, and then the signature. The first
+    /// use of a new secret ends the old one.
+    pub(crate) async fn admit(
+        &self,
+        secret: &Secret,
+        token: &KnownToken,
+        presented: &Presented<'_>,
+    ) -> Result<(), Error> {
+        accept(token, presented, self.now())?;
+        token.check_retired(self.now())?;
+        match &presented.signature {
+            Some((signature, request)) => {
+                self.check_signature(secret, signature, request).await?;
+                self.inner.counted.signed.add(1);
+            }
+            None => self.inner.counted.unsigned.add(1),
+        }
+        self.end_overlap(token, &secret.hash(), presented.origin).await
     }
 
     /// Refuses an API token that does not reach `repository`.

@@ -51,9 +51,7 @@ impl Service {
         let Principal::ApiToken(token) = self.present(presented).await? else {
             return Err(Denial::ApiTokensOnly.into());
         };
-        let allowed = self.allow(token, demand).await?;
-        self.note_use(&allowed.token, presented.origin).await?;
-        Ok(allowed)
+        self.allow(token, presented.origin, demand).await
     }
 
     /// Decides for a resource server, which learns of the tokens of its own organization only: all others are unknown.
@@ -70,7 +68,10 @@ impl Service {
         };
         // Before anything else is checked or noted: another organization's token is not used up, nor its nonce.
         match self.inner.known.token(&secret.hash()).await? {
-            Some(token) if own.level.contains(token.level) => Ok(self.verify(presented, demand).await),
+            Some(token) if own.level.contains(token.level) => Ok(match self.admit(&secret, &token, presented).await {
+                Ok(()) => self.allow(token, presented.origin, demand).await,
+                Err(error) => Err(error),
+            }),
             _ => Ok(Err(Refusal::Unknown.into())),
         }
     }
@@ -114,7 +115,8 @@ impl Service {
         if fresh { Ok(()) } else { Err(Refusal::Replayed.into()) }
     }
 
-    async fn allow(&self, token: Arc<KnownToken>, demand: &Demand) -> Result<Allowed, Error> {
+    /// Whether an admitted token may do what is asked for; if so, that was a use of it.
+    async fn allow(&self, token: Arc<KnownToken>, origin: &Origin, demand: &Demand) -> Result<Allowed, Error> {
         let own = Some(&token.organization_name).filter(|name| !name.is_empty());
         if let (Some(own), Some(named)) = (own, &demand.organization)
             && own != named
@@ -131,6 +133,7 @@ impl Service {
             Some(asked) => Some(self.reached(&token, asked, demand.organization.as_deref()).await?),
         };
         let organization = own.or(demand.organization.as_ref()).cloned();
+        self.note_use(&token, origin).await?;
         Ok(Allowed { token, organization, repository })
     }
 

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use latchkey_domain::AllowedNetworks;
+use latchkey_domain::{AllowedNetworks, SecretKind};
 use latchkey_service::{Origin, Service};
 use tracing::Instrument;
 
@@ -83,7 +83,7 @@ fn client_address(peer: Option<IpAddr>, headers: &HeaderMap, trusted: Option<&Al
 /// A path without secrets: somebody may paste one where an id belongs.
 fn redacted(path: &str) -> String {
     let parts = path.split('/').map(|part| {
-        let secret = ["ci_", "lku_", "lks_", "lki_"].into_iter().find(|prefix| part.contains(prefix));
+        let secret = SecretKind::ALL.into_iter().find(|kind| part.contains(kind.prefix()));
         secret.map_or(part, |_| "[secret]")
     });
     let mut kept = parts.collect::<Vec<_>>().join("/");
@@ -120,6 +120,7 @@ mod tests {
     #[test]
     fn a_pasted_secret_is_not_logged() {
         assert_eq!(redacted("/api/auth/cli-tokens/ci_Abc"), "/api/auth/cli-tokens/[secret]");
+        assert_eq!(redacted("/api/invitations/lkj_Abc/accept"), "/api/invitations/[secret]/accept");
         assert_eq!(redacted("/orgs/acme/settings/tokens"), "/orgs/acme/settings/tokens");
         assert_eq!(redacted(&"é".repeat(400)).chars().count(), 300);
     }

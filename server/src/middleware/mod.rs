@@ -1,7 +1,6 @@
 //! What happens to every request before and after its handler.
 
 pub(crate) mod context;
-pub(crate) mod large_bodies;
 pub(crate) mod same_origin;
 pub(crate) mod security;
 pub(crate) mod visitor;

@@ -21,7 +21,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let request = whole(request).await?;
+        let (parts, body) = whole(request).await?;
+        let request = Request::from_parts(parts, body.into());
         let Json(body) = Json::<T>::from_request(request, state).await.map_err(|rejection| {
             let status = rejection.status();
             match rejection {
@@ -41,7 +42,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 /// A request whose body has been read, up to what a body may have. What is beyond that is read and dropped, within
 /// reason: a client that is still sending when the connection ends does not get to see why.
-pub(crate) async fn whole(request: Request) -> Result<Request, Problem> {
+pub(crate) async fn whole(request: Request) -> Result<(Parts, Vec<u8>), Problem> {
     let (parts, mut body) = request.into_parts();
     let (mut kept, mut dropped) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
@@ -56,7 +57,7 @@ pub(crate) async fn whole(request: Request) -> Result<Request, Problem> {
             break;
         }
     }
-    if dropped > 0 { Err(Problem::too_large()) } else { Ok(Request::from_parts(parts, kept.into())) }
+    if dropped > 0 { Err(Problem::too_large()) } else { Ok((parts, kept)) }
 }
 
 pub(crate) fn unreadable() -> Problem {

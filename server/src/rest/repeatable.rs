@@ -1,12 +1,11 @@
 //! Requests that can be sent again: `Idempotency-Key`.
 
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use latchkey_service::{Error, FieldError, Once};
 use serde::de::DeserializeOwned;
 
-use super::json::{Body, unreadable, whole};
+use super::json::{Body, whole};
 use super::problem::Problem;
 
 const KEY: &str = "idempotency-key";
@@ -21,9 +20,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Repeatable<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (parts, body) = whole(request).await?.into_parts();
+        let (parts, bytes) = whole(request).await?;
         let key = key(&parts.headers)?.map(str::to_owned);
-        let bytes = to_bytes(body, usize::MAX).await.map_err(|_| unreadable())?;
         let once = key.map(|key| Once::new(&key, &bytes)).transpose().map_err(Error::from)?;
         if bytes.is_empty()
             && !parts.headers.contains_key(header::CONTENT_TYPE)

@@ -20,11 +20,9 @@ use latchkey_domain::Routes;
 pub(crate) use signed::{SignedBody, layer as read_signature};
 
 use crate::metrics::Metrics;
-use crate::middleware::{context, large_bodies};
+use crate::middleware::context;
 use crate::rest::problem;
-
-/// Largest body of a decision, in bytes: a batch of 100 is about 100 KB.
-const BODY_MAX: usize = 256 * 1024;
+use crate::router::BODY_MAX;
 
 /// State of these handlers; one pointer, since it is copied for each request.
 #[derive(Clone)]
@@ -67,7 +65,6 @@ pub(crate) fn router(state: Verification) -> Router {
         .method_not_allowed_fallback(crate::rest::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn(read_signature))
-        .layer(from_fn(large_bodies::layer))
         .layer(from_fn(problem::complete))
         .layer(from_fn_with_state(state.context.clone(), context::quiet_layer));
     Router::new()

@@ -1,16 +1,13 @@
 //! The signature of a request to Latchkey itself.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
 
-use crate::rest::problem::Problem;
-
-/// Largest body that is read to check its signature, in bytes.
-const BODY_MAX: usize = 1024 * 1024;
+use crate::rest::json::whole;
 
 /// What was sent as a signature, and over what; in the extensions of requests that have one.
 #[derive(Clone)]
@@ -50,9 +47,9 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         Ok(Some(signature)) => Ok(signature),
         Err(error) => Err(error),
     };
-    let (mut parts, body) = request.into_parts();
-    let Ok(bytes) = to_bytes(body, BODY_MAX).await else {
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB").into_response();
+    let (mut parts, bytes) = match whole(request).await {
+        Ok(read) => read,
+        Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(SignedBody {
         signature,

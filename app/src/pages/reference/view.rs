@@ -157,13 +157,7 @@ fn view_operation(public_url: &str, operation: &Operation) -> impl IntoView + us
             {body}
             <h4>"Answers"</h4>
             <table class="table">
-                <thead>
-                    <tr>
-                        <th scope="col">"Status"</th>
-                        <th scope="col">"Means"</th>
-                        <th scope="col">"Body"</th>
-                    </tr>
-                </thead>
+                {headings(["Status", "Means", "Body"])}
                 <tbody>{responses}</tbody>
             </table>
             {answer}
@@ -187,14 +181,7 @@ fn parameters(parameters: &[Parameter]) -> impl IntoView + use<> {
     view! {
         <h4>"Parameters"</h4>
         <table class="table fields">
-            <thead>
-                <tr>
-                    <th scope="col">"Name"</th>
-                    <th scope="col">"In"</th>
-                    <th scope="col">"Is"</th>
-                    <th scope="col">"Means"</th>
-                </tr>
-            </thead>
+            {headings(["Name", "In", "Is", "Means"])}
             <tbody>{rows}</tbody>
         </table>
     }
@@ -223,13 +210,7 @@ fn view_shape(shape: &Shape) -> impl IntoView + use<> {
             let rows = fields.iter().map(field).collect_view();
             view! {
                 <table class="table fields">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Field"</th>
-                            <th scope="col">"Is"</th>
-                            <th scope="col">"Means"</th>
-                        </tr>
-                    </thead>
+                    {headings(["Field", "Is", "Means"])}
                     <tbody>{rows}</tbody>
                 </table>
             }
@@ -287,4 +268,13 @@ fn example(value: &Value) -> impl IntoView + use<> {
 /// The description's Markdown knows code only, and that is read as well without its marks.
 fn plain(text: &str) -> String {
     text.replace('`', "")
+}
+
+fn headings<const COLUMNS: usize>(names: [&'static str; COLUMNS]) -> impl IntoView {
+    let cells = names.map(|name| view! { <th scope="col">{name}</th> });
+    view! {
+        <thead>
+            <tr>{cells.into_iter().collect_view()}</tr>
+        </thead>
+    }
 }

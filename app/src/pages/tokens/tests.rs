@@ -13,7 +13,7 @@ use leptos::{prelude::*, reactive::owner::Owner};
 use uuid::Uuid;
 
 use super::{load::List, query::ListQuery, table, view};
-use crate::{fields::Fields, portal::Site, visit::Here};
+use crate::{components::Moment, fields::Fields, portal::Site, visit::Here};
 
 fn now() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
@@ -178,6 +178,14 @@ fn rows_tell_each_state_in_words() {
     assert_eq!(html.matches("name=\"revoke\"").count(), 3);
     assert_eq!(html.matches("Revoke…").count(), 3 + 1);
     assert!(html.contains("title=\"22 November 2026, 11:58 UTC\""));
+}
+
+/// Rows write their times themselves, and must write them as everything else does.
+#[test]
+fn a_moment_is_the_same_in_a_row_and_elsewhere() {
+    let at = now().plus_days(-21);
+    let elsewhere = view! { <Moment now=now() at=at /> }.to_html();
+    assert!(html(list(every_state(), &[])).contains(&elsewhere), "{elsewhere}");
 }
 
 #[test]
