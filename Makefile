@@ -31,4 +31,4 @@ site: ## build what browsers load into dist/
 
 clean: ## remove what was built, keeping the tools of .tools/ and your data/
 	cargo clean
-	rm -rf dist end2end/artifacts scripts/node_modules end2end/node_modules
+	rm -rf dist end2end/artifacts scripts/node_modules end2end/node_modules server/tests/clients/node_modules

@@ -166,6 +166,7 @@ fn newest() -> ListTokens {
         state: StateFilter::Active,
         query: String::new(),
         scope: None,
+        kind: None,
         level: None,
         repository: None,
         creator: None,

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
 
+use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use latchkey_domain::{AllowedNetworks, Catalogue, Routes};
 use latchkey_service::Settings as InstanceSettings;
@@ -85,6 +86,9 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_TRUSTED_PROXIES] [default: none]
     #[arg(long, value_name = "NETWORKS")]
     trusted_proxies: Option<String>,
+    /// Origins whose pages may call gRPC-Web, with commas between [env: LATCHKEY_CORS_ORIGINS] [default: none]
+    #[arg(long, value_name = "ORIGINS")]
+    cors_origins: Option<String>,
     /// Whether only instance admins and instance tokens create organizations
     /// [env: LATCHKEY_RESTRICTED_ORG_CREATION] [default: false]
     #[arg(long, value_name = "BOOL")]
@@ -118,6 +122,7 @@ struct Settings {
     bootstrap_admin_email: Option<String>,
     bootstrap_admin_password: Option<String>,
     trusted_proxies: Option<String>,
+    cors_origins: Option<String>,
     restricted_org_creation: Option<bool>,
     secret_key_file: Option<PathBuf>,
     api_rate_limit: Option<u32>,
@@ -144,6 +149,8 @@ pub(crate) struct Config {
     pub(crate) redis_url: Option<String>,
     pub(crate) bootstrap_admin: Option<BootstrapAdmin>,
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
+    /// As browsers send them in `Origin`.
+    pub(crate) cors_origins: Vec<HeaderValue>,
     pub(crate) instance: InstanceSettings,
     pub(crate) secret_key_file: PathBuf,
     /// Requests a minute of one credential; 0 for no limit.
@@ -188,6 +195,7 @@ impl Config {
         let email = pick(&flags.bootstrap_admin_email, file.bootstrap_admin_email, "LATCHKEY_BOOTSTRAP_ADMIN_EMAIL");
         let password = pick(&None, file.bootstrap_admin_password, "LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD");
         let proxies = pick(&flags.trusted_proxies, file.trusted_proxies, "LATCHKEY_TRUSTED_PROXIES");
+        let origins = pick(&flags.cors_origins, file.cors_origins, "LATCHKEY_CORS_ORIGINS");
         let scopes_file = flags
             .scopes_file
             .clone()
@@ -239,6 +247,7 @@ impl Config {
                 _ => return Err(ConfigError::HalfBootstrap),
             },
             trusted_proxies: proxies.map(parse_networks).transpose()?,
+            cors_origins: origins.map_or(Ok(Vec::new()), |text| parse_origins(&text))?,
             instance: InstanceSettings { restricted_organization_creation },
             secret_key_file,
             api_rate_limit,
@@ -290,6 +299,19 @@ fn parse_networks(text: String) -> Result<AllowedNetworks, ConfigError> {
     AllowedNetworks::new(networks).map_err(|_| invalid("trusted_proxies", &text, "networks such as 10.0.0.0/8,::1"))
 }
 
+/// Each of the form that browsers send: scheme and host in lower case, no default port, no path. Never `*`.
+fn parse_origins(text: &str) -> Result<Vec<HeaderValue>, ConfigError> {
+    let expected = "origins such as https://console.example.com, with commas between";
+    let parse = |origin: &str| {
+        let url = Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        let written = url.origin().ascii_serialization();
+        (written == origin.trim_end_matches('/')).then_some(())?;
+        HeaderValue::from_str(&written).ok()
+    };
+    let origins = text.split([',', ' ']).map(str::trim).filter(|origin| !origin.is_empty());
+    origins.map(|origin| parse(origin).ok_or_else(|| invalid("cors_origins", text, expected))).collect()
+}
+
 fn invalid(name: &'static str, value: &str, expected: &'static str) -> ConfigError {
     ConfigError::Value { name, value: value.to_owned(), expected }
 }
@@ -328,6 +350,12 @@ mod tests {
         assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "many")]).starts_with("api_rate_limit is \"many\""));
         assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "1000001")]).starts_with("api_rate_limit is"));
         assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
+        for origins in
+            ["*", "null", "console.example.com", "https://a.example/path", "https://a.example, https://b.example:x"]
+        {
+            assert!(refused(&[("LATCHKEY_CORS_ORIGINS", origins)]).starts_with("cors_origins is"), "{origins}");
+        }
+        assert_eq!(refused(&[("LATCHKEY_CORS_ORIGINS", "https://a.example, http://localhost:5173")]), "accepted");
         assert!(refused(&[("LATCHKEY_RESTRICTED_ORG_CREATION", "yes")]).starts_with("restricted_org_creation is"));
         assert_eq!(refused(&[]), "accepted");
     }

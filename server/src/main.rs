@@ -3,6 +3,7 @@
 mod assets;
 mod commands;
 mod config;
+mod grpc;
 mod jobs;
 mod metrics;
 mod middleware;

@@ -1,17 +1,19 @@
 //! Everything that the server answers.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
 use latchkey_app::pages;
 use latchkey_app::portal::Portal;
 use latchkey_app::server_fns;
 use latchkey_domain::{AllowedNetworks, Routes};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
@@ -21,7 +23,7 @@ use crate::middleware::{context, same_origin, security, visitor};
 use crate::rest::limit::Limiter;
 use crate::rest::tokens;
 use crate::verification::{self, Verification};
-use crate::{assets, rest};
+use crate::{assets, grpc, rest};
 
 /// Largest body of a request, in bytes.
 pub(crate) const BODY_MAX: usize = 1024 * 1024;
@@ -30,15 +32,24 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A little less, so that the answer is a problem.
 const API_TIMEOUT: Duration = Duration::from_secs(29);
 
-pub(crate) fn router(
-    portal: Portal,
-    trusted_proxies: Option<AllowedNetworks>,
-    routes: Routes,
-    api_rate_limit: u32,
-) -> Router {
+/// What the router needs beside the portal.
+pub(crate) struct Settings {
+    pub(crate) trusted_proxies: Option<AllowedNetworks>,
+    pub(crate) routes: Routes,
+    /// Requests a minute that one credential may send to the REST API; 0 for no limit.
+    pub(crate) api_rate_limit: u32,
+    /// Origins of pages that may use gRPC-Web.
+    pub(crate) cors_origins: Vec<HeaderValue>,
+    /// True once the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router, Box<dyn Error>> {
+    let Settings { trusted_proxies, routes, api_rate_limit, cors_origins, stopping } = settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
     let verification = Verification::new(portal.clone(), routes, context.clone());
-    portal_and_api(portal, context, api_rate_limit).merge(verification::router(verification))
+    let grpc = grpc::router(portal.clone(), context.clone(), cors_origins, stopping).await?;
+    Ok(portal_and_api(portal, context, api_rate_limit).merge(verification::router(verification)).merge(grpc))
 }
 
 /// Everything but the decisions about other services' requests, in the layers that it needs.
@@ -67,6 +78,7 @@ fn portal_routes(portal: &Portal) -> Router<Portal> {
         .fallback(pages::not_found)
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
         .layer(from_fn_with_state(portal.clone(), same_origin::layer))
+        .layer(from_fn(grpc::unimplemented))
 }
 
 /// What pipelines and scripts use, so many requests a minute for each credential. What checks tokens for others is to be
@@ -117,6 +129,7 @@ fn operations() -> Router<Portal> {
         .route("/healthz", get(rest::operations::live))
         .route("/readyz", get(rest::operations::ready))
         .route("/infoz", get(rest::operations::info))
+        .route("/statusz", get(rest::operations::statusz))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(from_fn(rest::problem::complete))
 }
@@ -199,7 +212,7 @@ mod tests {
         assert!(served["/api/auth/cli-tokens/{id}"].contains("patch"), "{served:?}");
         assert_eq!(served["/healthz"].len(), 1);
         // Their description is still to be written; nothing may be added here.
-        for undescribed in ["/api/orgs", "/api/invitations", "/api/projects", "/api/audit"] {
+        for undescribed in ["/api/orgs", "/api/invitations", "/api/projects", "/api/audit", "/statusz"] {
             let of = |path: &String| path == undescribed || path.starts_with(&format!("{undescribed}/"));
             assert!(served.keys().any(of), "{undescribed} is described: take it off this list");
             served.retain(|path, _| !of(path));

@@ -30,9 +30,16 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let site =
         Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
-    let app = router::router(portal, config.trusted_proxies, config.routes, config.api_rate_limit);
-
     let (stop, stopping) = watch::channel(false);
+    let settings = router::Settings {
+        trusted_proxies: config.trusted_proxies,
+        routes: config.routes,
+        api_rate_limit: config.api_rate_limit,
+        cors_origins: config.cors_origins,
+        stopping: stopping.clone(),
+    };
+    let app = router::router(portal, settings).await?;
+
     let jobs = jobs::start(service.clone(), stopping.clone());
     tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
 

@@ -360,7 +360,9 @@ async fn other_addresses_and_methods_are_problems(server: Server) {
         (status, text(&problem(body)["type"])),
         (StatusCode::METHOD_NOT_ALLOWED, "urn:latchkey:problem:method-not-allowed".into())
     );
-    for (path, status) in [("/healthz", "live"), ("/readyz", "ready")] {
+    for (path, status) in
+        [("/healthz", "live"), ("/readyz", "ready"), ("/statusz", "live"), ("/statusz?readiness=true", "ready")]
+    {
         assert_eq!(server.get(path, "").await, (StatusCode::OK, json!({ "status": status })));
     }
     let (_, info) = server.get("/infoz", "").await;

@@ -1,7 +1,7 @@
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use latchkey_app::portal::Portal;
 use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
 
@@ -11,6 +11,7 @@ use crate::verification::SignedBody;
 
 /// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
 /// argument, it refuses everybody else before the body is read.
+#[derive(Clone)]
 pub(crate) struct Credential {
     pub(crate) caller: Caller,
     /// `None` when the credential has none and no header names one.
@@ -18,6 +19,24 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
+    /// Checks what a request of whatever transport carries.
+    pub(crate) async fn read(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
+        let origin = extensions.get::<Origin>().cloned().unwrap_or_default();
+        let bearer = bearer(headers).ok_or(Refusal::Missing)?;
+        let signature =
+            extensions.get::<SignedBody>().map(SignedBody::parts).transpose().map_err(Refusal::Signature)?;
+        let presented = Presented { bearer, origin: &origin, signature };
+        let principal = portal.service.authenticate_signed(&presented).await?;
+        let named = named_organization(headers)?;
+        let caller = Caller { principal, origin };
+        let organization = match portal.service.organization_of(&caller, named).await {
+            Ok(organization) => Some(organization),
+            Err(Error::Forbidden(latchkey_service::Denial::NoOrganization)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { caller, organization })
+    }
+
     /// The organization to act on.
     pub(crate) fn organization(&self) -> Result<&str, Error> {
         self.organization.as_deref().ok_or(Error::Forbidden(latchkey_service::Denial::NoOrganization))
@@ -33,24 +52,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let portal = Portal::from_ref(state);
-        let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
-        let bearer = bearer(&parts.headers).ok_or(Error::from(Refusal::Missing))?;
-        let signed = parts.extensions.get::<SignedBody>();
-        let signature = signed.map(SignedBody::parts).transpose();
-        let signature = signature.map_err(|error| Error::from(Refusal::Signature(error)))?;
-        let presented = Presented { bearer, origin: &origin, signature };
-        let principal = portal.service.authenticate_signed(&presented).await?;
+        let credential = Self::read(&portal, &parts.headers, &parts.extensions).await?;
         if let Some(meter) = parts.extensions.get::<Meter>() {
-            meter.count(&principal, portal.service.now())?;
+            meter.count(&credential.caller.principal, portal.service.now())?;
         }
-        let named = named_organization(&parts.headers)?;
-        let caller = Caller { principal, origin };
-        let organization = match portal.service.organization_of(&caller, named).await {
-            Ok(organization) => Some(organization),
-            Err(Error::Forbidden(latchkey_service::Denial::NoOrganization)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Self { caller, organization })
+        Ok(credential)
     }
 }
 

@@ -87,7 +87,7 @@ pub(crate) async fn create(
     Body(create): Body<Create>,
 ) -> Result<impl IntoResponse, Problem> {
     let made = portal.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
-    let link = made.link.map(|link| format!("{}/join?link={}", portal.site.public_url, link.reveal()));
+    let link = made.link.map(|link| portal.site.join_url(&link));
     let body = CreatedJson { link, invitation: made.invitation.into() };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }

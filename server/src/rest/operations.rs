@@ -1,11 +1,11 @@
 //! What operators and orchestrators ask.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use latchkey_app::portal::Portal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// How the process is.
@@ -29,6 +29,18 @@ pub(crate) struct Info {
 )]
 pub(crate) async fn live() -> Response {
     Json(Status { status: "live" }).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Statusz {
+    #[serde(default)]
+    readiness: bool,
+}
+
+/// `GET /statusz?readiness=`: both of these for existing clients, which read nothing but the status.
+pub(crate) async fn statusz(State(portal): State<Portal>, Query(asked): Query<Statusz>) -> Response {
+    if asked.readiness { ready(State(portal)).await } else { live().await }
 }
 
 /// Tells whether the database answers.

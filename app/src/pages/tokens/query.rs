@@ -86,6 +86,7 @@ impl ListQuery {
             state: self.status,
             query: self.search.clone(),
             scope: some(&self.scope),
+            kind: None,
             level: some(&self.level),
             repository: some(&self.repository),
             creator: some(&self.creator),

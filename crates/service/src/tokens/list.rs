@@ -23,6 +23,8 @@ pub struct ListTokens {
     /// Searches names, descriptions, the start of secrets, and ids.
     pub query: String,
     pub scope: Option<String>,
+    /// All tokens of the organization itself, or all of its projects; with `Project`, `level` is a project's id or name.
+    pub kind: Option<LevelKind>,
     /// `organization`, or a project's id or name.
     pub level: Option<String>,
     /// Id or full name.
@@ -165,11 +167,14 @@ impl Service {
             return Err(FieldError::new("query", format!("must have at most {QUERY_MAX} characters")).into());
         }
         let mut filter = self.state_filter(caller, access, list.state, now);
+        filter.level = list.kind;
         // What is not there matches nothing; it is no error, so that a shared link still opens.
         let nothing = Uuid::nil();
         match list.level.as_deref().map(str::trim).filter(|level| !level.is_empty()) {
             None => {}
-            Some("organization") => filter.level = Some(LevelKind::Organization),
+            Some("organization") if list.kind != Some(LevelKind::Project) => {
+                filter.level = Some(LevelKind::Organization)
+            }
             Some(project) => {
                 let found = match project.parse::<ProjectId>() {
                     Ok(id) => projects::by_id(self.store(), access.id(), id).await?,

@@ -181,6 +181,7 @@ pub fn listing(state: StateFilter) -> ListTokens {
         state,
         query: String::new(),
         scope: None,
+        kind: None,
         level: None,
         repository: None,
         creator: None,

@@ -72,6 +72,7 @@ pub(crate) async fn list(
         query: list.query,
         scope: list.scope,
         level: list.project,
+        kind: None,
         repository: list.repository,
         creator: None,
         sort: Sort { key: SortKey::Created, descending: true },

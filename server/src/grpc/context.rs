@@ -1,0 +1,61 @@
+//! `ContextService`: who the credential is.
+
+use latchkey_app::portal::Portal;
+use latchkey_proto::v1::context_service_current_response::Result as Current;
+use latchkey_proto::v1::context_service_server::ContextService;
+use latchkey_proto::v1::{ContextServiceCurrentRequest, ContextServiceCurrentResponse, OrgItem, OrgMembershipItem};
+use latchkey_service::{Error, KnownToken, Power, Principal};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::convert;
+use super::credential::{self, Credential};
+use super::status::status;
+
+pub(super) struct Contexts(pub(super) Portal);
+
+#[async_trait]
+impl ContextService for Contexts {
+    async fn current(
+        &self,
+        request: Request<ContextServiceCurrentRequest>,
+    ) -> Result<Response<ContextServiceCurrentResponse>, Status> {
+        let (credential, _) = credential::read(request)?;
+        let current = match &credential.caller.principal {
+            Principal::Session(person) | Principal::UserToken(person) => Current {
+                current_user: Some(convert::person(person)),
+                current_membership: self.of_person(&credential).await.map_err(status)?,
+                current_cas_backend: None,
+            },
+            Principal::ApiToken(token) => {
+                Current { current_user: None, current_membership: of_token(token), current_cas_backend: None }
+            }
+        };
+        Ok(Response::new(ContextServiceCurrentResponse { result: Some(current) }))
+    }
+}
+
+impl Contexts {
+    /// The person's membership in the organization that the request acts on. An instance admin who is no member of it
+    /// acts as an owner.
+    async fn of_person(&self, credential: &Credential) -> Result<Option<OrgMembershipItem>, Error> {
+        let Ok(organization) = credential.organization() else { return Ok(None) };
+        let service = &self.0.service;
+        if let Some(own) = service.own_membership(&credential.caller, organization).await? {
+            return Ok(Some(convert::membership(own)));
+        }
+        let access = service.organization(&credential.caller, organization).await?;
+        let role = match access.power {
+            Power::Role(role) => convert::role(role),
+            Power::Token => 0,
+        };
+        let org = Some(convert::organization(access.organization));
+        Ok(Some(OrgMembershipItem { org, role, ..OrgMembershipItem::default() }))
+    }
+}
+
+/// A token has no membership, but existing clients read here which organization it belongs to.
+fn of_token(token: &KnownToken) -> Option<OrgMembershipItem> {
+    let id = token.level.organization()?;
+    let org = OrgItem { id: id.to_string(), name: token.organization_name.clone(), ..OrgItem::default() };
+    Some(OrgMembershipItem { org: Some(org), current: true, ..OrgMembershipItem::default() })
+}

@@ -1,0 +1,169 @@
+//! gRPC, gRPC-Web, reflection and health, on the port of everything else.
+
+mod context;
+mod convert;
+mod credential;
+mod deadline;
+mod instance;
+mod invitations;
+mod organizations;
+mod status;
+mod tokens;
+mod users;
+
+use std::any::Any;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use latchkey_app::portal::Portal;
+use latchkey_proto::DESCRIPTORS;
+use latchkey_proto::v1::api_token_service_server::ApiTokenServiceServer;
+use latchkey_proto::v1::context_service_server::ContextServiceServer;
+use latchkey_proto::v1::org_invitation_service_server::OrgInvitationServiceServer;
+use latchkey_proto::v1::organization_service_server::OrganizationServiceServer;
+use latchkey_proto::v1::status_service_server::StatusServiceServer;
+use latchkey_proto::v1::user_service_server::UserServiceServer;
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_web::GrpcWebLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::middleware::context as request_context;
+use crate::verification;
+
+/// Largest message, in bytes: as large as a body of REST.
+const MESSAGE_MAX: usize = 1024 * 1024;
+/// Rows that one use case reads at a time, for lists that these messages know no pages of.
+const PAGE: u32 = 100;
+/// So often, and no more: no answer grows with a table.
+const PAGES: u32 = 10;
+
+/// Everything below `/controlplane.v1.…/` and `/grpc.…/`, in layers of its own: never compressed.
+pub(crate) async fn router(
+    portal: Portal,
+    context: request_context::Context,
+    origins: Vec<HeaderValue>,
+    stopping: watch::Receiver<bool>,
+) -> Result<Router, tonic_reflection::server::Error> {
+    let authenticated = own(portal.clone())
+        .layer(from_fn_with_state(portal.clone(), credential::layer))
+        .layer(from_fn(deadline::layer))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(GrpcWebLayer::new())
+        // Outside of what translates gRPC-Web: the signature is over the bytes as they were sent.
+        .layer(from_fn(verification::read_signature));
+    let public = public(portal, stopping)
+        .await?
+        .layer(from_fn(deadline::layer))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(GrpcWebLayer::new());
+    let all = authenticated
+        .merge(public)
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, deadline::OUTER));
+    let all = if origins.is_empty() { all } else { all.layer(cors(origins)) };
+    Ok(all.layer(from_fn_with_state(context, request_context::layer)))
+}
+
+/// What needs a credential.
+fn own(portal: Portal) -> Router {
+    let tokens = ApiTokenServiceServer::new(tokens::ApiTokens(portal.clone()));
+    let organizations = OrganizationServiceServer::new(organizations::Organizations(portal.clone()));
+    let invitations = OrgInvitationServiceServer::new(invitations::Invitations(portal.clone()));
+    let users = UserServiceServer::new(users::Users(portal.clone()));
+    let context = ContextServiceServer::new(context::Contexts(portal));
+    Routes::new(tokens.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(organizations.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(invitations.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(users.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(context.max_decoding_message_size(MESSAGE_MAX))
+        .into_axum_router()
+        .reset_fallback()
+}
+
+/// What anybody may ask.
+async fn public(portal: Portal, stopping: watch::Receiver<bool>) -> Result<Router, tonic_reflection::server::Error> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that clients can show the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    let status = StatusServiceServer::new(instance::Instance(portal));
+    Ok(Routes::new(reflection().build_v1()?.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(health(stopping).await.max_decoding_message_size(MESSAGE_MAX))
+        .add_service(status.max_decoding_message_size(MESSAGE_MAX))
+        .into_axum_router()
+        .reset_fallback())
+}
+
+/// Says of every service that it is served; whether the database answers is what `Statusz` and `/readyz` say. When the
+/// server stops, it says nothing more: somebody who watches would keep it from ending.
+async fn health(mut stopping: watch::Receiver<bool>) -> HealthServer<impl Health> {
+    let services = [
+        "",
+        ApiTokenServiceServer::<tokens::ApiTokens>::NAME,
+        OrganizationServiceServer::<organizations::Organizations>::NAME,
+        OrgInvitationServiceServer::<invitations::Invitations>::NAME,
+        UserServiceServer::<users::Users>::NAME,
+        ContextServiceServer::<context::Contexts>::NAME,
+        StatusServiceServer::<instance::Instance>::NAME,
+    ];
+    let (mut reporter, service) = tonic_health::server::health_reporter();
+    for service in services {
+        reporter.set_service_status(service, ServingStatus::Serving).await;
+    }
+    tokio::spawn(async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+        for service in services {
+            reporter.clear_service_status(service).await;
+        }
+    });
+    service
+}
+
+/// Lets pages of these origins use gRPC-Web. No cookies: a page sends its own token, or nothing.
+fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+    let asked = [
+        "authorization",
+        "content-type",
+        "x-grpc-web",
+        "x-user-agent",
+        "grpc-timeout",
+        "latchkey-organization",
+        "chainloop-organization",
+        "x-cli-signature",
+        "x-cli-timestamp",
+        "x-cli-nonce",
+    ];
+    let answered = ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id"];
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::POST])
+        .allow_headers(asked.map(HeaderName::from_static))
+        .expose_headers(answered.map(HeaderName::from_static))
+}
+
+/// Answers calls to services that there are not, before the layers of the pages do.
+pub(crate) async fn unimplemented(request: Request, next: Next) -> Response {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        return Status::unimplemented("there is no such service").into_http::<axum::body::Body>().into_response();
+    }
+    next.run(request).await
+}
+
+fn panicked(_: Box<dyn Any + Send + 'static>) -> axum::http::Response<axum::body::Body> {
+    tracing::error!("a call panicked");
+    status::internal().into_http()
+}

@@ -1,0 +1,171 @@
+//! Errors as gRPC statuses, with details of `google.rpc` (<https://google.aip.dev/193>).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use latchkey_service::{Clash, Denial, Error, FieldError, Refusal};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// Whose reasons they are, in `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "latchkey";
+
+/// The messages of the first four are what existing clients look at.
+pub(super) fn status(error: Error) -> Status {
+    let text = error.to_string();
+    match error {
+        Error::Unauthenticated(refusal) => unauthenticated(refusal),
+        Error::Forbidden(Denial::NoOrganization) => {
+            info(Code::FailedPrecondition, &text, "NO_ORGANIZATION", &text, HashMap::new())
+        }
+        Error::Forbidden(denial) => denied(&denial),
+        Error::NotFound(_) => Status::not_found(text),
+        Error::Invalid(errors) => invalid(errors.into_iter().map(renamed).collect()),
+        Error::Conflict(error) => {
+            let taken = matches!(error.field, "name" | "email");
+            Status::new(if taken { Code::AlreadyExists } else { Code::FailedPrecondition }, sentence(&error))
+        }
+        Error::AlreadyCreated(_) => Status::already_exists(text),
+        Error::Clash(clash) => Status::new(clashing(clash), text),
+        Error::TooManyAttempts { retry_after } => {
+            let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(retry_after)));
+            Status::with_error_details(Code::ResourceExhausted, text, details)
+        }
+        Error::Unavailable | Error::NoncesUnavailable => {
+            let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(5)));
+            Status::with_error_details(Code::Unavailable, text, details)
+        }
+        Error::Internal(source) => {
+            tracing::error!(%source, "internal error");
+            internal()
+        }
+    }
+}
+
+/// A fault of ours.
+pub(super) fn internal() -> Status {
+    Status::internal("something went wrong on our side; the request id helps the operator to find out what")
+}
+
+/// A field of the message that can't be used.
+pub(super) fn invalid_field(field: &'static str, message: &str) -> Status {
+    invalid(vec![FieldError { field, message: message.to_owned() }])
+}
+
+fn unauthenticated(refusal: Refusal) -> Status {
+    let (message, reason) = match refusal {
+        Refusal::Missing => ("JWT token is missing", "CREDENTIAL_MISSING"),
+        Refusal::Expired => ("JWT token has expired", "TOKEN_EXPIRED"),
+        Refusal::Revoked => ("API token revoked", "TOKEN_REVOKED"),
+        Refusal::Rotated => ("Token is invalid", "TOKEN_ROTATED"),
+        Refusal::Malformed => ("Token is invalid", "TOKEN_MALFORMED"),
+        Refusal::Checksum => ("Token is invalid", "TOKEN_CHECKSUM"),
+        Refusal::Unknown => ("Token is invalid", "TOKEN_UNKNOWN"),
+        Refusal::Network => ("Token is invalid", "TOKEN_NETWORK"),
+        Refusal::Unsigned => ("Token is invalid", "TOKEN_UNSIGNED"),
+        Refusal::Signature(_) => ("Token is invalid", "SIGNATURE"),
+        Refusal::Replayed => ("Token is invalid", "REPLAYED"),
+        Refusal::Password => ("email or password is wrong", "WRONG_PASSWORD"),
+    };
+    info(Code::Unauthenticated, message, reason, &refusal.to_string(), HashMap::new())
+}
+
+/// Who may send the same again is told to (`ABORTED`); who may not, is not (`FAILED_PRECONDITION`).
+fn clashing(clash: Clash) -> Code {
+    match clash {
+        Clash::Changed | Clash::UnderWay => Code::Aborted,
+        Clash::Ended | Clash::KeyReused | Clash::Spent => Code::FailedPrecondition,
+    }
+}
+
+fn denied(denial: &Denial) -> Status {
+    let mut more = HashMap::new();
+    let reason = match denial {
+        Denial::MissingScope(scope) => {
+            more.insert("missing_scope".to_owned(), scope.to_string());
+            "MISSING_SCOPE"
+        }
+        Denial::MissingRepository(repository) => {
+            let repository = repository.map_or_else(|| "*".to_owned(), |id| id.to_string());
+            more.insert("missing_repository".to_owned(), repository);
+            "MISSING_REPOSITORY"
+        }
+        Denial::MissingRole(role) => {
+            more.insert("missing_role".to_owned(), (*role).to_owned());
+            "MISSING_ROLE"
+        }
+        Denial::InstanceAdminOnly => "INSTANCE_ADMIN_ONLY",
+        Denial::BeyondProject => "BEYOND_PROJECT",
+        Denial::PeopleOnly => "PEOPLE_ONLY",
+        Denial::ApiTokensOnly => "API_TOKENS_ONLY",
+        Denial::NoRoute => "NO_ROUTE",
+        Denial::OtherOrganization => "OTHER_ORGANIZATION",
+        Denial::NoOrganization => "NO_ORGANIZATION",
+        Denial::Exceeds(_) => "EXCEEDS_OWN",
+    };
+    info(Code::PermissionDenied, "operation not allowed", reason, &denial.to_string(), more)
+}
+
+/// A status with `google.rpc.ErrorInfo`, whose metadata says in a sentence what the message keeps short.
+fn info(code: Code, message: &str, reason: &str, detail: &str, mut more: HashMap<String, String>) -> Status {
+    more.insert("detail".to_owned(), detail.to_owned());
+    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, more))
+}
+
+fn invalid(errors: Vec<FieldError>) -> Status {
+    let text = errors.iter().map(sentence).collect::<Vec<_>>().join("; ");
+    let violations: Vec<_> = errors.into_iter().map(|error| FieldViolation::new(error.field, error.message)).collect();
+    Status::with_error_details(Code::InvalidArgument, text, ErrorDetails::with_bad_request(violations))
+}
+
+/// Use cases name fields as REST does.
+fn renamed(error: FieldError) -> FieldError {
+    let field = match error.field {
+        "expires" => "expires_in",
+        "project" => "project_reference",
+        "apiTokenMaxDaysInactive" => "api_token_max_days_inactive",
+        "limit" => "page_size",
+        field => field,
+    };
+    FieldError { field, ..error }
+}
+
+/// Some messages name the field themselves.
+fn sentence(error: &FieldError) -> String {
+    if error.message.starts_with(error.field) { error.message.clone() } else { error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_existing_clients_look_at() {
+        let of = |error: Error| {
+            let status = status(error);
+            (status.code(), status.message().to_owned())
+        };
+        let refused = |refusal: Refusal| of(refusal.into());
+        assert_eq!(refused(Refusal::Missing), (Code::Unauthenticated, "JWT token is missing".to_owned()));
+        assert_eq!(refused(Refusal::Unknown), (Code::Unauthenticated, "Token is invalid".to_owned()));
+        assert_eq!(refused(Refusal::Expired), (Code::Unauthenticated, "JWT token has expired".to_owned()));
+        assert_eq!(refused(Refusal::Revoked), (Code::Unauthenticated, "API token revoked".to_owned()));
+        assert_eq!(of(Denial::PeopleOnly.into()), (Code::PermissionDenied, "operation not allowed".to_owned()));
+        let threshold = "api_token_max_days_inactive must be between 0 and 365";
+        let field = FieldError { field: "apiTokenMaxDaysInactive", message: threshold.to_owned() };
+        assert_eq!(of(Error::Invalid(vec![field])), (Code::InvalidArgument, threshold.to_owned()));
+        let last_owner = FieldError { field: "role", message: "is that of the last owner".to_owned() };
+        assert_eq!(of(Error::Conflict(last_owner)).0, Code::FailedPrecondition);
+    }
+
+    #[test]
+    fn a_status_says_what_is_missing() {
+        let status = status(Denial::MissingScope(latchkey_domain::Scope::stored("tokens:read")).into());
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.metadata["missing_scope"].as_str()), ("MISSING_SCOPE", "tokens:read"));
+        assert_eq!(
+            invalid_field("id", "must be a UUID").get_details_bad_request().unwrap().field_violations[0].field,
+            "id"
+        );
+    }
+}

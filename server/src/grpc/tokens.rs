@@ -1,0 +1,166 @@
+//! `APITokenService`.
+
+use latchkey_app::portal::Portal;
+use latchkey_domain::LevelKind;
+use latchkey_proto::v1::api_token_service_create_response::ApiTokenFull;
+use latchkey_proto::v1::api_token_service_list_request::{Scope, StatusFilter};
+use latchkey_proto::v1::api_token_service_server::ApiTokenService;
+use latchkey_proto::v1::{
+    ApiTokenItem, ApiTokenServiceCreateRequest, ApiTokenServiceCreateResponse, ApiTokenServiceListRequest,
+    ApiTokenServiceListResponse, ApiTokenServiceRevokeRequest, ApiTokenServiceRevokeResponse, IdentityReference,
+    ScopedEntity,
+};
+use latchkey_service::{CreateToken, Error, ExpiresIn, ListTokens, Sort, SortKey, StateFilter, TokenDetail, cursor};
+use prost::Message;
+use tonic::{Request, Response, Status, async_trait};
+use uuid::Uuid;
+
+use super::status::{invalid_field, status};
+use super::{MESSAGE_MAX, PAGE, PAGES, convert, credential};
+
+pub(super) struct ApiTokens(pub(super) Portal);
+
+#[async_trait]
+impl ApiTokenService for ApiTokens {
+    async fn create(
+        &self,
+        request: Request<ApiTokenServiceCreateRequest>,
+    ) -> Result<Response<ApiTokenServiceCreateResponse>, Status> {
+        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let asked = self.asked(asked)?;
+        let created = self.0.service.create_token(&credential.caller, &organization, asked).await.map_err(status)?;
+        let jwt = created.secret.reveal().to_owned();
+        let result = Some(ApiTokenFull { item: Some(item(created.detail)), jwt });
+        Ok(Response::new(ApiTokenServiceCreateResponse { result }))
+    }
+
+    async fn list(
+        &self,
+        request: Request<ApiTokenServiceListRequest>,
+    ) -> Result<Response<ApiTokenServiceListResponse>, Status> {
+        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        // Clients that know no pages want everything: as much as an answer may hold.
+        let pages = if asked.page_size == 0 { PAGES } else { 1 };
+        let mut list = listing(asked)?;
+        let mut answer = ApiTokenServiceListResponse::default();
+        for _ in 0..pages {
+            let page = self.0.service.tokens(&credential.caller, &organization, list.clone()).await.map_err(status)?;
+            answer.result.extend(page.tokens.into_iter().map(item));
+            list.cursor = page.next;
+            if list.cursor.is_none() || answer.encoded_len() > MESSAGE_MAX {
+                break;
+            }
+        }
+        answer.next_page_token = list.cursor.as_ref().map(cursor::encode).unwrap_or_default();
+        Ok(Response::new(answer))
+    }
+
+    async fn revoke(
+        &self,
+        request: Request<ApiTokenServiceRevokeRequest>,
+    ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
+        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        if Uuid::try_parse(&asked.id).is_err() {
+            return Err(invalid_field("id", "must be a UUID"));
+        }
+        // Not the use case of REST, where revoking again is no error: this one says whether it was this call.
+        let done =
+            self.0.service.revoke_tokens(&credential.caller, &organization, &[asked.id]).await.map_err(status)?;
+        if done.revoked.is_empty() {
+            return Err(status(Error::NotFound("token")));
+        }
+        Ok(Response::new(ApiTokenServiceRevokeResponse {}))
+    }
+}
+
+impl ApiTokens {
+    fn asked(&self, asked: ApiTokenServiceCreateRequest) -> Result<CreateToken, Status> {
+        let mut scopes = asked.scopes;
+        if scopes.is_empty() {
+            let known = self.0.service.catalogue().scopes().map(|info| info.name.as_str());
+            scopes = known.filter(|name| name.ends_with(":read")).map(str::to_owned).collect();
+        }
+        let expires = asked.expires_in.map_or(ExpiresIn::Never, |duration| {
+            // What is below zero is past, like zero.
+            ExpiresIn::Duration(format!("{}s", duration.seconds.max(0)))
+        });
+        Ok(CreateToken {
+            name: asked.name,
+            description: asked.description.unwrap_or_default(),
+            scopes,
+            all_repositories: asked.all_repositories.unwrap_or(asked.repositories.is_empty()),
+            repositories: asked.repositories,
+            expires,
+            project: asked.project_reference.map(|project| named(project, "project_reference")).transpose()?,
+            ..CreateToken::default()
+        })
+    }
+}
+
+fn listing(asked: ApiTokenServiceListRequest) -> Result<ListTokens, Status> {
+    let unknown = |field| move |_| invalid_field(field, "is unknown");
+    let project = asked.project.map(|project| named(project, "project")).transpose()?;
+    let kind = match (Scope::try_from(asked.scope).map_err(unknown("scope"))?, &project) {
+        (Scope::Global, Some(_)) => return Err(invalid_field("scope", "is SCOPE_GLOBAL, but a project is named")),
+        (Scope::Global, None) => Some(LevelKind::Organization),
+        (Scope::Project, _) | (Scope::Unspecified, Some(_)) => Some(LevelKind::Project),
+        (Scope::Unspecified, None) => None,
+    };
+    #[allow(deprecated, reason = "old clients still send it")]
+    let state = match StatusFilter::try_from(asked.status_filter).map_err(unknown("status_filter"))? {
+        StatusFilter::Active if !asked.include_revoked => StateFilter::Active,
+        StatusFilter::Active | StatusFilter::All => StateFilter::All,
+        StatusFilter::Revoked => StateFilter::Revoked,
+    };
+    let after = Some(asked.page_token).filter(|token| !token.is_empty());
+    Ok(ListTokens {
+        state,
+        query: String::new(),
+        scope: None,
+        kind,
+        level: project,
+        repository: None,
+        creator: None,
+        sort: Sort { key: SortKey::Created, descending: true },
+        cursor: after.as_deref().map(cursor::decode).transpose().map_err(|_| {
+            let message = "must be the next_page_token of an earlier answer";
+            invalid_field("page_token", message)
+        })?,
+        // The use case refuses what is beyond 100, and 0, as which everything below is counted.
+        limit: if asked.page_size == 0 { PAGE } else { u32::try_from(asked.page_size).unwrap_or(0) },
+    })
+}
+
+/// What a reference names. An empty one is refused: it would stand for no project, and the token would reach them all.
+fn named(reference: IdentityReference, field: &'static str) -> Result<String, Status> {
+    let one = match (reference.id, reference.name) {
+        (Some(id), None) if Uuid::try_parse(&id).is_err() => return Err(invalid_field(field, "the id must be a UUID")),
+        (Some(one), None) | (None, Some(one)) => one,
+        _ => return Err(invalid_field(field, "must have either an id or a name")),
+    };
+    if one.trim().is_empty() { Err(invalid_field(field, "must not be empty")) } else { Ok(one) }
+}
+
+fn item(detail: TokenDetail) -> ApiTokenItem {
+    let TokenDetail { token, repositories, .. } = detail;
+    let project = token.level.project().map(|id| ScopedEntity {
+        r#type: "project".to_owned(),
+        id: id.to_string(),
+        name: token.project_name,
+    });
+    ApiTokenItem {
+        id: token.id.to_string(),
+        description: token.description,
+        organization_id: token.level.organization().map(|id| id.to_string()).unwrap_or_default(),
+        created_at: Some(convert::time(token.created_at)),
+        revoked_at: token.revocation.map(|revocation| convert::time(revocation.at)),
+        expires_at: token.expires_at.map(convert::time),
+        name: token.name,
+        organization_name: token.organization_name,
+        scoped_entity: project,
+        last_used_at: token.last_use.map(|last| convert::time(last.at)),
+        scopes: token.scopes.iter().map(ToString::to_string).collect(),
+        all_repositories: token.all_repositories,
+        repositories: repositories.into_iter().map(|(id, _)| id.to_string()).collect(),
+    }
+}

@@ -1,0 +1,54 @@
+//! `UserService`: the caller's own memberships.
+
+use latchkey_app::portal::Portal;
+use latchkey_proto::v1::user_service_server::UserService;
+use latchkey_proto::v1::{
+    DeleteMembershipRequest, DeleteMembershipResponse, SetCurrentMembershipRequest, SetCurrentMembershipResponse,
+    UserServiceListMembershipsRequest, UserServiceListMembershipsResponse,
+};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::status::status;
+use super::{PAGE, PAGES, convert, credential};
+
+pub(super) struct Users(pub(super) Portal);
+
+#[async_trait]
+impl UserService for Users {
+    async fn list_memberships(
+        &self,
+        request: Request<UserServiceListMembershipsRequest>,
+    ) -> Result<Response<UserServiceListMembershipsResponse>, Status> {
+        let (credential, _) = credential::read(request)?;
+        let (mut result, mut after) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let own =
+                self.0.service.own_memberships(&credential.caller, after.as_deref(), PAGE).await.map_err(status)?;
+            result.extend(own.items.into_iter().map(convert::membership));
+            after = own.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(Response::new(UserServiceListMembershipsResponse { result }))
+    }
+
+    async fn set_current_membership(
+        &self,
+        request: Request<SetCurrentMembershipRequest>,
+    ) -> Result<Response<SetCurrentMembershipResponse>, Status> {
+        let (credential, asked) = credential::read(request)?;
+        let own = self.0.service.set_current_membership(&credential.caller, &asked.membership_id).await;
+        let result = Some(convert::membership(own.map_err(status)?));
+        Ok(Response::new(SetCurrentMembershipResponse { result }))
+    }
+
+    async fn delete_membership(
+        &self,
+        request: Request<DeleteMembershipRequest>,
+    ) -> Result<Response<DeleteMembershipResponse>, Status> {
+        let (credential, asked) = credential::read(request)?;
+        self.0.service.leave(&credential.caller, &asked.membership_id).await.map_err(status)?;
+        Ok(Response::new(DeleteMembershipResponse {}))
+    }
+}
