@@ -19,8 +19,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
+use crate::middleware::limit::{self, Limiter};
 use crate::middleware::{context, same_origin, security, visitor};
-use crate::rest::limit::Limiter;
 use crate::rest::tokens;
 use crate::verification::{self, Verification};
 use crate::{assets, grpc, rest};
@@ -36,7 +36,7 @@ const API_TIMEOUT: Duration = Duration::from_secs(29);
 pub(crate) struct Settings {
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
     pub(crate) routes: Routes,
-    /// Requests a minute that one credential may send to the REST API; 0 for no limit.
+    /// Requests a minute that one credential may send to REST and gRPC together; 0 for no limit.
     pub(crate) api_rate_limit: u32,
     /// Origins of pages that may use gRPC-Web.
     pub(crate) cors_origins: Vec<HeaderValue>,
@@ -48,15 +48,16 @@ pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router,
     let Settings { trusted_proxies, routes, api_rate_limit, cors_origins, stopping } = settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
     let verification = Verification::new(portal.clone(), routes, context.clone());
-    let grpc = grpc::router(portal.clone(), context.clone(), cors_origins, stopping).await?;
-    Ok(portal_and_api(portal, context, api_rate_limit).merge(verification::router(verification)).merge(grpc))
+    let limiter = Limiter::new(api_rate_limit);
+    let grpc = grpc::router(portal.clone(), context.clone(), limiter.clone(), cors_origins, stopping).await?;
+    Ok(portal_and_api(portal, context, limiter).merge(verification::router(verification)).merge(grpc))
 }
 
 /// Everything but the decisions about other services' requests, in the layers that it needs.
-fn portal_and_api(portal: Portal, context: context::Context, api_rate_limit: u32) -> Router {
+fn portal_and_api(portal: Portal, context: context::Context, limiter: Option<Arc<Limiter>>) -> Router {
     Router::new()
         .merge(portal_routes(&portal))
-        .merge(rest_routes().layer(from_fn_with_state(Limiter::new(api_rate_limit), rest::limit::layer)))
+        .merge(rest_routes().layer(from_fn_with_state(limiter, limit::layer)))
         .merge(operations())
         .merge(descriptions())
         .merge(built_files())

@@ -1,6 +1,7 @@
 //! Serving, from the first log line to the last write.
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use axum::serve::ListenerExt;
 use latchkey_app::portal::{Portal, Site};
 use latchkey_service::Service;
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -21,6 +24,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let Some(pkg_dir) = assets::pkg_dir() else {
         return Err("the site is not built into this program; run `make site`, then build it again".into());
     };
+    let asked_to_stop = asked_to_stop()?;
     let listener =
         TcpListener::bind(config.addr).await.map_err(|error| format!("can't listen on {}: {error}", config.addr))?;
     let bound = listener.local_addr()?;
@@ -52,7 +56,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(stopped(stopping));
     let server = tokio::spawn(server.into_future());
-    signal().await;
+    asked_to_stop.await;
     tracing::info!("stopping: finishing requests");
     stop.send_replace(true);
     if tokio::time::timeout(DRAIN, server).await.is_err() {
@@ -73,7 +77,7 @@ async fn first_account(config: &Config, service: &Service, public_url: &str, dem
     }
     if demo && let Some(login) = service.fill_demo().await? {
         let text = format!("Demo: {public_url}/login  email {}  password {}\n", login.email, login.password.reveal());
-        std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes())?;
+        io::stdout().write_all(text.as_bytes())?;
     }
     if let Some(link) = service.setup_link().await? {
         // The one secret that the log carries, and of no use once somebody has used it: the specification asks for it.
@@ -86,19 +90,23 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-/// Ctrl-C or SIGTERM.
-async fn signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        if let Ok(mut terminate) = terminate {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+/// Resolves at Ctrl-C or SIGTERM. They are heard from the call on: one that came with nobody listening would end the
+/// process with everything in its hands.
+#[cfg(unix)]
+fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    let _ = interrupt.await;
+    })
+}
+
+#[cfg(not(unix))]
+fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }

@@ -261,6 +261,10 @@ async fn credentials_are_limited(server: Server) {
     assert!((1..=20).contains(&wait) && response.headers().contains_key("ratelimit"), "{wait}");
     let (status, body) = answer(response).await;
     assert_eq!((status, kind(&body)), (StatusCode::TOO_MANY_REQUESTS, "rate-limited"));
+    // Nor does it get any further by another door.
+    let call = limited.request(Method::POST, "/controlplane.v1.APITokenService/List", &secret);
+    let response = call.header(CONTENT_TYPE, "application/grpc-web+proto").body(vec![0; 5]).send().await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "8");
     // Another credential is not held up by this one, nor is anybody by garbage.
     assert_eq!(get(&limited, &user).await.status(), StatusCode::OK);
     for _ in 0..5 {

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_app::portal::Portal;
 use latchkey_service::Refusal;
 use tonic::Status;
 
-use super::status::status;
+use super::status::{exceeded, status};
+use crate::middleware::limit;
 pub(super) use crate::rest::credential::Credential;
 
 /// As much of a refused message is taken in, in bytes; who sends more loses the connection.
@@ -20,16 +22,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Puts a [`Credential`] into the call's extensions, or refuses the call.
 pub(super) async fn layer(State(portal): State<Portal>, mut request: Request, next: Next) -> Response {
-    match Credential::read(&portal, request.headers(), request.extensions()).await {
+    match admit(&portal, request.headers(), request.extensions()).await {
         Ok(credential) => {
             request.extensions_mut().insert(credential);
             next.run(request).await
         }
-        Err(error) => {
+        Err(refused) => {
             drain(request.into_body()).await;
-            status(error).into_http::<Body>().into_response()
+            refused.into_http::<Body>().into_response()
         }
     }
+}
+
+async fn admit(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
+    let credential = Credential::read(portal, headers, extensions).await.map_err(status)?;
+    limit::count(extensions, &credential.caller.principal, portal.service.now()).map_err(exceeded)?;
+    Ok(credential)
 }
 
 /// Takes in the message of a call that is refused. Unread, it would make the server close an HTTP/1.1 connection on which

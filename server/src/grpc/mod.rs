@@ -12,6 +12,7 @@ mod tokens;
 mod users;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
@@ -38,6 +39,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::middleware::context as request_context;
+use crate::middleware::limit::{self, Limiter};
 use crate::verification;
 
 /// Largest message, in bytes: as large as a body of REST.
@@ -51,11 +53,13 @@ const PAGES: u32 = 10;
 pub(crate) async fn router(
     portal: Portal,
     context: request_context::Context,
+    limiter: Option<Arc<Limiter>>,
     origins: Vec<HeaderValue>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Router, tonic_reflection::server::Error> {
     let authenticated = own(portal.clone())
         .layer(from_fn_with_state(portal.clone(), credential::layer))
+        .layer(from_fn_with_state(limiter, limit::layer))
         .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(GrpcWebLayer::new())
@@ -146,7 +150,8 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         "x-cli-timestamp",
         "x-cli-nonce",
     ];
-    let answered = ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id"];
+    let answered =
+        ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "ratelimit", "ratelimit-policy"];
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::POST])

@@ -7,6 +7,8 @@ use latchkey_service::{Clash, Denial, Error, FieldError, Refusal};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use crate::middleware::limit::Exceeded;
+
 /// Whose reasons they are, in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "latchkey";
 
@@ -27,19 +29,19 @@ pub(super) fn status(error: Error) -> Status {
         }
         Error::AlreadyCreated(_) => Status::already_exists(text),
         Error::Clash(clash) => Status::new(clashing(clash), text),
-        Error::TooManyAttempts { retry_after } => {
-            let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(retry_after)));
-            Status::with_error_details(Code::ResourceExhausted, text, details)
-        }
-        Error::Unavailable | Error::NoncesUnavailable => {
-            let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(5)));
-            Status::with_error_details(Code::Unavailable, text, details)
-        }
+        Error::TooManyAttempts { retry_after } => again_in(Code::ResourceExhausted, text, retry_after),
+        Error::Unavailable | Error::NoncesUnavailable => again_in(Code::Unavailable, text, 5),
         Error::Internal(source) => {
             tracing::error!(%source, "internal error");
             internal()
         }
     }
+}
+
+/// A credential has sent too many requests.
+pub(super) fn exceeded(Exceeded { per_minute, retry_after }: Exceeded) -> Status {
+    let text = format!("at most {per_minute} requests a minute; try again in {retry_after} s");
+    again_in(Code::ResourceExhausted, text, retry_after)
 }
 
 /// A fault of ours.
@@ -50,6 +52,12 @@ pub(super) fn internal() -> Status {
 /// A field of the message that can't be used.
 pub(super) fn invalid_field(field: &'static str, message: &str) -> Status {
     invalid(vec![FieldError { field, message: message.to_owned() }])
+}
+
+/// A status that says after how many seconds it is worth trying again.
+fn again_in(code: Code, text: String, seconds: u64) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(seconds)));
+    Status::with_error_details(code, text, details)
 }
 
 fn unauthenticated(refusal: Refusal) -> Status {

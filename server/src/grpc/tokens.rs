@@ -7,10 +7,13 @@ use latchkey_proto::v1::api_token_service_list_request::{Scope, StatusFilter};
 use latchkey_proto::v1::api_token_service_server::ApiTokenService;
 use latchkey_proto::v1::{
     ApiTokenItem, ApiTokenServiceCreateRequest, ApiTokenServiceCreateResponse, ApiTokenServiceListRequest,
-    ApiTokenServiceListResponse, ApiTokenServiceRevokeRequest, ApiTokenServiceRevokeResponse, IdentityReference,
-    ScopedEntity,
+    ApiTokenServiceListResponse, ApiTokenServiceRevokeRequest, ApiTokenServiceRevokeResponse,
+    ApiTokenServiceRotateRequest, ApiTokenServiceRotateResponse, IdentityReference, ScopedEntity,
 };
-use latchkey_service::{CreateToken, Error, ExpiresIn, ListTokens, Sort, SortKey, StateFilter, TokenDetail, cursor};
+use latchkey_service::{
+    CreateToken, CreatedToken, Error, ExpiresIn, ListTokens, RotateToken, Sort, SortKey, StateFilter, TokenDetail,
+    cursor,
+};
 use prost::Message;
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
@@ -29,9 +32,7 @@ impl ApiTokenService for ApiTokens {
         let (credential, organization, asked) = credential::read_with_organization(request)?;
         let asked = self.asked(asked)?;
         let created = self.0.service.create_token(&credential.caller, &organization, asked).await.map_err(status)?;
-        let jwt = created.secret.reveal().to_owned();
-        let result = Some(ApiTokenFull { item: Some(item(created.detail)), jwt });
-        Ok(Response::new(ApiTokenServiceCreateResponse { result }))
+        Ok(Response::new(ApiTokenServiceCreateResponse { result: full(created) }))
     }
 
     async fn list(
@@ -60,9 +61,7 @@ impl ApiTokenService for ApiTokens {
         request: Request<ApiTokenServiceRevokeRequest>,
     ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
         let (credential, organization, asked) = credential::read_with_organization(request)?;
-        if Uuid::try_parse(&asked.id).is_err() {
-            return Err(invalid_field("id", "must be a UUID"));
-        }
+        check_id(&asked.id)?;
         // Not the use case of REST, where revoking again is no error: this one says whether it was this call.
         let done =
             self.0.service.revoke_tokens(&credential.caller, &organization, &[asked.id]).await.map_err(status)?;
@@ -71,6 +70,21 @@ impl ApiTokenService for ApiTokens {
         }
         Ok(Response::new(ApiTokenServiceRevokeResponse {}))
     }
+
+    async fn rotate(
+        &self,
+        request: Request<ApiTokenServiceRotateRequest>,
+    ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
+        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        check_id(&asked.id)?;
+        let rotation = RotateToken { overlap: asked.overlap.as_ref().map(duration), ..RotateToken::default() };
+        let rotated = self.0.service.rotate_token(&credential.caller, &organization, &asked.id, rotation).await;
+        Ok(Response::new(ApiTokenServiceRotateResponse { result: full(rotated.map_err(status)?) }))
+    }
+}
+
+fn check_id(id: &str) -> Result<(), Status> {
+    Uuid::try_parse(id).map(|_| ()).map_err(|_| invalid_field("id", "must be a UUID"))
 }
 
 impl ApiTokens {
@@ -80,10 +94,7 @@ impl ApiTokens {
             let known = self.0.service.catalogue().scopes().map(|info| info.name.as_str());
             scopes = known.filter(|name| name.ends_with(":read")).map(str::to_owned).collect();
         }
-        let expires = asked.expires_in.map_or(ExpiresIn::Never, |duration| {
-            // What is below zero is past, like zero.
-            ExpiresIn::Duration(format!("{}s", duration.seconds.max(0)))
-        });
+        let expires = asked.expires_in.map_or(ExpiresIn::Never, |given| ExpiresIn::Duration(duration(&given)));
         Ok(CreateToken {
             name: asked.name,
             description: asked.description.unwrap_or_default(),
@@ -95,6 +106,16 @@ impl ApiTokens {
             ..CreateToken::default()
         })
     }
+}
+
+/// As use cases read it. What is below zero is past, like zero.
+fn duration(given: &prost_types::Duration) -> String {
+    format!("{}s", given.seconds.max(0))
+}
+
+/// A token and its new secret.
+fn full(CreatedToken { detail, secret }: CreatedToken) -> Option<ApiTokenFull> {
+    Some(ApiTokenFull { item: Some(item(detail)), jwt: secret.reveal().to_owned() })
 }
 
 fn listing(asked: ApiTokenServiceListRequest) -> Result<ListTokens, Status> {

@@ -5,8 +5,8 @@ use axum::http::{Extensions, HeaderMap};
 use latchkey_app::portal::Portal;
 use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
 
-use super::limit::Meter;
 use super::problem::Problem;
+use crate::middleware::limit;
 use crate::verification::SignedBody;
 
 /// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
@@ -53,9 +53,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let portal = Portal::from_ref(state);
         let credential = Self::read(&portal, &parts.headers, &parts.extensions).await?;
-        if let Some(meter) = parts.extensions.get::<Meter>() {
-            meter.count(&credential.caller.principal, portal.service.now())?;
-        }
+        limit::count(&parts.extensions, &credential.caller.principal, portal.service.now())?;
         Ok(credential)
     }
 }

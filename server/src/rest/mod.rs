@@ -6,7 +6,6 @@ pub(crate) mod credential;
 pub(crate) mod etag;
 pub(crate) mod invitations;
 pub(crate) mod json;
-pub(crate) mod limit;
 pub(crate) mod login;
 pub(crate) mod members;
 pub(crate) mod openapi;

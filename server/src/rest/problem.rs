@@ -8,7 +8,7 @@ use latchkey_service::{Clash, Denial, Error, FieldError, Origin, Refusal};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::limit::Exceeded;
+use crate::middleware::limit::Exceeded;
 
 /// What all types begin with.
 const KIND: &str = "urn:latchkey:problem:";

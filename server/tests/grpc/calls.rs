@@ -7,7 +7,7 @@ use latchkey_proto::v1::organization_service_client::OrganizationServiceClient;
 use latchkey_proto::v1::user_service_client::UserServiceClient;
 use latchkey_proto::v1::{
     ApiTokenItem, ApiTokenServiceCreateRequest, ApiTokenServiceListRequest, ApiTokenServiceRevokeRequest,
-    IdentityReference,
+    ApiTokenServiceRotateRequest, IdentityReference,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
@@ -44,6 +44,15 @@ impl Calls {
     ) -> Result<(ApiTokenItem, String), Status> {
         let created = self.tokens.create(by(bearer, asked)).await?.into_inner().result.unwrap();
         Ok((created.item.unwrap(), created.jwt))
+    }
+
+    /// The new secret; the old one stays for so many seconds.
+    pub(crate) async fn rotate(&mut self, bearer: &str, id: &str, overlap: Option<i64>) -> Result<String, Status> {
+        let overlap = overlap.map(|seconds| prost_types::Duration { seconds, nanos: 0 });
+        let asked = ApiTokenServiceRotateRequest { id: id.to_owned(), overlap };
+        let rotated = self.tokens.rotate(by(bearer, asked)).await?.into_inner().result.unwrap();
+        assert_eq!(rotated.item.unwrap().id, id);
+        Ok(rotated.jwt)
     }
 
     /// Names of the tokens in a list.

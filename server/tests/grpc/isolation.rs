@@ -30,6 +30,7 @@ async fn another_organization_is_not_there(server: Server) {
     for bearer in [&foreign.user_token, &foreign.secret] {
         let revoke = ApiTokenServiceRevokeRequest { id: own.id.clone() };
         assert_eq!(code(calls.tokens.revoke(by(bearer, revoke)).await), Code::NotFound);
+        assert_eq!(calls.rotate(bearer, &own.id, None).await.unwrap_err().code(), Code::NotFound);
         assert_eq!(calls.names(bearer, ApiTokenServiceListRequest::default()).await, ["Globex CI"]);
         // A foreign project is none, and never no project: that would be a token of the whole organization.
         let asked = ApiTokenServiceCreateRequest { project_reference: project("Website"), ..named("x") };

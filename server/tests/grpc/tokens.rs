@@ -13,6 +13,7 @@ use crate::on_both_engines;
 
 on_both_engines!(
     a_token_from_its_first_call_to_its_last,
+    a_rotation_hands_over,
     what_is_asked_for_is_made,
     lists_are_filtered,
     lists_are_paged
@@ -53,6 +54,31 @@ async fn a_token_from_its_first_call_to_its_last(server: Server) {
     assert_eq!(code(calls.revoke(&user, "CI").await), Code::InvalidArgument);
     let (_, audit) = server.get("/api/audit?action=token.revoked", &user).await;
     assert_eq!(audit["items"].as_array().unwrap().len(), 1);
+}
+
+async fn a_rotation_hands_over(server: Server) {
+    let (user, mut calls) = (server.log_in().await, Calls::to(&server).await);
+    let (item, first) = calls.create(&user, named("CI")).await.unwrap();
+    let answers = async |secret: &str| server.get("/api/auth/whoami", secret).await.0;
+    let second = calls.rotate(&user, &item.id, Some(3_600)).await.unwrap();
+    assert_eq!((answers(&first).await, answers(&second).await), (StatusCode::OK, StatusCode::OK));
+    let third = calls.rotate(&user, &item.id, None).await.unwrap();
+    assert_eq!((answers(&second).await, answers(&third).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
+    let refused = refusal(calls.tokens.list(by(&second, ApiTokenServiceListRequest::default())).await);
+    assert_eq!(refused, (Code::Unauthenticated, "Token is invalid".to_owned()));
+
+    for (id, overlap, expected) in [
+        (item.id.as_str(), Some(8 * 86_400), Code::InvalidArgument),
+        (&item.id, Some(-1), Code::InvalidArgument),
+        ("CI", None, Code::InvalidArgument),
+        ("01900000-0000-7000-8000-000000000000", None, Code::NotFound),
+    ] {
+        assert_eq!(calls.rotate(&user, id, overlap).await.unwrap_err().code(), expected, "{id} {overlap:?}");
+    }
+    // A token that reads gets no new secret out of itself, and one that has ended has none to come.
+    assert_eq!(calls.rotate(&third, &item.id, None).await.unwrap_err().code(), Code::PermissionDenied);
+    calls.revoke(&user, &item.id).await.unwrap();
+    assert_eq!(calls.rotate(&user, &item.id, None).await.unwrap_err().code(), Code::FailedPrecondition);
 }
 
 async fn what_is_asked_for_is_made(server: Server) {

@@ -5,27 +5,29 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use latchkey_domain::Timestamp;
 use latchkey_service::Principal;
 use uuid::Uuid;
 
-/// Buckets to remember; then those that are full again are forgotten, which changes nothing.
+/// Buckets that are remembered in any case. When they are more, those that are full again are forgotten, which changes
+/// nothing; and then not before there are twice as many as were left, so that it costs a request little.
 const BUCKETS: usize = 100_000;
 const MINUTE_MICROS: i64 = 60_000_000;
 
 /// So many requests a minute for each token and each user.
 pub(crate) struct Limiter {
     per_minute: u32,
-    buckets: Mutex<HashMap<Uuid, Bucket>>,
+    buckets: Mutex<Buckets>,
 }
 
-/// When the bucket will be full again, if nothing more is taken: all that there is to know of it.
-#[derive(Clone, Copy)]
-struct Bucket {
-    full_at: Timestamp,
+struct Buckets {
+    /// When each will be full again, if nothing more is taken: all that there is to know of one.
+    full_at: HashMap<Uuid, Timestamp>,
+    /// With so many, those that are full again are forgotten.
+    forget_at: usize,
 }
 
 /// Where a credential stands after a request.
@@ -41,7 +43,7 @@ struct Standing {
 
 /// In the extensions of a request whose credential counts; says how it went.
 #[derive(Clone)]
-pub(crate) struct Meter {
+struct Meter {
     limiter: Arc<Limiter>,
     standing: Arc<OnceLock<Standing>>,
 }
@@ -56,21 +58,24 @@ pub(crate) struct Exceeded {
 impl Limiter {
     /// `None` for 0, which is no limit.
     pub(crate) fn new(per_minute: u32) -> Option<Arc<Self>> {
-        (per_minute > 0).then(|| Arc::new(Self { per_minute, buckets: Mutex::default() }))
+        (per_minute > 0).then(|| {
+            Arc::new(Self { per_minute, buckets: Mutex::new(Buckets { full_at: HashMap::new(), forget_at: BUCKETS }) })
+        })
     }
 
     fn take(&self, who: Uuid, now: Timestamp) -> Standing {
         let each = MINUTE_MICROS / i64::from(self.per_minute).max(1);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= BUCKETS {
-            buckets.retain(|_, bucket| bucket.full_at > now);
+        if buckets.full_at.len() >= buckets.forget_at {
+            buckets.full_at.retain(|_, full_at| *full_at > now);
+            buckets.forget_at = BUCKETS.max(2 * buckets.full_at.len());
         }
-        let bucket = buckets.entry(who).or_insert(Bucket { full_at: now });
+        let full_at = buckets.full_at.entry(who).or_insert(now);
         // A clock that was set back must not make anybody wait longer than a minute.
-        let missing = (bucket.full_at.micros() - now.micros()).clamp(0, MINUTE_MICROS);
+        let missing = (full_at.micros() - now.micros()).clamp(0, MINUTE_MICROS);
         let allowed = missing + each <= MINUTE_MICROS;
         let missing = if allowed { missing + each } else { missing };
-        bucket.full_at = Timestamp::from_micros(now.micros() + missing);
+        *full_at = Timestamp::from_micros(now.micros() + missing);
         let seconds = |micros: i64| u64::try_from(micros).unwrap_or_default().div_ceil(1_000_000);
         Standing {
             allowed,
@@ -81,9 +86,13 @@ impl Limiter {
     }
 }
 
+/// Counts a request of a principal, or refuses it. Nothing is counted where [`layer`] is not around.
+pub(crate) fn count(extensions: &Extensions, principal: &Principal, now: Timestamp) -> Result<(), Exceeded> {
+    extensions.get::<Meter>().map_or(Ok(()), |meter| meter.count(principal, now))
+}
+
 impl Meter {
-    /// Counts a request of a principal, or refuses it.
-    pub(crate) fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Exceeded> {
+    fn count(&self, principal: &Principal, now: Timestamp) -> Result<(), Exceeded> {
         let who = match principal {
             Principal::Session(person) | Principal::UserToken(person) => person.id.0,
             Principal::ApiToken(token) => token.id.0,
