@@ -24,3 +24,15 @@ apt_install() {
     RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
   } >&2
 }
+
+# Installs the Python packages of scripts/requirements/NAME.txt into .tools/NAME/, unless that is done already.
+python_tools() {
+  local list=$root/scripts/requirements/$1.txt venv=$tools/$1
+  if cmp -s "$list" "$venv/requirements.txt"; then return; fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv || die "Python 3 with venv is missing: install it"
+  say "installing the Python packages of scripts/requirements/$1.txt into .tools/ (once)"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$list" >&2
+  cp "$list" "$venv/requirements.txt"
+}

@@ -1,20 +1,20 @@
-//! Beside the real programs that people put next to Latchkey: nginx, Redis, Node.
+//! Beside the real programs that people put next to Latchkey: proxies, Redis, clients in other languages.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod proxies;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::HeaderMap;
 use common::{Server, answer, text};
 use latchkey_domain::{Secret, Signature, SignedRequest};
 use latchkey_service::{Clock, SystemClock};
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A program that is killed when dropped.
 struct Running(Child);
@@ -43,92 +43,6 @@ async fn until_listening(port: u16) {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("nothing listens on port {port}");
-}
-
-/// A service that answers with the headers it got.
-async fn upstream() -> SocketAddr {
-    let headers = |headers: HeaderMap| async move {
-        let pairs = headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap())));
-        axum::Json(Value::Object(pairs.collect()))
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(headers)).await.unwrap() });
-    address
-}
-
-/// The file of the documentation, in front of a service.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_asks_before_it_passes_on() {
-    let server = Server::start();
-    let user = server.log_in().await;
-    let (id, secret) = server.create_token(&user, "CI").await;
-    let (upstream, port) = (upstream().await, free_port());
-    let documented = include_str!("../../docs/forward-auth/nginx.conf")
-        .replace("127.0.0.1:8080", &format!("127.0.0.1:{port}"))
-        .replace("http://127.0.0.1:9000", &format!("http://{upstream}"))
-        .replace("http://127.0.0.1:3000", &server.url);
-    let home = server.directory.join("nginx");
-    std::fs::create_dir_all(&home).unwrap();
-    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|path| format!("{path}_temp_path {path};"));
-    let user_line = if is_root() { "user root;" } else { "" };
-    let configuration = format!(
-        "{user_line} daemon off; pid nginx.pid; error_log error.log; events {{}} \
-         http {{ access_log off; {} {documented} }}",
-        paths.concat()
-    );
-    std::fs::write(home.join("nginx.conf"), configuration).unwrap();
-    let home = home.display().to_string();
-    let _nginx = run("nginx", &["-p", &home, "-c", "nginx.conf", "-e", "error.log"]);
-    until_listening(port).await;
-
-    let ask = async |method: Method, path: &str, bearer: &str, extra: &[(&'static str, &'static str)]| {
-        let mut request = server.http.request(method, format!("http://127.0.0.1:{port}{path}"));
-        if !bearer.is_empty() {
-            request = request.bearer_auth(bearer);
-        }
-        for (name, value) in extra {
-            request = request.header(*name, *value);
-        }
-        let response = request.send().await.unwrap();
-        let reason = response.headers().get("x-latchkey-reason").map(|reason| reason.to_str().unwrap().to_owned());
-        let challenge = response.headers().contains_key("www-authenticate");
-        let status = response.status();
-        (status, reason.unwrap_or_default(), challenge, response.json::<Value>().await.unwrap_or_default())
-    };
-    let (status, _, _, seen) = ask(Method::GET, "/api/scans/dashboard?x=1", &secret, &[]).await;
-    assert_eq!(status, StatusCode::OK);
-    assert_eq!(seen["x-latchkey-token-id"], *id);
-    assert_eq!(seen["x-latchkey-scopes"], "repos:read scans:read");
-    assert!(seen.get("authorization").is_none(), "the service never sees the token");
-
-    let (status, reason, challenge, _) = ask(Method::GET, "/api/scans", "", &[]).await;
-    assert_eq!((status, reason.as_str(), challenge), (StatusCode::UNAUTHORIZED, "credential-missing", true));
-    let (status, reason, ..) = ask(Method::POST, "/api/scans/trigger/x", &secret, &[]).await;
-    assert_eq!((status, reason.as_str()), (StatusCode::FORBIDDEN, "missing-scope"));
-
-    // What a client makes up: another request to check, and who it is.
-    let lies = [
-        ("x-original-method", "GET"),
-        ("x-original-uri", "/api/scans"),
-        ("x-original-url", "/api/scans"),
-        ("x-forwarded-method", "GET"),
-        ("x-forwarded-uri", "/api/scans"),
-    ];
-    assert_eq!(ask(Method::POST, "/api/scans/trigger/x", &secret, &lies).await.0, StatusCode::FORBIDDEN);
-    let (_, _, _, seen) = ask(Method::GET, "/api/scans", &secret, &[("x-latchkey-project", "Payments")]).await;
-    assert!(seen.get("x-latchkey-project").is_none(), "{seen}");
-    assert_eq!(ask(Method::GET, "/_latchkey", &secret, &[]).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(ask(Method::GET, "/api/scans/..%2f..%2fapi/runners", &secret, &[]).await.1, "ambiguous-request");
-
-    server.delete(&format!("/api/auth/cli-tokens/{id}"), &user).await;
-    let (status, reason, ..) = ask(Method::GET, "/api/scans", &secret, &[]).await;
-    assert_eq!((status, reason.as_str()), (StatusCode::UNAUTHORIZED, "token-revoked"));
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output().unwrap();
-    output.stdout.starts_with(b"0\n")
 }
 
 fn redis(port: u16, home: &Path) -> Running {

@@ -1,0 +1,183 @@
+//! Each proxy of `docs/forward-auth`, with the file that is there but for the ports, in front of a service.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::common::{Server, text};
+use crate::{Running, free_port, run, until_listening};
+
+/// A service that answers with the headers it got.
+async fn upstream() -> SocketAddr {
+    let headers = |headers: HeaderMap| async move {
+        let pairs = headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap())));
+        axum::Json(Value::Object(pairs.collect()))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(headers)).await.unwrap() });
+    address
+}
+
+/// A proxy's own folder, and the ports that stand in its file for those of the documentation.
+struct Home {
+    folder: PathBuf,
+    port: u16,
+    latchkey: u16,
+    service: u16,
+}
+
+impl Home {
+    /// Writes a documented file, with these ports.
+    fn write(&self, name: &str, documented: &str) -> String {
+        let ports = [("8080", self.port), ("3000", self.latchkey), ("9000", self.service)];
+        let text = ports.iter().fold(documented.to_owned(), |text, (from, to)| text.replace(from, &to.to_string()));
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+/// Where `python_tools proxies` of `scripts/lib.sh` puts those that Debian does not have, or not of these years.
+fn installed(program: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.tools/proxies/bin").join(program);
+    assert!(path.exists(), "`make test ONLY=rust` installs the proxies");
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_asks_before_it_passes_on() {
+    a_proxy_asks_before_it_passes_on(|home| {
+        let paths =
+            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|path| format!("{path}_temp_path {path};"));
+        let user = if is_root() { "user root;" } else { "" };
+        let documented = include_str!("../../../docs/forward-auth/nginx.conf");
+        let around = format!("{user} daemon off; pid nginx.pid; error_log error.log; events {{}}");
+        let file = format!("{around} http {{ access_log off; {} {documented} }}", paths.concat());
+        let file = home.write("nginx.conf", &file);
+        let folder = home.folder.display().to_string();
+        run("nginx", &["-p", &folder, "-c", &file, "-e", "error.log"])
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_asks_before_it_passes_on() {
+    a_proxy_asks_before_it_passes_on(|home| {
+        let documented = include_str!("../../../docs/forward-auth/Caddyfile");
+        // Other tests run one too: no administration port, nor anything kept.
+        let file = home.write("Caddyfile", &format!("{{\n\tadmin off\n\tpersist_config off\n}}\n{documented}"));
+        run(&installed("caddy"), &["run", "--config", &file, "--adapter", "caddyfile"])
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traefik_asks_before_it_passes_on() {
+    a_proxy_asks_before_it_passes_on(|home| {
+        let file = home.write("traefik.yml", include_str!("../../../docs/forward-auth/traefik.yml"));
+        let address = format!("--entrypoints.web.address=127.0.0.1:{}", home.port);
+        run(&installed("traefik"), &[&address, &format!("--providers.file.filename={file}")])
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn envoy_asks_before_it_passes_on() {
+    a_proxy_asks_before_it_passes_on(|home| {
+        let file = home.write("envoy.yaml", include_str!("../../../docs/forward-auth/envoy.yaml"));
+        run(&installed("envoy"), &["-c", &file, "--use-dynamic-base-id", "--concurrency", "1", "-l", "error"])
+    })
+    .await;
+}
+
+async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
+    let server = Server::start();
+    let user = server.log_in().await;
+    let (id, secret) = server.create_token(&user, "CI").await;
+    let (_, made) = server.post("/api/repos", &user, json!({ "name": "acme/api" })).await;
+    let repository = text(&made["id"]);
+    let body = json!({ "name": "Trigger", "scopes": ["scans:trigger"], "repositories": [repository] });
+    let (_, made) = server.post("/api/auth/cli-tokens", &user, body).await;
+    let trigger = text(&made["token"]);
+
+    let latchkey = server.url.rsplit(':').next().unwrap().parse().unwrap();
+    let folder = server.directory.join("proxy");
+    std::fs::create_dir_all(&folder).unwrap();
+    let home = Home { folder, port: free_port(), latchkey, service: upstream().await.port() };
+    let _proxy = start(&home);
+    until_listening(home.port).await;
+
+    let ask = async |method: Method, path: &str, bearer: &str, extra: &[(&'static str, &'static str)]| {
+        let mut request = server.http.request(method, format!("http://127.0.0.1:{}{path}", home.port));
+        if !bearer.is_empty() {
+            request = request.bearer_auth(bearer);
+        }
+        for (name, value) in extra {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let reason = response.headers().get("x-latchkey-reason").map(|reason| reason.to_str().unwrap().to_owned());
+        let challenge = response.headers().contains_key("www-authenticate");
+        let status = response.status();
+        (status, reason.unwrap_or_default(), challenge, response.json::<Value>().await.unwrap_or_default())
+    };
+    // A port that is open may have no configuration yet.
+    for _ in 0..200 {
+        if ask(Method::GET, "/api/scans", "", &[]).await.0 == StatusCode::UNAUTHORIZED {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    let (status, _, _, seen) = ask(Method::GET, "/api/scans/dashboard?x=1", &secret, &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(seen["x-latchkey-token-id"], *id);
+    assert_eq!(seen["x-latchkey-organization"], "default");
+    assert_eq!(seen["x-latchkey-scopes"], "repos:read scans:read");
+    assert!(seen.get("authorization").is_none(), "the service never sees the token");
+    let (status, _, _, seen) = ask(Method::POST, &format!("/api/scans/trigger/{repository}"), &trigger, &[]).await;
+    assert_eq!((status, &seen["x-latchkey-repository"]), (StatusCode::OK, &json!(repository)));
+
+    let (status, reason, challenge, _) = ask(Method::GET, "/api/scans", "", &[]).await;
+    assert_eq!((status, reason.as_str(), challenge), (StatusCode::UNAUTHORIZED, "credential-missing", true));
+    let (status, reason, ..) = ask(Method::POST, "/api/scans/trigger/x", &secret, &[]).await;
+    assert_eq!((status, reason.as_str()), (StatusCode::FORBIDDEN, "missing-scope"));
+
+    // What a client makes up: another request to check, and who it is.
+    let lies = [
+        ("x-original-method", "GET"),
+        ("x-original-uri", "/api/scans"),
+        ("x-original-url", "/api/scans"),
+        ("x-forwarded-method", "GET"),
+        ("x-forwarded-uri", "/api/scans"),
+    ];
+    assert_eq!(ask(Method::POST, "/api/scans/trigger/x", &secret, &lies).await.0, StatusCode::FORBIDDEN);
+    let who = ["x-latchkey-token-id", "x-latchkey-scopes", "x-latchkey-project", "x-latchkey-repository"];
+    let (status, _, _, seen) = ask(Method::GET, "/api/scans", &secret, &who.map(|name| (name, "mine"))).await;
+    assert_eq!((status, &seen["x-latchkey-token-id"]), (StatusCode::OK, &json!(id)));
+    assert!(who.iter().all(|name| seen[name] != "mine"), "{seen}");
+    assert_ne!(ask(Method::GET, "/_latchkey", &secret, &[]).await.0, StatusCode::OK);
+    let (status, ..) = ask(Method::GET, "/api/scans/..%2f..%2fapi/runners", &secret, &[]).await;
+    assert!([StatusCode::FORBIDDEN, StatusCode::BAD_REQUEST].contains(&status), "{status}");
+
+    server.delete(&format!("/api/auth/cli-tokens/{id}"), &user).await;
+    let (status, reason, ..) = ask(Method::GET, "/api/scans", &secret, &[]).await;
+    assert_eq!((status, reason.as_str()), (StatusCode::UNAUTHORIZED, "token-revoked"));
+
+    // Without an answer nothing passes.
+    drop(server);
+    let bearer = format!("http://127.0.0.1:{}/api/scans", home.port);
+    let status = reqwest::Client::new().get(bearer).bearer_auth(&trigger).send().await.unwrap().status();
+    assert!(status.is_server_error() || status == StatusCode::FORBIDDEN, "{status}");
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().unwrap();
+    output.stdout.starts_with(b"0\n")
+}
