@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
+use latchkey_proto::v1::status_service_client::StatusServiceClient;
+use latchkey_proto::v1::user_service_client::UserServiceClient;
+use latchkey_proto::v1::{InfozRequest, UserServiceListMembershipsRequest};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tonic::transport::Endpoint;
 
 use crate::common::{Server, text};
 use crate::{Running, free_port, run, until_listening};
@@ -34,6 +38,13 @@ struct Home {
 }
 
 impl Home {
+    fn new(server: &Server, service: u16) -> Self {
+        let folder = server.directory.join("proxy");
+        std::fs::create_dir_all(&folder).unwrap();
+        let latchkey = server.url.rsplit(':').next().unwrap().parse().unwrap();
+        Self { folder, port: free_port(), latchkey, service }
+    }
+
     /// Writes a documented file, with these ports.
     fn write(&self, name: &str, documented: &str) -> String {
         let ports = [("8080", self.port), ("3000", self.latchkey), ("9000", self.service)];
@@ -53,18 +64,15 @@ fn installed(program: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_asks_before_it_passes_on() {
-    a_proxy_asks_before_it_passes_on(|home| {
-        let paths =
-            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|path| format!("{path}_temp_path {path};"));
-        let user = if is_root() { "user root;" } else { "" };
-        let documented = include_str!("../../../docs/forward-auth/nginx.conf");
-        let around = format!("{user} daemon off; pid nginx.pid; error_log error.log; events {{}}");
-        let file = format!("{around} http {{ access_log off; {} {documented} }}", paths.concat());
-        let file = home.write("nginx.conf", &file);
-        let folder = home.folder.display().to_string();
-        run("nginx", &["-p", &folder, "-c", &file, "-e", "error.log"])
-    })
-    .await;
+    a_proxy_asks_before_it_passes_on(|home| nginx(home, include_str!("../../../docs/forward-auth/nginx.conf"))).await;
+}
+
+fn nginx(home: &Home, server: &str) -> Running {
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|path| format!("{path}_temp_path {path};"));
+    let user = if is_root() { "user root;" } else { "" };
+    let around = format!("{user} daemon off; pid nginx.pid; error_log error.log; events {{}}");
+    let file = home.write("nginx.conf", &format!("{around} http {{ access_log off; {} {server} }}", paths.concat()));
+    run("nginx", &["-p", &home.folder.display().to_string(), "-c", &file, "-e", "error.log"])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,6 +105,22 @@ async fn envoy_asks_before_it_passes_on() {
     .await;
 }
 
+/// As `docs/operations.md` says: calls, their answers, and refusals, which stand in trailers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grpc_passes_through_nginx() {
+    let server = Server::start();
+    let home = Home::new(&server, 0);
+    let locations =
+        ["/controlplane.v1.", "/grpc."].map(|path| format!("location {path} {{ grpc_pass grpc://127.0.0.1:3000; }}"));
+    let _nginx = nginx(&home, &format!("server {{ listen 127.0.0.1:8080 http2; {} }}", locations.concat()));
+    until_listening(home.port).await;
+    let channel = Endpoint::from_shared(format!("http://127.0.0.1:{}", home.port)).unwrap().connect().await.unwrap();
+    let info = StatusServiceClient::new(channel.clone()).infoz(InfozRequest {}).await.unwrap().into_inner();
+    assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
+    let refused = UserServiceClient::new(channel).list_memberships(UserServiceListMembershipsRequest {}).await;
+    assert_eq!(refused.unwrap_err().message(), "JWT token is missing");
+}
+
 async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
     let server = Server::start();
     let user = server.log_in().await;
@@ -107,10 +131,7 @@ async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
     let (_, made) = server.post("/api/auth/cli-tokens", &user, body).await;
     let trigger = text(&made["token"]);
 
-    let latchkey = server.url.rsplit(':').next().unwrap().parse().unwrap();
-    let folder = server.directory.join("proxy");
-    std::fs::create_dir_all(&folder).unwrap();
-    let home = Home { folder, port: free_port(), latchkey, service: upstream().await.port() };
+    let home = Home::new(&server, upstream().await.port());
     let _proxy = start(&home);
     until_listening(home.port).await;
 
