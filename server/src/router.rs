@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
+use axum::{Extension, Router};
 use latchkey_app::pages;
 use latchkey_app::portal::Portal;
 use latchkey_app::server_fns;
@@ -43,11 +43,12 @@ pub(crate) fn router(
 
 /// Everything but the decisions about other services' requests, in the layers that it needs.
 fn portal_and_api(portal: Portal, context: context::Context, api_rate_limit: u32) -> Router {
+    let written = Arc::new(rest::openapi::Written::new(portal.service.catalogue()));
     Router::new()
-        .merge(portal_routes(&portal))
+        .merge(portal_routes(&portal, &written))
         .merge(rest_routes().layer(from_fn_with_state(Limiter::new(api_rate_limit), rest::limit::layer)))
         .merge(operations())
-        .merge(descriptions())
+        .merge(descriptions().layer(Extension(written)))
         .merge(built_files())
         .with_state(portal.clone())
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -59,10 +60,10 @@ fn portal_and_api(portal: Portal, context: context::Context, api_rate_limit: u32
 }
 
 /// What people see, and what its islands ask for.
-fn portal_routes(portal: &Portal) -> Router<Portal> {
+fn portal_routes(portal: &Portal, written: &rest::openapi::Written) -> Router<Portal> {
     Router::new()
         .merge(pages::routes())
-        .merge(pages::reference::routes(&rest::openapi::document()))
+        .merge(pages::reference::routes(&written.document))
         .merge(server_fns::routes())
         .fallback(pages::not_found)
         .layer(from_fn_with_state(portal.clone(), visitor::layer))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::credential::Credential;
-use super::json::{Body, Parameters};
+use super::json::{Body, Parameters, whole_number};
 use super::openapi;
 use super::problem::Problem;
 use super::tokens::json::TokenJson;
@@ -94,7 +94,7 @@ impl PreviewJson {
 /// With its last sweeps.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke", operation_id = "getAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 200, description = "The setting", body = AutoRevokeJson, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
         "sweeps": [{ "days": 90, "startedAt": "2026-11-22T08:00:00Z", "finishedAt": "2026-11-22T08:00:01Z", "revoked": 2 }],
@@ -116,6 +116,7 @@ pub(crate) struct Days {
     /// 1 to 365; 0 for off.
     #[schema(minimum = 0, maximum = 365)]
     #[param(minimum = 0, maximum = 365)]
+    #[serde(deserialize_with = "whole_number")]
     days: i64,
 }
 
@@ -124,7 +125,7 @@ pub(crate) struct Days {
 /// People only. What the next sweep would revoke can be seen before.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/auto-revoke", operation_id = "setAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = Days, example = json!({ "days": 90 })),
     responses((status = 200, description = "The setting as it is now", body = AutoRevokeJson, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
@@ -146,7 +147,7 @@ pub(crate) async fn set(
 /// Exactly what the next sweep would revoke with a threshold.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke/preview", operation_id = "previewAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), Days, openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), Days),
     responses((status = 200, description = "What would be revoked", body = PreviewJson, example = json!({
         "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [openapi::token(false)],
         "nextSweepAt": "2026-11-22T09:00:00Z",

@@ -75,7 +75,7 @@ impl From<Invitation> for InvitationJson {
 /// Pending and accepted ones, newest first.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/invitations", operation_id = "listSentInvitations", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List, openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List),
     responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
         example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
 )]
@@ -107,7 +107,7 @@ pub(crate) struct Create {
 /// the only time, to be passed on: it makes the account, within 7 days.
 #[utoipa::path(
     post, path = "/api/orgs/{name}/invitations", operation_id = "createInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = Create, example = json!({ "email": "grace@example.com", "role": "member" })),
     responses(
         (status = 201, description = "The invitation", body = CreatedJson, example = json!(openapi::invitation(true))),
@@ -131,7 +131,7 @@ pub(crate) async fn create(
 /// While it is pending.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/invitations/{id}", operation_id = "revokeInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses((status = 204, description = "It is taken back")),
 )]
 pub(crate) async fn revoke(
@@ -148,7 +148,7 @@ pub(crate) async fn revoke(
 /// People only: pending ones to their email, newest first.
 #[utoipa::path(
     get, path = "/api/invitations", operation_id = "listReceivedInvitations", tag = "Invitations",
-    params(List, openapi::OrganizationHeader),
+    params(List),
     responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
         example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
 )]
@@ -167,7 +167,7 @@ pub(crate) async fn received(
 /// People only: makes the caller a member.
 #[utoipa::path(
     post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
-    params(("id" = String, Path, description = "Id of the invitation", format = "uuid"), openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses(
         (status = 200, description = "The organization, with the role in it", body = OrganizationJson, example = json!(openapi::organization(false))),
         (status = 409, description = "The caller is a member already"),

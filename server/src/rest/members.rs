@@ -75,7 +75,7 @@ pub(crate) struct List {
 /// By email.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/members", operation_id = "listMembers", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List, openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List),
     responses((status = 200, description = "A page of members", body = Page<MemberJson>,
         example = json!({ "items": [openapi::member()], "nextCursor": null }))),
 )]
@@ -94,7 +94,7 @@ pub(crate) async fn list(
 /// Shows a member.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/members/{id}", operation_id = "getMember", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     responses((status = 200, description = "The member", body = MemberJson, example = json!(openapi::member()))),
 )]
 pub(crate) async fn get(
@@ -119,7 +119,7 @@ pub(crate) struct Change {
 /// People only. Owners make and unmake owners, and one of them always stays.
 #[utoipa::path(
     patch, path = "/api/orgs/{name}/members/{id}", operation_id = "changeMember", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     request_body(content = Change, example = json!({ "role": "owner" })),
     responses(
         (status = 200, description = "The member as it is now", body = MemberJson, example = json!(openapi::member())),
@@ -141,7 +141,7 @@ pub(crate) async fn change(
 /// People only; with the id of one's own membership, leaves. The tokens that the person has made stay.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/members/{id}", operation_id = "removeMember", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     responses(
         (status = 204, description = "It is removed"),
         (status = 409, description = "It is the last owner"),

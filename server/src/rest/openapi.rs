@@ -4,10 +4,12 @@
 mod headers;
 mod parts;
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
+use axum::Extension;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use latchkey_domain::Catalogue;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
@@ -128,16 +130,16 @@ impl Modify for Common {
             let response = problem(ResponseBuilder::new().description(means), status, kind);
             components.responses.insert(name.to_owned(), response.build().into());
         }
-        for (path, item) in &mut description.paths.paths {
+        for item in description.paths.paths.values_mut() {
             for (_, operation) in operations_of(item) {
-                complete(operation, path);
+                complete(operation);
             }
         }
     }
 }
 
 /// Adds the refusals that follow from what the operation takes, and gives those that it names itself their form.
-fn complete(operation: &mut Operation, path: &str) {
+fn complete(operation: &mut Operation) {
     let of = |tag: &str| operation.tags.iter().flatten().any(|own| own == tag);
     if of("Operations") {
         return;
@@ -169,9 +171,9 @@ fn complete(operation: &mut Operation, path: &str) {
             "401" => true,
             "403" => secured,
             // The organization that the header names may be one that is not there.
-            "404" => secured,
+            "404" => secured && (limited || body),
             "413" | "415" => body,
-            "422" => (body || parameters) && path.starts_with("/api/"),
+            "422" => body || parameters && limited,
             "429" => limited,
             _ => true,
         };
@@ -209,37 +211,51 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mu
     .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
 }
 
-static DESCRIPTION: LazyLock<Description> = LazyLock::new(Api::openapi);
-
 /// The methods of each path, in lower case.
 #[cfg(test)]
 pub(crate) fn documented() -> std::collections::BTreeMap<String, std::collections::BTreeSet<String>> {
-    let mut paths = DESCRIPTION.paths.paths.clone();
+    let mut paths = Api::openapi().paths.paths;
     paths
         .iter_mut()
         .map(|(path, item)| (path.clone(), operations_of(item).map(|(method, _)| method.to_owned()).collect()))
         .collect()
 }
 
-/// The description, for the page that shows it.
-pub(crate) fn document() -> Value {
-    serde_json::to_value(&*DESCRIPTION).unwrap_or_default()
+/// The description of an instance, as it is sent and shown.
+pub(crate) struct Written {
+    pub(crate) document: Value,
+    json: String,
+    yaml: String,
+}
+
+impl Written {
+    /// With the scopes of a catalogue.
+    pub(crate) fn new(catalogue: &Catalogue) -> Self {
+        let mut description = Api::openapi();
+        let schemas = description.components.as_mut().map(|components| &mut components.schemas);
+        if let Some(RefOr::T(Schema::Object(scope))) = schemas.and_then(|schemas| schemas.get_mut("Scope")) {
+            scope.enum_values = Some(catalogue.scopes().map(|scope| json!(scope.name)).collect());
+        }
+        Self {
+            document: serde_json::to_value(&description).unwrap_or_default(),
+            json: description.to_pretty_json().unwrap_or_default(),
+            yaml: description.to_yaml().unwrap_or_default(),
+        }
+    }
 }
 
 /// `GET /openapi.json`
-pub(crate) async fn as_json() -> Response {
-    static TEXT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_pretty_json().unwrap_or_default());
-    answer("application/json", TEXT.as_str())
+pub(crate) async fn as_json(Extension(written): Extension<Arc<Written>>) -> Response {
+    answer("application/json", written.json.clone())
 }
 
 /// `GET /openapi.yaml`
-pub(crate) async fn as_yaml() -> Response {
-    static TEXT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_yaml().unwrap_or_default());
-    answer("application/yaml", TEXT.as_str())
+pub(crate) async fn as_yaml(Extension(written): Extension<Arc<Written>>) -> Response {
+    answer("application/yaml", written.yaml.clone())
 }
 
 /// Public, and the same for everybody until the next release.
-fn answer(kind: &'static str, text: &'static str) -> Response {
+fn answer(kind: &'static str, text: String) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

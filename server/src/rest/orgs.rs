@@ -83,7 +83,7 @@ pub(crate) struct List {
 /// The caller's, by name; all of them for who acts on the whole instance.
 #[utoipa::path(
     get, path = "/api/orgs", operation_id = "listOrganizations", tag = "Organizations",
-    params(List, openapi::OrganizationHeader),
+    params(List),
     responses((status = 200, description = "A page of organizations", body = Page<ListedJson>,
         example = json!({ "items": [openapi::organization(true)], "nextCursor": null }))),
 )]
@@ -111,7 +111,6 @@ pub(crate) struct Create {
 /// The person who makes it becomes its owner.
 #[utoipa::path(
     post, path = "/api/orgs", operation_id = "createOrganization", tag = "Organizations",
-    params(openapi::OrganizationHeader),
     request_body(content = Create, example = json!({ "name": "acme-2" })),
     responses(
         (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = OrganizationJson,
@@ -133,7 +132,7 @@ pub(crate) async fn create(
 /// Shows an organization.
 #[utoipa::path(
     get, path = "/api/orgs/{name}", operation_id = "getOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 200, description = "The organization", body = OrganizationJson, example = json!(openapi::organization(false)))),
 )]
 pub(crate) async fn get(
@@ -154,7 +153,7 @@ pub(crate) async fn get(
 /// Owners only. Its tokens are revoked: when this has returned, none of them is accepted.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}", operation_id = "deleteOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "It is deleted")),
 )]
 pub(crate) async fn delete(
@@ -171,7 +170,7 @@ pub(crate) async fn delete(
 /// People only. It is the one that counts when a request of theirs names none.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/current", operation_id = "setCurrentOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), openapi::OrganizationHeader),
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "It is the current one")),
 )]
 pub(crate) async fn set_current(

@@ -127,7 +127,7 @@ pub(crate) struct Decisions {
 /// For a service that has received it: the credential is the service's own, with `tokens:introspect`; the `token` is
 /// what the request came with. A refusal is an answer too.
 #[utoipa::path(
-    post, path = "/api/verify", operation_id = "decide", tag = "Verification", params(openapi::OrganizationHeader),
+    post, path = "/api/verify", operation_id = "decide", tag = "Verification",
     request_body(content = Asked, example = json!({
         "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE", "scope": "scans:trigger", "address": "192.0.2.7",
     })),
@@ -147,9 +147,9 @@ pub(crate) async fn one(
 ///
 /// Answered in their order.
 #[utoipa::path(
-    post, path = "/api/verify/batch", operation_id = "decideMany", tag = "Verification", params(openapi::OrganizationHeader),
+    post, path = "/api/verify/batch", operation_id = "decideMany", tag = "Verification",
     request_body(content = Batch, example = json!({ "requests": [{
-        "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE", "method": "POST", "path": "/api/scans",
+        "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE", "method": "GET", "path": "/api/scans?page=2",
     }] })),
     responses((status = 200, description = "The decisions", body = Decisions, example = json!({ "results": [{
         "allowed": false, "status": 401, "reason": "token-checksum", "detail": "The token has a wrong checksum",

@@ -31,7 +31,7 @@ const PREFIX: &str = "/forward-auth";
 #[expect(dead_code, reason = "read from many places at once")]
 struct OriginalHeaders {
     /// Its method; Traefik and Caddy call it `X-Forwarded-Method`.
-    #[param(rename = "X-Original-Method", example = "POST")]
+    #[param(rename = "X-Original-Method", example = "GET")]
     method: Option<String>,
     /// Its path with query; nginx's ingress calls it `X-Original-URL`, Traefik and Caddy `X-Forwarded-Uri`.
     #[param(rename = "X-Original-URI", example = "/api/scans")]
@@ -70,6 +70,7 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
             passed(&allowed)
         }
         Err(problem) => {
+            let problem = problem.for_proxy();
             state.metrics.refused(problem.status().as_u16(), problem.kind(), started.elapsed());
             complete_now(problem, own_target, &state.context.service.request_id())
         }

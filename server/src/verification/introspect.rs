@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::rest::credential::Credential;
-use crate::rest::openapi;
 use crate::rest::problem::Problem;
 
 /// What to tell about, as a form.
@@ -52,7 +51,6 @@ pub(crate) struct Answer {
 /// OAuth 2.0 token introspection (RFC 7662). The credential needs `tokens:introspect`. This is not a use of the token.
 #[utoipa::path(
     post, path = "/oauth/introspect", operation_id = "introspect", tag = "Verification",
-    params(openapi::OrganizationHeader),
     request_body(content = Asked, content_type = "application/x-www-form-urlencoded",
         example = json!({ "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE" })),
     responses((status = 200, description = "What it is; of one that is not active, nothing more", body = Answer,

@@ -2,7 +2,7 @@
 
 use utoipa::IntoParams;
 
-use super::parts::{EntityTag, Key, OrganizationName};
+use super::parts::{Key, OrganizationName};
 
 /// Declares a request header for the description.
 macro_rules! request_header {
@@ -24,9 +24,9 @@ request_header!(OrganizationHeader, organization: OrganizationName, "latchkey-or
 request_header!(IdempotencyKey, key: Key, "Idempotency-Key",
     /// Kept for 24 hours: the same request under the same key is done once.
 );
-request_header!(IfMatchHeader, tags: EntityTag, "If-Match",
+request_header!(IfMatchHeader, tags: String, "If-Match",
     /// The `ETag` that was read: do it only if nothing was changed since.
 );
-request_header!(IfNoneMatchHeader, tags: EntityTag, "If-None-Match",
+request_header!(IfNoneMatchHeader, tags: String, "If-None-Match",
     /// An `ETag` that is known: `304` if it still holds.
 );

@@ -100,10 +100,6 @@ text!(
     Key, 1..=255, "^[!-~]+$", "3f29c1"
 );
 text!(
-    /// One or more entity tags, or `*`.
-    EntityTag, 0..=1_000, "^[ !-~]*$", "*"
-);
-text!(
     /// The `nextCursor` of the page before.
     Cursor, 0..=2_200, "^[0-9a-f-]*$", ""
 );
