@@ -101,7 +101,7 @@ text!(
 );
 text!(
     /// The `nextCursor` of the page before.
-    Cursor, 0..=2_200, "^[0-9a-f-]*$", ""
+    Cursor, 0..=2_200, "^[0-9a-f-]*$", "61636d65"
 );
 
 /// An IPv4 or IPv6 address.
