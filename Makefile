@@ -1,7 +1,7 @@
 # What a person types. The work is done by the scripts in scripts/, which say what they are doing.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo dev test bench fmt clean site
+.PHONY: help run demo dev test fuzz bench fmt clean site
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ dev: ## the same, unoptimized, rebuilt and restarted when a file changes
 
 test: ## run every check and test; some of them: make test ONLY="format rust"
 	scripts/test $(ONLY)
+
+fuzz: ## send the API what nobody thought of, other things every time; takes long
+	scripts/fuzz
 
 bench: site ## measure, into bench/RESULTS.md
 	bench/run

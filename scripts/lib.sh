@@ -14,6 +14,13 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# Builds the server for debugging, with the site, as the Rust tests build it, so that nothing is compiled twice.
+build_server() {
+  "$root/scripts/build-site" || return 1
+  say "building the server"
+  (cd "$root" && cargo build --quiet --workspace --tests --bins)
+}
+
 # Installs Debian packages, where there is an apt-get that we may use; false elsewhere.
 apt_install() {
   have apt-get && [ "$(id -u)" = 0 ] || return 1

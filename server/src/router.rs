@@ -4,11 +4,11 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post, put};
+use axum::{Extension, Router};
 use latchkey_app::pages;
 use latchkey_app::portal::Portal;
 use latchkey_app::server_fns;
@@ -55,11 +55,12 @@ pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router,
 
 /// Everything but the decisions about other services' requests, in the layers that it needs.
 fn portal_and_api(portal: Portal, context: context::Context, limiter: Option<Arc<Limiter>>) -> Router {
+    let written = Arc::new(rest::openapi::Written::new(portal.service.catalogue()));
     Router::new()
-        .merge(portal_routes(&portal))
+        .merge(portal_routes(&portal, &written))
         .merge(rest_routes().layer(from_fn_with_state(limiter, limit::layer)))
         .merge(operations())
-        .merge(descriptions())
+        .merge(descriptions().layer(Extension(written)))
         .merge(built_files())
         .with_state(portal.clone())
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -71,10 +72,10 @@ fn portal_and_api(portal: Portal, context: context::Context, limiter: Option<Arc
 }
 
 /// What people see, and what its islands ask for.
-fn portal_routes(portal: &Portal) -> Router<Portal> {
+fn portal_routes(portal: &Portal, written: &rest::openapi::Written) -> Router<Portal> {
     Router::new()
         .merge(pages::routes())
-        .merge(pages::reference::routes(&rest::openapi::document()))
+        .merge(pages::reference::routes(&written.document))
         .merge(server_fns::routes())
         .fallback(pages::not_found)
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     /// The methods of each route, from what axum writes of a router: its `Debug` is the one list that there is.
-    fn routes(router: &Router<Portal>) -> BTreeMap<String, BTreeSet<String>> {
+    fn routes<S>(router: &Router<S>) -> BTreeMap<String, BTreeSet<String>> {
         let text = format!("{router:?}");
         let (text, _) = text.split_once("fallback_router").unwrap();
         let (allowed, paths) = text.split_once("node: Node").unwrap();
@@ -207,17 +208,17 @@ mod tests {
     #[test]
     fn the_routes_and_the_description_are_the_same() {
         let mut served = routes(&rest_routes().merge(operations()));
+        served.extend(routes(&verification::plain().merge(verification::decisions())));
         for nobodys in ["/api", "/api/", "/api/{*path}"] {
             assert!(served.remove(nobodys).is_some(), "{nobodys}");
         }
+        // Envoy's way to `/forward-auth`, which takes any method: its description tells.
+        for same in ["/forward-auth/", "/forward-auth/{*path}"] {
+            assert_eq!(served.remove(same), Some(BTreeSet::new()), "{same}");
+        }
+        served.insert("/forward-auth".to_owned(), BTreeSet::from(["get".to_owned()]));
         assert!(served["/api/auth/cli-tokens/{id}"].contains("patch"), "{served:?}");
         assert_eq!(served["/healthz"].len(), 1);
-        // Their description is still to be written; nothing may be added here.
-        for undescribed in ["/api/orgs", "/api/invitations", "/api/projects", "/api/audit", "/statusz"] {
-            let of = |path: &String| path == undescribed || path.starts_with(&format!("{undescribed}/"));
-            assert!(served.keys().any(of), "{undescribed} is described: take it off this list");
-            served.retain(|path, _| !of(path));
-        }
         assert_eq!(served, rest::openapi::documented(), "add it to `paths` in rest/openapi.rs");
     }
 }

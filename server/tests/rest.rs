@@ -156,6 +156,7 @@ async fn bad_input_gets_a_clear_answer_and_changes_nothing(server: Server) {
         "/api/auth/cli-tokens/%ff",
         "/api/repos/not-an-id",
         "/api/repos?limit=1000",
+        "/api/repos?cursor=acme",
         "/api/orgs?limit=0",
         "/api/orgs?cursor=zz",
         "/api/orgs/nowhere",
@@ -185,12 +186,16 @@ async fn bad_input_gets_a_clear_answer_and_changes_nothing(server: Server) {
         ("long threshold", Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), json!({ "days": 366 })),
         ("negative threshold", Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), json!({ "days": -1 })),
         ("threshold in words", Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), json!({ "days": "90" })),
+        ("broken threshold", Method::PUT, "/api/orgs/default/auto-revoke".to_owned(), json!({ "days": 1.5 })),
         ("no invitation", Method::POST, "/api/invitations/not-an-id/accept".to_owned(), Value::Null),
         ("no invitation", Method::DELETE, format!("/api/orgs/default/invitations/{own}"), Value::Null),
     ] {
         let (status, body) = server.send(method, &path, &user, &body).await;
         answers.push(format!("{what}: {} {}", status.as_u16(), text(&problem(body)["detail"])));
     }
+    let nobody = server.request(Method::GET, "/api/auth/whoami", &user).header("latchkey-organization", "a b");
+    let (status, body) = answer(nobody.send().await.unwrap()).await;
+    answers.push(format!("organization of no form: {} {}", status.as_u16(), text(&problem(body)["detail"])));
     insta::assert_snapshot!("bad_input", answers.join("\n"));
     let (_, tokens) = server.get("/api/auth/cli-tokens", &user).await;
     assert_eq!(tokens["items"], json!([]));

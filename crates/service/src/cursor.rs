@@ -64,7 +64,9 @@ fn read(cursor: &str) -> Option<Position> {
 }
 
 fn read_text(cursor: &str) -> Option<String> {
-    if !cursor.is_ascii() || cursor.len() > MAX || !cursor.len().is_multiple_of(2) {
+    // A sign before a digit would be read as a number, too.
+    let written = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if !cursor.bytes().all(written) || cursor.len() > MAX || !cursor.len().is_multiple_of(2) {
         return None;
     }
     let bytes: Option<Vec<u8>> =
@@ -82,7 +84,14 @@ mod tests {
             let position = Position { key: key.to_owned(), id: "0193b9a0000070008000000000000001".parse().unwrap() };
             assert_eq!(decode(&encode(&position)).unwrap(), position);
         }
-        for bad in ["", "0193", "0193b9a00000700080000000000000zz", "0193b9a0000070008000000000000001ff", "é"] {
+        for bad in [
+            "",
+            "0193",
+            "0193b9a00000700080000000000000zz",
+            "0193b9a0000070008000000000000001+1",
+            "0193b9a0000070008000000000000001ff",
+            "é",
+        ] {
             assert!(decode(bad).is_err(), "{bad}");
         }
     }

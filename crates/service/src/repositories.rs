@@ -5,15 +5,15 @@ use serde_json::json;
 
 use crate::authorization::Action;
 use crate::idempotency::Keyed;
-use crate::page::check_limit;
+use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
-use crate::{Caller, Clash, Denial, Error, FieldError, Once, Service};
+use crate::{Caller, Clash, Denial, Error, FieldError, Once, Service, cursor};
 
 /// A page of repositories, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepositoryPage {
     pub repositories: Vec<Repository>,
-    /// The name to go on after, if there is more.
+    /// The cursor to go on after, if there is more.
     pub next: Option<String>,
 }
 
@@ -30,6 +30,7 @@ impl Service {
     ) -> Result<RepositoryPage, Error> {
         let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
         check_limit(limit)?;
+        let after = cursor::decode_text(after)?;
         let reach = caller.principal.reach();
         let terms = search_terms(query);
         if !terms.is_empty() {
@@ -41,13 +42,9 @@ impl Service {
             RepositoryAccess::All => None,
             RepositoryAccess::Only(ids) => Some(ids.into_iter().collect()),
         };
-        let after = after.unwrap_or_default();
-        let mut repositories =
-            repositories::list(self.store(), access.id(), within.as_deref(), after, limit + 1).await?;
-        let more = repositories.len() > limit as usize;
-        repositories.truncate(limit as usize);
-        let next = repositories.last().filter(|_| more).map(|last| last.name.clone());
-        Ok(RepositoryPage { repositories, next })
+        let rows = repositories::list(self.store(), access.id(), within.as_deref(), &after, limit + 1).await?;
+        let page = Page::of(rows, limit, |repository| cursor::encode_text(&repository.name));
+        Ok(RepositoryPage { repositories: page.items, next: page.next })
     }
 
     /// One repository.

@@ -7,30 +7,42 @@ use latchkey_domain::Timestamp;
 use latchkey_service::{ListEvents, Recorded};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Page;
 use super::credential::Credential;
 use super::json::Parameters;
+use super::openapi;
 use super::problem::Problem;
 
-#[derive(Serialize)]
+/// Something that was done, or tried.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Event)]
 pub(crate) struct EventJson {
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
     actor: ThingJson,
+    /// Such as `token.created`.
     action: String,
     target: ThingJson,
+    #[schema(value_type = openapi::Outcome)]
     outcome: String,
     address: Option<String>,
     user_agent: String,
     request_id: String,
+    /// What else there is to know, different for each action.
+    #[schema(value_type = Object)]
     details: Value,
 }
 
 /// Who did it, or what it was done to; the name is the one of that time.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Thing)]
 struct ThingJson {
+    /// Such as `user` or `token`.
     kind: String,
     id: Option<String>,
     name: String,
@@ -61,29 +73,61 @@ impl From<Recorded> for EventJson {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
+    /// 1 to 100; 50 if not named.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
+    /// The `nextCursor` of the page before.
+    #[param(inline, value_type = Option<openapi::Cursor>)]
     cursor: Option<String>,
+    /// `instance` for what concerns no organization.
+    #[param(inline)]
     level: Option<EventLevel>,
+    /// Such as `token.created`.
+    #[param(max_length = 100)]
     action: Option<String>,
+    /// Id of who did it.
+    #[param(format = "uuid")]
     actor: Option<String>,
+    /// Id of what it was done to.
+    #[param(format = "uuid")]
     target: Option<String>,
+    #[param(inline, value_type = Option<openapi::Outcome>)]
     outcome: Option<String>,
+    /// A moment of RFC 3339, itself included.
+    #[param(format = "date-time")]
     from: Option<String>,
+    /// A moment of RFC 3339, itself not included.
+    #[param(format = "date-time")]
     to: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum EventLevel {
     Organization,
     Instance,
 }
 
-/// `GET /api/audit?limit=&cursor=&level=&action=&actor=&target=&outcome=&from=&to=`: newest first; with
-/// `level=instance`, what concerns no organization.
+/// Lists what was done.
+///
+/// Newest first.
+#[utoipa::path(
+    get, path = "/api/audit", operation_id = "listEvents", tag = "Audit",
+    params(List, openapi::OrganizationHeader),
+    responses((status = 200, description = "A page of events", body = Page<EventJson>, example = json!({
+        "items": [{
+            "id": openapi::ID, "occurredAt": "2026-11-22T08:00:00Z",
+            "actor": { "kind": "user", "id": openapi::ID, "name": "ada@example.com" }, "action": "token.created",
+            "target": { "kind": "token", "id": openapi::ID, "name": "GitHub Actions CI" }, "outcome": "success",
+            "address": "192.0.2.7", "userAgent": "curl/8.5.0", "requestId": openapi::ID, "details": { "level": "organization" },
+        }],
+        "nextCursor": null,
+    }))),
+)]
 pub(crate) async fn list(
     State(portal): State<Portal>,
     credential: Credential,

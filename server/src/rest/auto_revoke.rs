@@ -6,34 +6,45 @@ use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Timestamp};
 use latchkey_service::{AutoRevoke, Error, FieldError, Preview, Sweep};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::credential::Credential;
-use super::json::{Body, Parameters};
+use super::json::{Body, Parameters, whole_number};
+use super::openapi;
 use super::problem::Problem;
 use super::tokens::json::TokenJson;
 
-#[derive(Serialize)]
+/// The setting of an organization, and what came of it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AutoRevoke)]
 pub(crate) struct AutoRevokeJson {
     /// 0: auto-revoke is off.
+    #[schema(maximum = 365)]
     days: u16,
+    #[schema(value_type = String, format = DateTime)]
     next_sweep_at: Timestamp,
     /// Newest first, 10 at most.
     sweeps: Vec<SweepJson>,
 }
 
-#[derive(Serialize)]
+/// One run of auto-revoke.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Sweep)]
 struct SweepJson {
     days: u16,
+    #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     finished_at: Timestamp,
     revoked: u32,
 }
 
 /// What the next sweep would revoke.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AutoRevokePreview)]
 pub(crate) struct PreviewJson {
     days: u16,
     /// 1,001 for more than 1,000, as `active`.
@@ -41,6 +52,7 @@ pub(crate) struct PreviewJson {
     active: u32,
     /// Longest idle first, 50 at most.
     tokens: Vec<TokenJson>,
+    #[schema(value_type = String, format = DateTime)]
     next_sweep_at: Timestamp,
 }
 
@@ -77,7 +89,17 @@ impl PreviewJson {
     }
 }
 
-/// `GET /api/orgs/{name}/auto-revoke`
+/// Shows the setting of auto-revoke.
+///
+/// With its last sweeps.
+#[utoipa::path(
+    get, path = "/api/orgs/{name}/auto-revoke", operation_id = "getAutoRevoke", tag = "Auto-revoke",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    responses((status = 200, description = "The setting", body = AutoRevokeJson, example = json!({
+        "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
+        "sweeps": [{ "days": 90, "startedAt": "2026-11-22T08:00:00Z", "finishedAt": "2026-11-22T08:00:01Z", "revoked": 2 }],
+    }))),
+)]
 pub(crate) async fn get(
     State(portal): State<Portal>,
     credential: Credential,
@@ -86,13 +108,30 @@ pub(crate) async fn get(
     Ok(Json(portal.service.auto_revoke(&credential.caller, &name).await?.into()))
 }
 
-#[derive(Deserialize)]
+/// A threshold: tokens are revoked that were not used for so many days.
+#[derive(Deserialize, ToSchema, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Days {
+    /// 1 to 365; 0 for off.
+    #[schema(minimum = 0, maximum = 365)]
+    #[param(minimum = 0, maximum = 365)]
+    #[serde(deserialize_with = "whole_number")]
     days: i64,
 }
 
-/// `PUT /api/orgs/{name}/auto-revoke`: sets the threshold, 1 to 365 days; 0 turns auto-revoke off.
+/// Sets auto-revoke.
+///
+/// People only. What the next sweep would revoke can be seen before.
+#[utoipa::path(
+    put, path = "/api/orgs/{name}/auto-revoke", operation_id = "setAutoRevoke", tag = "Auto-revoke",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    request_body(content = Days, example = json!({ "days": 90 })),
+    responses((status = 200, description = "The setting as it is now", body = AutoRevokeJson, example = json!({
+        "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
+        "sweeps": [{ "days": 90, "startedAt": "2026-11-22T08:00:00Z", "finishedAt": "2026-11-22T08:00:01Z", "revoked": 2 }],
+    }))),
+)]
 pub(crate) async fn set(
     State(portal): State<Portal>,
     credential: Credential,
@@ -103,7 +142,17 @@ pub(crate) async fn set(
     Ok(Json(portal.service.auto_revoke(&credential.caller, &name).await?.into()))
 }
 
-/// `GET /api/orgs/{name}/auto-revoke/preview?days=`: exactly what the next sweep would revoke with that threshold.
+/// Shows what auto-revoke would do.
+///
+/// Exactly what the next sweep would revoke with a threshold.
+#[utoipa::path(
+    get, path = "/api/orgs/{name}/auto-revoke/preview", operation_id = "previewAutoRevoke", tag = "Auto-revoke",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), Days),
+    responses((status = 200, description = "What would be revoked", body = PreviewJson, example = json!({
+        "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [openapi::token(false)],
+        "nextSweepAt": "2026-11-22T09:00:00Z",
+    }))),
+)]
 pub(crate) async fn preview(
     State(portal): State<Portal>,
     credential: Credential,

@@ -1,8 +1,9 @@
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap};
+use axum::http::{Extensions, HeaderMap, HeaderValue};
 use latchkey_app::portal::Portal;
+use latchkey_domain::OrganizationName;
 use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
 
 use super::problem::Problem;
@@ -58,10 +59,11 @@ where
     }
 }
 
-/// The organization that a header names.
-pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+/// The organization that a header names; what can't be a name is none that there is.
+pub(crate) fn named_organization<'a>(headers: &'a HeaderMap) -> Result<Option<&'a str>, Error> {
     let value = ["latchkey-organization", "chainloop-organization"].into_iter().find_map(|name| headers.get(name));
-    value.map(|value| value.to_str().map_err(|_| Error::NotFound("organization"))).transpose()
+    let name = |value: &'a HeaderValue| value.to_str().ok().filter(|name| OrganizationName::new(name).is_ok());
+    value.map(|value| name(value).ok_or(Error::NotFound("organization"))).transpose()
 }
 
 /// The bearer of the header; anything else counts as no credential.

@@ -8,27 +8,36 @@ use latchkey_app::portal::Portal;
 use latchkey_domain::{Role, Timestamp};
 use latchkey_service::Invitation;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Page;
 use super::credential::Credential;
 use super::json::{Body, Parameters};
+use super::openapi;
 use super::orgs::{List, OrganizationJson};
 use super::problem::Problem;
 
-#[derive(Serialize)]
+/// An invitation of a person to be a member.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Invitation)]
 pub(crate) struct InvitationJson {
+    #[schema(format = "uuid")]
     id: String,
     organization: String,
     email: String,
+    #[schema(value_type = openapi::Role)]
     role: Role,
+    #[schema(inline)]
     status: Status,
     sender: String,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
     accepted_at: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Pending,
@@ -36,7 +45,8 @@ enum Status {
 }
 
 /// The answer to an invitation.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = InvitationWithLink)]
 struct CreatedJson {
     /// For somebody without an account, to be passed on to them: makes the account. Shown once, and only to those who
     /// act on the whole instance.
@@ -60,7 +70,15 @@ impl From<Invitation> for InvitationJson {
     }
 }
 
-/// `GET /api/orgs/{name}/invitations?limit=&cursor=`: newest first.
+/// Lists the invitations of an organization.
+///
+/// Pending and accepted ones, newest first.
+#[utoipa::path(
+    get, path = "/api/orgs/{name}/invitations", operation_id = "listSentInvitations", tag = "Invitations",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List),
+    responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
+        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+)]
 pub(crate) async fn sent(
     State(portal): State<Portal>,
     credential: Credential,
@@ -72,14 +90,30 @@ pub(crate) async fn sent(
     Ok(Json(page.into()))
 }
 
-#[derive(Deserialize)]
+/// Whom to invite.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewInvitation)]
 pub(crate) struct Create {
+    #[schema(value_type = openapi::Email)]
     email: String,
+    #[schema(value_type = openapi::Role)]
     role: Role,
 }
 
-/// `POST /api/orgs/{name}/invitations`
+/// Invites a person.
+///
+/// Who has an account finds the invitation there. For who has none, those who act on the whole instance get a `link`,
+/// the only time, to be passed on: it makes the account, within 7 days.
+#[utoipa::path(
+    post, path = "/api/orgs/{name}/invitations", operation_id = "createInvitation", tag = "Invitations",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    request_body(content = Create, example = json!({ "email": "grace@example.com", "role": "member" })),
+    responses(
+        (status = 201, description = "The invitation", body = CreatedJson, example = json!(openapi::invitation(true))),
+        (status = 409, description = "It is the email of a member, or invited already"),
+    ),
+)]
 pub(crate) async fn create(
     State(portal): State<Portal>,
     credential: Credential,
@@ -92,7 +126,14 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }
 
-/// `DELETE /api/orgs/{name}/invitations/{id}`: takes a pending one back.
+/// Takes an invitation back.
+///
+/// While it is pending.
+#[utoipa::path(
+    delete, path = "/api/orgs/{name}/invitations/{id}", operation_id = "revokeInvitation", tag = "Invitations",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
+    responses((status = 204, description = "It is taken back")),
+)]
 pub(crate) async fn revoke(
     State(portal): State<Portal>,
     credential: Credential,
@@ -102,7 +143,15 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /api/invitations?limit=&cursor=`: pending ones to the caller's email, newest first.
+/// Lists one's own invitations.
+///
+/// People only: pending ones to their email, newest first.
+#[utoipa::path(
+    get, path = "/api/invitations", operation_id = "listReceivedInvitations", tag = "Invitations",
+    params(List),
+    responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
+        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+)]
 pub(crate) async fn received(
     State(portal): State<Portal>,
     credential: Credential,
@@ -113,7 +162,17 @@ pub(crate) async fn received(
     Ok(Json(page.into()))
 }
 
-/// `POST /api/invitations/{id}/accept`: answers with the organization that the caller is now a member of.
+/// Accepts an invitation.
+///
+/// People only: makes the caller a member.
+#[utoipa::path(
+    post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
+    params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
+    responses(
+        (status = 200, description = "The organization, with the role in it", body = OrganizationJson, example = json!(openapi::organization(false))),
+        (status = 409, description = "The caller is a member already"),
+    ),
+)]
 pub(crate) async fn accept(
     State(portal): State<Portal>,
     credential: Credential,

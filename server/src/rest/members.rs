@@ -7,21 +7,30 @@ use latchkey_app::portal::Portal;
 use latchkey_domain::{Role, Timestamp};
 use latchkey_service::{ListMembers, Member};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Page;
 use super::credential::Credential;
 use super::json::{Body, Parameters};
+use super::openapi;
 use super::problem::Problem;
 
-#[derive(Serialize)]
+/// A membership of a person.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Member)]
 pub(crate) struct MemberJson {
     /// Of the membership.
+    #[schema(format = "uuid")]
     id: String,
+    #[schema(format = "uuid")]
     user_id: String,
     email: String,
+    #[schema(value_type = openapi::Role)]
     role: Role,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
@@ -38,19 +47,38 @@ impl From<Member> for MemberJson {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
+    /// 1 to 100; 50 if not named.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
+    /// The `nextCursor` of the page before.
+    #[param(inline, value_type = Option<openapi::Cursor>)]
     cursor: Option<String>,
+    /// A whole email.
+    #[param(max_length = 254)]
     email: Option<String>,
+    /// What the email begins with.
+    #[param(max_length = 254)]
     name: Option<String>,
+    /// Members with this role.
+    #[param(inline, value_type = Option<openapi::Role>)]
     role: Option<Role>,
+    /// Id of a membership.
     id: Option<String>,
 }
 
-/// `GET /api/orgs/{name}/members?limit=&cursor=&email=&name=&role=&id=`: by email; `email` is a whole one, `name` is
-/// what it begins with.
+/// Lists members.
+///
+/// By email.
+#[utoipa::path(
+    get, path = "/api/orgs/{name}/members", operation_id = "listMembers", tag = "Members",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List),
+    responses((status = 200, description = "A page of members", body = Page<MemberJson>,
+        example = json!({ "items": [openapi::member()], "nextCursor": null }))),
+)]
 pub(crate) async fn list(
     State(portal): State<Portal>,
     credential: Credential,
@@ -63,7 +91,12 @@ pub(crate) async fn list(
     Ok(Json(page.into()))
 }
 
-/// `GET /api/orgs/{name}/members/{id}`
+/// Shows a member.
+#[utoipa::path(
+    get, path = "/api/orgs/{name}/members/{id}", operation_id = "getMember", tag = "Members",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
+    responses((status = 200, description = "The member", body = MemberJson, example = json!(openapi::member()))),
+)]
 pub(crate) async fn get(
     State(portal): State<Portal>,
     credential: Credential,
@@ -72,13 +105,27 @@ pub(crate) async fn get(
     Ok(Json(portal.service.member(&credential.caller, &organization, &id).await?.into()))
 }
 
-#[derive(Deserialize)]
+/// What a member may do from now on.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MemberChanges)]
 pub(crate) struct Change {
+    #[schema(value_type = openapi::Role)]
     role: Role,
 }
 
-/// `PATCH /api/orgs/{name}/members/{id}`: changes the role.
+/// Changes a member's role.
+///
+/// People only. Owners make and unmake owners, and one of them always stays.
+#[utoipa::path(
+    patch, path = "/api/orgs/{name}/members/{id}", operation_id = "changeMember", tag = "Members",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
+    request_body(content = Change, example = json!({ "role": "owner" })),
+    responses(
+        (status = 200, description = "The member as it is now", body = MemberJson, example = json!(openapi::member())),
+        (status = 409, description = "It is the last owner"),
+    ),
+)]
 pub(crate) async fn change(
     State(portal): State<Portal>,
     credential: Credential,
@@ -89,7 +136,17 @@ pub(crate) async fn change(
     Ok(Json(member.into()))
 }
 
-/// `DELETE /api/orgs/{name}/members/{id}`: removes the member; with the own id, leaves.
+/// Removes a member.
+///
+/// People only; with the id of one's own membership, leaves. The tokens that the person has made stay.
+#[utoipa::path(
+    delete, path = "/api/orgs/{name}/members/{id}", operation_id = "removeMember", tag = "Members",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
+    responses(
+        (status = 204, description = "It is removed"),
+        (status = 409, description = "It is the last owner"),
+    ),
+)]
 pub(crate) async fn remove(
     State(portal): State<Portal>,
     credential: Credential,

@@ -1,22 +1,27 @@
 //! The description of the API (OpenAPI 3.1), made from the handlers: `#[utoipa::path]` on each, and its name in the list
 //! below. What is the same for all of them (the credential, and how refusals look) is added here.
 
-use std::sync::LazyLock;
+mod headers;
+mod parts;
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use latchkey_domain::Catalogue;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, RefOr, ResponseBuilder};
-use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
+use utoipa::{Modify, OpenApi};
 
+pub(crate) use self::headers::*;
+pub(crate) use self::parts::*;
 use super::problem::Problem;
-use super::{login, operations, repos, tokens, whoami};
-
-/// The id of the examples.
-pub(crate) const ID: &str = "0193b9a0-4b1e-7c3a-9f00-2d6c1e5a7b10";
+use super::{audit, auto_revoke, invitations, login, members, operations, orgs, projects, repos, tokens, whoami};
+use crate::verification;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,6 +37,13 @@ pub(crate) const ID: &str = "0193b9a0-4b1e-7c3a-9f00-2d6c1e5a7b10";
         (name = "Credentials", description = "Sign in, and find out what a credential may do"),
         (name = "Tokens", description = "API tokens of an organization"),
         (name = "Repositories", description = "Repository configurations that tokens can be confined to"),
+        (name = "Organizations", description = "Who tokens belong to"),
+        (name = "Members", description = "The people of an organization"),
+        (name = "Invitations", description = "How people become members"),
+        (name = "Projects", description = "Parts of an organization that tokens can be confined to"),
+        (name = "Auto-revoke", description = "Revokes tokens that nobody has used for some days"),
+        (name = "Audit", description = "What was done, by whom and from where"),
+        (name = "Verification", description = "For services and proxies that are called with a token: may it do that?"),
         (name = "Operations", description = "For operators and orchestrators; no credential needed"),
     ),
     paths(
@@ -48,94 +60,42 @@ pub(crate) const ID: &str = "0193b9a0-4b1e-7c3a-9f00-2d6c1e5a7b10";
         repos::create,
         repos::get,
         repos::delete,
+        orgs::list,
+        orgs::create,
+        orgs::get,
+        orgs::delete,
+        orgs::set_current,
+        members::list,
+        members::get,
+        members::change,
+        members::remove,
+        invitations::sent,
+        invitations::create,
+        invitations::revoke,
+        invitations::received,
+        invitations::accept,
+        projects::list,
+        projects::create,
+        projects::get,
+        projects::delete,
+        auto_revoke::get,
+        auto_revoke::set,
+        auto_revoke::preview,
+        audit::list,
+        verification::decisions::one,
+        verification::decisions::batch,
+        verification::introspect::introspect,
+        verification::forward_auth::forward_auth,
+        verification::metrics,
         operations::live,
         operations::ready,
+        operations::statusz,
         operations::info,
     ),
     components(schemas(Problem)),
     modifiers(&Common),
 )]
 struct Api;
-
-/// What a token belongs to.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "stands in the description for a type that does not know of it")]
-pub(crate) enum Level {
-    Instance,
-    Organization,
-    Project,
-}
-
-/// Where a token stands in its life.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase", as = TokenState)]
-#[expect(dead_code, reason = "stands in the description for a type that does not know of it")]
-pub(crate) enum State {
-    Active,
-    Expired,
-    Revoked,
-}
-
-/// Declares a request header for the description.
-macro_rules! request_header {
-    ($name:ident, $field:ident, $header:literal $(, pattern $pattern:literal)?, $(#[$doc:meta])*) => {
-        #[derive(IntoParams)]
-        #[into_params(parameter_in = Header)]
-        #[expect(dead_code, reason = "read by an extractor of its own")]
-        pub(crate) struct $name {
-            $(#[$doc])*
-            #[param(rename = $header $(, pattern = $pattern)?)]
-            $field: Option<String>,
-        }
-    };
-}
-
-request_header!(OrganizationHeader, organization, "latchkey-organization",
-    /// The organization to act on; the person's default one, or the token's own, if not named.
-);
-request_header!(IdempotencyKey, key, "Idempotency-Key", pattern "^[!-~]{1,255}$",
-    /// 1 to 255 visible ASCII characters, kept for 24 hours: the same request under the same key is done once.
-);
-request_header!(IfMatchHeader, tags, "If-Match",
-    /// The `ETag` that was read: do it only if nothing was changed since.
-);
-request_header!(IfNoneMatchHeader, tags, "If-None-Match",
-    /// An `ETag` that is known: `304` if it still holds.
-);
-
-/// A token, as an example.
-pub(crate) fn token(with_secret: bool) -> Value {
-    let mut token = json!({
-        "id": ID,
-        "name": "GitHub Actions CI",
-        "description": "Scans each push to main",
-        "prefix": "ci_7Qm2x",
-        "level": "organization",
-        "organization": "acme",
-        "project": null,
-        "scopes": ["repos:read", "scans:trigger"],
-        "allRepositories": true,
-        "repositories": [],
-        "allowedNetworks": [],
-        "requireSigning": false,
-        "status": "active",
-        "createdAt": "2026-11-22T08:00:00Z",
-        "createdBy": "ada@example.com",
-        "expiresAt": "2026-12-22T08:00:00Z",
-        "overlapUntil": null,
-        "lastUsedAt": null,
-        "lastUsedFrom": null,
-        "revokedAt": null,
-        "revokedBy": null,
-        "revokedReason": null,
-    });
-    if with_secret {
-        // Of the right form, with a wrong checksum: no scanner takes it for a real one.
-        token["token"] = json!("ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE");
-    }
-    token
-}
 
 /// What all operations have in common.
 struct Common;
@@ -152,7 +112,7 @@ const REFUSALS: [(&str, &str, &str, &str); 9] = [
     ("403", "Forbidden", "The credential is good but lacks something: a scope, a repository, a role", "missing-scope"),
     ("404", "NotFound", "There is no such thing, or it belongs to another organization", "not-found"),
     ("413", "TooLarge", "The body has more than 1 MiB", "too-large"),
-    ("415", "UnsupportedMediaType", "The body is not sent as `application/json`", "unsupported-media-type"),
+    ("415", "UnsupportedMediaType", "The body is not of the media type that it must have", "unsupported-media-type"),
     ("422", "Invalid", "A field is wrong; `errors` lists each with its `field` and `message`", "invalid"),
     ("429", "TooManyRequests", "Too many requests; `Retry-After` says how many seconds to wait", "rate-limited"),
     ("503", "Unavailable", "The database does not answer; try again after `Retry-After`", "unavailable"),
@@ -171,19 +131,21 @@ impl Modify for Common {
             let response = problem(ResponseBuilder::new().description(means), status, kind);
             components.responses.insert(name.to_owned(), response.build().into());
         }
-        for (path, item) in &mut description.paths.paths {
+        for item in description.paths.paths.values_mut() {
             for (_, operation) in operations_of(item) {
-                complete(operation, path);
+                complete(operation);
             }
         }
     }
 }
 
 /// Adds the refusals that follow from what the operation takes, and gives those that it names itself their form.
-fn complete(operation: &mut Operation, path: &str) {
-    if !path.starts_with("/api/") {
+fn complete(operation: &mut Operation) {
+    let of = |tag: &str| operation.tags.iter().flatten().any(|own| own == tag);
+    if of("Operations") {
         return;
     }
+    let limited = !of("Verification");
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && status.as_str() >= "400"
@@ -210,9 +172,10 @@ fn complete(operation: &mut Operation, path: &str) {
             "401" => true,
             "403" => secured,
             // The organization that the header names may be one that is not there.
-            "404" => secured,
+            "404" => secured && (limited || body),
             "413" | "415" => body,
-            "422" => body || parameters,
+            "422" => body || parameters && limited,
+            "429" => limited,
             _ => true,
         };
         if applies {
@@ -249,37 +212,51 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mu
     .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
 }
 
-static DESCRIPTION: LazyLock<Description> = LazyLock::new(Api::openapi);
-
 /// The methods of each path, in lower case.
 #[cfg(test)]
 pub(crate) fn documented() -> std::collections::BTreeMap<String, std::collections::BTreeSet<String>> {
-    let mut paths = DESCRIPTION.paths.paths.clone();
+    let mut paths = Api::openapi().paths.paths;
     paths
         .iter_mut()
         .map(|(path, item)| (path.clone(), operations_of(item).map(|(method, _)| method.to_owned()).collect()))
         .collect()
 }
 
-/// The description, for the page that shows it.
-pub(crate) fn document() -> Value {
-    serde_json::to_value(&*DESCRIPTION).unwrap_or_default()
+/// The description of an instance, as it is sent and shown.
+pub(crate) struct Written {
+    pub(crate) document: Value,
+    json: String,
+    yaml: String,
+}
+
+impl Written {
+    /// With the scopes of a catalogue.
+    pub(crate) fn new(catalogue: &Catalogue) -> Self {
+        let mut description = Api::openapi();
+        let schemas = description.components.as_mut().map(|components| &mut components.schemas);
+        if let Some(RefOr::T(Schema::Object(scope))) = schemas.and_then(|schemas| schemas.get_mut("Scope")) {
+            scope.enum_values = Some(catalogue.scopes().map(|scope| json!(scope.name)).collect());
+        }
+        Self {
+            document: serde_json::to_value(&description).unwrap_or_default(),
+            json: description.to_pretty_json().unwrap_or_default(),
+            yaml: description.to_yaml().unwrap_or_default(),
+        }
+    }
 }
 
 /// `GET /openapi.json`
-pub(crate) async fn as_json() -> Response {
-    static TEXT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_pretty_json().unwrap_or_default());
-    answer("application/json", TEXT.as_str())
+pub(crate) async fn as_json(Extension(written): Extension<Arc<Written>>) -> Response {
+    answer("application/json", written.json.clone())
 }
 
 /// `GET /openapi.yaml`
-pub(crate) async fn as_yaml() -> Response {
-    static TEXT: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_yaml().unwrap_or_default());
-    answer("application/yaml", TEXT.as_str())
+pub(crate) async fn as_yaml(Extension(written): Extension<Arc<Written>>) -> Response {
+    answer("application/yaml", written.yaml.clone())
 }
 
 /// Public, and the same for everybody until the next release.
-fn answer(kind: &'static str, text: &'static str) -> Response {
+fn answer(kind: &'static str, text: String) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

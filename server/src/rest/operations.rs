@@ -1,12 +1,14 @@
 //! What operators and orchestrators ask.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use latchkey_app::portal::Portal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::json::Parameters;
 
 /// How the process is.
 #[derive(Serialize, ToSchema)]
@@ -31,15 +33,29 @@ pub(crate) async fn live() -> Response {
     Json(Status { status: "live" }).into_response()
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statusz {
+    /// Whether to ask the database, too.
     #[serde(default)]
+    #[param(required = false)]
     readiness: bool,
 }
 
-/// `GET /statusz?readiness=`: both of these for existing clients, which read nothing but the status.
-pub(crate) async fn statusz(State(portal): State<Portal>, Query(asked): Query<Statusz>) -> Response {
+/// Tells what existing clients ask for.
+///
+/// Both of the others, for clients that read nothing but the status.
+#[utoipa::path(
+    get, path = "/statusz", operation_id = "status", tag = "Operations", security(()), params(Statusz),
+    responses(
+        (status = 200, description = "It runs, and the database answers if that was asked", body = Status,
+            example = json!({ "status": "live" })),
+        (status = 503, description = "The database does not answer", body = Status,
+            example = json!({ "status": "the database does not answer" })),
+    ),
+)]
+pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Parameters<Statusz>) -> Response {
     if asked.readiness { ready(State(portal)).await } else { live().await }
 }
 

@@ -8,27 +8,37 @@ use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Role, Timestamp};
 use latchkey_service::{ListedOrganization, Organization, Power};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Page;
 use super::credential::Credential;
 use super::json::{Body, Parameters};
+use super::openapi;
 use super::problem::Problem;
 
-#[derive(Serialize)]
+/// An organization.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Organization)]
 pub(crate) struct OrganizationJson {
+    #[schema(format = "uuid")]
     id: String,
     name: String,
     /// 0: auto-revoke is off.
+    #[schema(maximum = 365)]
     api_token_max_days_inactive: u16,
     /// The person's; `null` for tokens.
+    #[schema(value_type = Option<openapi::Role>)]
     role: Option<Role>,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
 /// An organization in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedOrganization)]
 pub(crate) struct ListedJson {
     #[serde(flatten)]
     organization: OrganizationJson,
@@ -56,14 +66,27 @@ impl From<ListedOrganization> for ListedJson {
 }
 
 /// The query of a list without filters.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
+    /// 1 to 100; 50 if not named.
+    #[param(minimum = 1, maximum = 100)]
     pub(super) limit: Option<u32>,
+    /// The `nextCursor` of the page before.
+    #[param(inline, value_type = Option<openapi::Cursor>)]
     pub(super) cursor: Option<String>,
 }
 
-/// `GET /api/orgs?limit=&cursor=`: the caller's organizations, by name.
+/// Lists organizations.
+///
+/// The caller's, by name; all of them for who acts on the whole instance.
+#[utoipa::path(
+    get, path = "/api/orgs", operation_id = "listOrganizations", tag = "Organizations",
+    params(List),
+    responses((status = 200, description = "A page of organizations", body = Page<ListedJson>,
+        example = json!({ "items": [openapi::organization(true)], "nextCursor": null }))),
+)]
 pub(crate) async fn list(
     State(portal): State<Portal>,
     credential: Credential,
@@ -74,13 +97,27 @@ pub(crate) async fn list(
     Ok(Json(page.into()))
 }
 
-#[derive(Deserialize)]
+/// An organization to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewOrganization)]
 pub(crate) struct Create {
+    #[schema(value_type = openapi::OrganizationName)]
     name: String,
 }
 
-/// `POST /api/orgs`: the person who makes it becomes its owner.
+/// Creates an organization.
+///
+/// The person who makes it becomes its owner.
+#[utoipa::path(
+    post, path = "/api/orgs", operation_id = "createOrganization", tag = "Organizations",
+    request_body(content = Create, example = json!({ "name": "acme-2" })),
+    responses(
+        (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = OrganizationJson,
+            example = json!(openapi::organization(false))),
+        (status = 409, description = "The name is taken"),
+    ),
+)]
 pub(crate) async fn create(
     State(portal): State<Portal>,
     credential: Credential,
@@ -92,7 +129,12 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(OrganizationJson::new(organization, role))))
 }
 
-/// `GET /api/orgs/{name}`
+/// Shows an organization.
+#[utoipa::path(
+    get, path = "/api/orgs/{name}", operation_id = "getOrganization", tag = "Organizations",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    responses((status = 200, description = "The organization", body = OrganizationJson, example = json!(openapi::organization(false)))),
+)]
 pub(crate) async fn get(
     State(portal): State<Portal>,
     credential: Credential,
@@ -106,7 +148,14 @@ pub(crate) async fn get(
     Ok(Json(OrganizationJson::new(access.organization, role)))
 }
 
-/// `DELETE /api/orgs/{name}`: revokes its tokens; when the answer comes, none of them is accepted any more.
+/// Deletes an organization.
+///
+/// Owners only. Its tokens are revoked: when this has returned, none of them is accepted.
+#[utoipa::path(
+    delete, path = "/api/orgs/{name}", operation_id = "deleteOrganization", tag = "Organizations",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    responses((status = 204, description = "It is deleted")),
+)]
 pub(crate) async fn delete(
     State(portal): State<Portal>,
     credential: Credential,
@@ -116,7 +165,14 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `PUT /api/orgs/{name}/current`: the person acts on it when a request names none.
+/// Makes an organization the current one.
+///
+/// People only. It is the one that counts when a request of theirs names none.
+#[utoipa::path(
+    put, path = "/api/orgs/{name}/current", operation_id = "setCurrentOrganization", tag = "Organizations",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    responses((status = 204, description = "It is the current one")),
+)]
 pub(crate) async fn set_current(
     State(portal): State<Portal>,
     credential: Credential,

@@ -100,6 +100,12 @@ impl Problem {
         self.missing_repository.as_deref()
     }
 
+    /// For a proxy, which takes anything but `401` and `403` for a fault of ours: what is not there may not be used.
+    pub(crate) fn for_proxy(self) -> Self {
+        let status = if self.status == StatusCode::NOT_FOUND { StatusCode::FORBIDDEN } else { self.status };
+        Self { status, title: status.canonical_reason().unwrap_or(self.title), ..self }
+    }
+
     pub(crate) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB")
     }

@@ -8,18 +8,24 @@ use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::Project;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Page;
 use super::credential::Credential;
 use super::json::{Body, Parameters};
+use super::openapi;
 use super::orgs::List;
 use super::problem::Problem;
 
-#[derive(Serialize)]
+/// A project.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Project)]
 pub(crate) struct ProjectJson {
+    #[schema(format = "uuid")]
     id: String,
     name: String,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
@@ -29,7 +35,16 @@ impl From<Project> for ProjectJson {
     }
 }
 
-/// `GET /api/projects?limit=&cursor=`: by name.
+/// Lists projects.
+///
+/// By name.
+#[utoipa::path(
+    get, path = "/api/projects", operation_id = "listProjects", tag = "Projects",
+    params(List, openapi::OrganizationHeader),
+    responses((status = 200, description = "A page of projects", body = Page<ProjectJson>, example = json!({
+        "items": [{ "id": openapi::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
+    }))),
+)]
 pub(crate) async fn list(
     State(portal): State<Portal>,
     credential: Credential,
@@ -40,13 +55,26 @@ pub(crate) async fn list(
     Ok(Json(page.into()))
 }
 
-#[derive(Deserialize)]
+/// A project to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewProject)]
 pub(crate) struct Create {
+    #[schema(value_type = openapi::Name)]
     name: String,
 }
 
-/// `POST /api/projects`
+/// Creates a project.
+#[utoipa::path(
+    post, path = "/api/projects", operation_id = "createProject", tag = "Projects",
+    params(openapi::OrganizationHeader),
+    request_body(content = Create, example = json!({ "name": "backend" })),
+    responses(
+        (status = 201, description = "The project", headers(("Location" = String, description = "Where it is from now on")), body = ProjectJson,
+            example = json!({ "id": openapi::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" })),
+        (status = 409, description = "The name is taken"),
+    ),
+)]
 pub(crate) async fn create(
     State(portal): State<Portal>,
     credential: Credential,
@@ -58,7 +86,13 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ProjectJson::from(project))))
 }
 
-/// `GET /api/projects/{id}`: by id or name.
+/// Shows a project.
+#[utoipa::path(
+    get, path = "/api/projects/{id}", operation_id = "getProject", tag = "Projects",
+    params(("id" = String, Path, description = "Id or name, percent-encoded"), openapi::OrganizationHeader),
+    responses((status = 200, description = "The project", body = ProjectJson,
+        example = json!({ "id": openapi::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }))),
+)]
 pub(crate) async fn get(
     State(portal): State<Portal>,
     credential: Credential,
@@ -68,7 +102,15 @@ pub(crate) async fn get(
     Ok(Json(project.into()))
 }
 
-/// `DELETE /api/projects/{id}`: `409` while it has tokens that are not revoked.
+/// Deletes a project.
+#[utoipa::path(
+    delete, path = "/api/projects/{id}", operation_id = "deleteProject", tag = "Projects",
+    params(("id" = String, Path, description = "Id or name, percent-encoded"), openapi::OrganizationHeader),
+    responses(
+        (status = 204, description = "It is deleted"),
+        (status = 409, description = "It has tokens that are not revoked"),
+    ),
+)]
 pub(crate) async fn delete(
     State(portal): State<Portal>,
     credential: Credential,

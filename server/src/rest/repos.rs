@@ -44,6 +44,7 @@ pub(crate) struct List {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
+    #[param(inline, value_type = Option<openapi::Cursor>)]
     cursor: Option<String>,
     /// Beginnings of words of the name.
     #[serde(default)]
@@ -79,8 +80,7 @@ pub(crate) async fn list(
 #[serde(deny_unknown_fields)]
 #[schema(as = NewRepository)]
 pub(crate) struct Create {
-    /// 2 to 5 parts of letters, digits, `.`, `_` and `-`, such as `acme/api`; 200 characters at most.
-    #[schema(max_length = 200, pattern = "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){1,4}$")]
+    #[schema(value_type = openapi::RepositoryName)]
     name: String,
 }
 
@@ -92,7 +92,8 @@ pub(crate) struct Create {
     params(openapi::IdempotencyKey, openapi::OrganizationHeader),
     request_body(content = Create, example = json!({ "name": "acme/api" })),
     responses(
-        (status = 201, description = "The repository", body = RepositoryJson, example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
+        (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = RepositoryJson,
+            example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken; or a request with this key is under way"),
     ),
 )]

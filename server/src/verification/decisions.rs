@@ -9,43 +9,55 @@ use futures::future::join_all;
 use latchkey_domain::{LevelKind, Needed, Scope, ScopeSet, Signature, SignedRequest, Timestamp, from_hex};
 use latchkey_service::{Allowed, Caller, Demand, Denial, Error, FieldError, Origin, Presented, Refusal};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Verification;
 use crate::rest::credential::Credential;
 use crate::rest::json::Body;
+use crate::rest::openapi;
 use crate::rest::problem::Problem;
 
 /// Most requests that one call asks about.
 const BATCH_MAX: usize = 100;
-/// Longest path, token, nonce and so on, in bytes.
+/// Longest path, token and so on, in characters.
 const TEXT_MAX: usize = 4_096;
 
 /// A request to decide about.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RequestToDecide)]
 pub(crate) struct Asked {
     /// What came in `Authorization: Bearer`.
+    #[schema(max_length = 4096)]
     token: String,
+    #[schema(max_length = 4096, pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     method: Option<String>,
     /// Path with query, as it was received.
+    #[schema(max_length = 4096)]
     path: Option<String>,
     /// What the request needs; when neither is named, the route file tells from the method and path.
+    #[schema(max_length = 4096)]
     scope: Option<String>,
     /// Id or full name.
+    #[schema(max_length = 4096)]
     repository: Option<String>,
     /// For instance tokens.
+    #[schema(max_length = 4096)]
     organization: Option<String>,
     /// Where the request came from, for allowed networks and the last use.
+    #[schema(value_type = Option<openapi::Address>)]
     address: Option<String>,
     #[serde(default)]
+    #[schema(max_length = 4096)]
     user_agent: String,
     signature: Option<SignatureHeaders>,
     /// SHA-256 of the body in hexadecimal; of nothing when there is none.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     body_hash: Option<String>,
 }
 
 /// The three headers of a signed request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SignatureHeaders {
     signature: String,
@@ -53,14 +65,17 @@ struct SignatureHeaders {
     nonce: String,
 }
 
-#[derive(Deserialize)]
+/// Requests to decide about.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RequestsToDecide)]
 pub(crate) struct Batch {
+    #[schema(min_items = 1, max_items = 100)]
     requests: Vec<Asked>,
 }
 
 /// The decision.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Decision {
     allowed: bool,
@@ -82,25 +97,44 @@ pub(crate) struct Decision {
     missing_repository: Option<String>,
 }
 
-#[derive(Serialize)]
+/// The token that was presented.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DecidedToken)]
 struct TokenJson {
+    #[schema(format = "uuid")]
     id: String,
     name: String,
+    #[schema(value_type = openapi::Level)]
     level: LevelKind,
     organization: Option<String>,
     project: Option<String>,
+    #[schema(value_type = Vec<String>)]
     scopes: ScopeSet,
     all_repositories: bool,
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
+/// The decisions, in the order of the requests.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Decisions {
     results: Vec<Decision>,
 }
 
-/// `POST /api/verify`
+/// Decides about a request.
+///
+/// For a service that has received it: the credential is the service's own, with `tokens:introspect`; the `token` is
+/// what the request came with. A refusal is an answer too.
+#[utoipa::path(
+    post, path = "/api/verify", operation_id = "decide", tag = "Verification",
+    request_body(content = Asked, example = json!({
+        "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE", "scope": "scans:trigger", "address": "192.0.2.7",
+    })),
+    responses((status = 200, description = "The decision", body = Decision, example = json!({
+        "allowed": false, "status": 401, "reason": "token-checksum", "detail": "The token has a wrong checksum",
+    }))),
+)]
 pub(crate) async fn one(
     State(state): State<Verification>,
     credential: Credential,
@@ -109,7 +143,18 @@ pub(crate) async fn one(
     Ok(Json(decide(&state, &credential.caller, asked).await?))
 }
 
-/// `POST /api/verify/batch`: up to 100 at once, answered in their order.
+/// Decides about up to 100 requests.
+///
+/// Answered in their order.
+#[utoipa::path(
+    post, path = "/api/verify/batch", operation_id = "decideMany", tag = "Verification",
+    request_body(content = Batch, example = json!({ "requests": [{
+        "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE", "method": "GET", "path": "/api/scans?page=2",
+    }] })),
+    responses((status = 200, description = "The decisions", body = Decisions, example = json!({ "results": [{
+        "allowed": false, "status": 401, "reason": "token-checksum", "detail": "The token has a wrong checksum",
+    }] }))),
+)]
 pub(crate) async fn batch(
     State(state): State<Verification>,
     credential: Credential,
@@ -124,8 +169,9 @@ pub(crate) async fn batch(
 
 async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<Decision, Error> {
     let texts = [&asked.path, &asked.repository, &asked.scope, &asked.organization, &asked.method];
-    if texts.into_iter().flatten().chain([&asked.token, &asked.user_agent]).any(|text| text.len() > TEXT_MAX) {
-        return Err(invalid("requests", format!("no text may have more than {TEXT_MAX} bytes")));
+    if texts.into_iter().flatten().chain([&asked.token, &asked.user_agent]).any(|text| text.chars().count() > TEXT_MAX)
+    {
+        return Err(invalid("requests", format!("no text may have more than {TEXT_MAX} characters")));
     }
     let address = asked.address.as_deref().map(str::parse).transpose();
     let address = address.map_err(|_| invalid("address", "must be an IP address".to_owned()))?;

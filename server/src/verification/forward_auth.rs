@@ -20,11 +20,43 @@ use super::Verification;
 use super::signed;
 use crate::middleware::context;
 use crate::rest::credential::{bearer, named_organization};
+use crate::rest::openapi;
 use crate::rest::problem::{Problem, complete_now};
 
 const PREFIX: &str = "/forward-auth";
 
-/// Answers 200 with who it is, or 401 or 403 with the reason.
+/// The request that the proxy has received, as nginx is told to tell it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "read from many places at once")]
+struct OriginalHeaders {
+    /// Its method; Traefik and Caddy call it `X-Forwarded-Method`.
+    #[param(rename = "X-Original-Method", example = "GET")]
+    method: Option<String>,
+    /// Its path with query; nginx's ingress calls it `X-Original-URL`, Traefik and Caddy `X-Forwarded-Uri`.
+    #[param(rename = "X-Original-URI", example = "/api/scans")]
+    target: Option<String>,
+}
+
+/// Decides for a proxy.
+///
+/// Whether the request that the proxy has received may pass, by its token and the rules of the routes. Any method is
+/// taken; Envoy puts the path below `/forward-auth`. Where the method and path come in several places, all must agree.
+/// A refusal names its reason in `X-Latchkey-Reason`.
+#[utoipa::path(
+    get, path = "/forward-auth", operation_id = "forwardAuth", tag = "Verification",
+    params(OriginalHeaders, openapi::OrganizationHeader),
+    responses(
+        (status = 200, description = "It may; headers say who it is", headers(
+            ("X-Latchkey-Token-Id" = String, description = "Id of the token"),
+            ("X-Latchkey-Organization" = String, description = "The organization that it acts on"),
+            ("X-Latchkey-Project" = String, description = "The project that it is confined to, if any"),
+            ("X-Latchkey-Scopes" = String, description = "All that it has, with spaces between"),
+            ("X-Latchkey-Repository" = String, description = "Id of the repository that the path names, if any"),
+        )),
+        (status = 400, description = "The proxy does not tell what it has received"),
+    ),
+)]
 pub(crate) async fn forward_auth(State(state): State<Verification>, request: Request) -> Response {
     // Not as an extractor, which would copy the headers.
     let (parts, _) = request.into_parts();
@@ -38,6 +70,7 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
             passed(&allowed)
         }
         Err(problem) => {
+            let problem = problem.for_proxy();
             state.metrics.refused(problem.status().as_u16(), problem.kind(), started.elapsed());
             complete_now(problem, own_target, &state.context.service.request_id())
         }

@@ -7,17 +7,22 @@ use axum::http::StatusCode;
 use latchkey_app::portal::Portal;
 use latchkey_service::Introspected;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::rest::credential::Credential;
 use crate::rest::problem::Problem;
 
-#[derive(Deserialize)]
+/// What to tell about, as a form.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Introspection)]
 pub(crate) struct Asked {
+    /// The token.
     token: String,
 }
 
 /// RFC 7662, section 2.2. A token that is not the caller's to know is answered with `{"active":false}` and no more.
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, ToSchema)]
+#[schema(as = Introspected)]
 pub(crate) struct Answer {
     active: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +46,16 @@ pub(crate) struct Answer {
     project: Option<String>,
 }
 
+/// Tells about a token.
+///
+/// OAuth 2.0 token introspection (RFC 7662). The credential needs `tokens:introspect`. This is not a use of the token.
+#[utoipa::path(
+    post, path = "/oauth/introspect", operation_id = "introspect", tag = "Verification",
+    request_body(content = Asked, content_type = "application/x-www-form-urlencoded",
+        example = json!({ "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE" })),
+    responses((status = 200, description = "What it is; of one that is not active, nothing more", body = Answer,
+        example = json!({ "active": false }))),
+)]
 pub(crate) async fn introspect(
     State(portal): State<Portal>,
     credential: Credential,

@@ -1,9 +1,9 @@
 //! Deciding about requests to other services: forward-auth for proxies, a decision API for everything else, and
 //! introspection. These are asked for every request of every pipeline, so they stand beside the layers that pages need.
 
-mod decisions;
-mod forward_auth;
-mod introspect;
+pub(crate) mod decisions;
+pub(crate) mod forward_auth;
+pub(crate) mod introspect;
 mod signed;
 
 use std::ops::Deref;
@@ -21,7 +21,7 @@ pub(crate) use signed::{SignedBody, layer as read_signature};
 
 use crate::metrics::Metrics;
 use crate::middleware::context;
-use crate::rest::problem;
+use crate::rest::{self, problem};
 use crate::router::BODY_MAX;
 
 /// State of these handlers; one pointer, since it is copied for each request.
@@ -58,25 +58,44 @@ impl FromRef<Verification> for Portal {
 }
 
 pub(crate) fn router(state: Verification) -> Router {
-    let decisions = Router::new()
+    // Quiet: they are asked a thousand times a second.
+    let decisions = decisions().layer(from_fn_with_state(state.context.clone(), context::quiet_layer));
+    plain().merge(decisions).with_state(state)
+}
+
+/// Decisions that a service asks for; a test sees that these routes, too, are in `rest/openapi.rs`.
+pub(crate) fn decisions() -> Router<Verification> {
+    Router::new()
         .route("/api/verify", post(decisions::one))
         .route("/api/verify/batch", post(decisions::batch))
         .route("/oauth/introspect", post(introspect::introspect))
-        .method_not_allowed_fallback(crate::rest::method_not_allowed)
+        .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn(read_signature))
         .layer(from_fn(problem::complete))
-        .layer(from_fn_with_state(state.context.clone(), context::quiet_layer));
+}
+
+/// What needs no layers.
+pub(crate) fn plain() -> Router<Verification> {
+    let counters = Router::new()
+        .route("/metrics", get(metrics))
+        .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn(problem::complete));
     Router::new()
         .route("/forward-auth", any(forward_auth::forward_auth))
         .route("/forward-auth/", any(forward_auth::forward_auth))
         .route("/forward-auth/{*path}", any(forward_auth::forward_auth))
-        .merge(decisions)
-        .route("/metrics", get(metrics))
-        .with_state(state)
+        .merge(counters)
 }
 
-/// `GET /metrics`
-async fn metrics(State(state): State<Verification>) -> Response {
+/// Tells what is counted.
+///
+/// For Prometheus, as OpenMetrics.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "Operations", security(()),
+    responses((status = 200, description = "The counters", body = String,
+        content_type = "application/openmetrics-text", example = "known_tokens 12")),
+)]
+pub(crate) async fn metrics(State(state): State<Verification>) -> Response {
     state.metrics.answer()
 }

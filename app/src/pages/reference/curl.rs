@@ -1,4 +1,7 @@
-use super::model::Operation;
+use super::model::{Operation, members, text};
+
+/// What curl sends by itself.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A command that does the operation: to be copied, with `$TOKEN` and the parts of the path set before.
 pub(super) fn curl(public_url: &str, operation: &Operation) -> String {
@@ -13,12 +16,21 @@ pub(super) fn curl(public_url: &str, operation: &Operation) -> String {
     if operation.secured {
         command.push("-H \"Authorization: Bearer $TOKEN\"".to_owned());
     }
-    if let Some(example) = operation.body.as_ref().and_then(|body| body.example.as_ref()) {
-        command.push("-H \"Content-Type: application/json\"".to_owned());
-        // Within single quotes a shell takes everything as it is, but a single quote.
-        command.push(format!("-d '{}'", example.to_string().replace('\'', "'\\''")));
+    if let Some((body, example)) = operation.body.as_ref().and_then(|body| Some((body, body.example.as_ref()?))) {
+        if body.media_type == FORM {
+            let fields = members(example).map(|(name, value)| [name, "=", &text(value)].concat());
+            command.extend(fields.map(|field| format!("--data-urlencode {}", quoted(&field))));
+        } else {
+            command.push(format!("-H \"Content-Type: {}\"", body.media_type));
+            command.push(format!("-d {}", quoted(&example.to_string())));
+        }
     }
     command.join(" \\\n  ")
+}
+
+/// Within single quotes a shell takes everything as it is, but a single quote.
+fn quoted(text: &str) -> String {
+    ["'", &text.replace('\'', "'\\''"), "'"].concat()
 }
 
 #[cfg(test)]
@@ -39,6 +51,17 @@ mod tests {
             curl("https://tokens.example.com", &reference.groups[0].operations[0]),
             "curl -X PATCH \"https://tokens.example.com/things/$ID\" \\\n  -H \"Authorization: Bearer $TOKEN\" \\\n  \
              -H \"Content-Type: application/json\" \\\n  -d '{\"name\":\"it'\\''s\"}'"
+        );
+    }
+
+    #[test]
+    fn a_form() {
+        let document = json!({ "paths": { "/ask": { "post": { "tags": ["T"], "security": [{}], "requestBody": {
+            "content": { FORM: { "example": { "token": "a b" } } },
+        } } } } });
+        assert_eq!(
+            curl("https://tokens.example.com", &Reference::of(&document).groups[0].operations[0]),
+            "curl -X POST \"https://tokens.example.com/ask\" \\\n  --data-urlencode 'token=a b'"
         );
     }
 }

@@ -52,6 +52,7 @@ pub(super) struct Parameter {
 /// What is sent.
 #[derive(Debug)]
 pub(super) struct Body {
+    pub(super) media_type: String,
     pub(super) kind: Kind,
     pub(super) example: Option<Value>,
 }
@@ -100,7 +101,7 @@ impl Reference {
 
 impl Operation {
     fn of(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
-        let json = &operation["requestBody"]["content"]["application/json"];
+        let body = members(&operation["requestBody"]["content"]).next();
         Self {
             id: text(&operation["operationId"]),
             method: method.to_uppercase(),
@@ -117,9 +118,11 @@ impl Operation {
                     description: text(&parameter["description"]),
                 })
                 .collect(),
-            body: operation
-                .get("requestBody")
-                .map(|_| Body { kind: Kind::of(&json["schema"]), example: json.get("example").cloned() }),
+            body: body.map(|(media_type, content)| Body {
+                media_type: media_type.clone(),
+                kind: Kind::of(&content["schema"]),
+                example: content.get("example").cloned(),
+            }),
             responses: members(&operation["responses"])
                 .map(|(status, response)| Response::of(document, status, response))
                 .collect(),

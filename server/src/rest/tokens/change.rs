@@ -18,14 +18,13 @@ use crate::rest::problem::Problem;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = TokenChanges)]
 pub(crate) struct Change {
-    /// 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<openapi::Name>)]
     name: Option<String>,
     /// Up to 500 characters.
     #[schema(max_length = 500)]
     description: Option<String>,
     /// All that the token is to have.
-    #[schema(min_items = 1)]
+    #[schema(value_type = Option<Vec<openapi::Scope>>, min_items = 1)]
     scopes: Option<Vec<String>>,
     /// Current and future ones; or else a list.
     all_repositories: Option<bool>,
@@ -36,12 +35,12 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "named")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
-    /// A duration from now, such as `720h` or `30d`; `null` for never.
+    /// From now; `null` for never.
     #[serde(default, deserialize_with = "named")]
-    #[schema(value_type = Option<String>, pattern = "^([0-9]+[smhdw])+$")]
+    #[schema(value_type = Option<openapi::Duration>)]
     expires_in: Option<Option<String>>,
-    /// In CIDR notation, 50 at most; empty for everywhere.
-    #[schema(max_items = 50)]
+    /// 50 at most; empty for everywhere.
+    #[schema(value_type = Option<Vec<openapi::Network>>, max_items = 50)]
     allowed_networks: Option<Vec<String>>,
     /// Refuse unsigned requests.
     require_signing: Option<bool>,

@@ -19,15 +19,14 @@ use crate::rest::repeatable::Repeatable;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = NewToken)]
 pub(crate) struct Create {
-    /// 1 to 100 characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = openapi::Name)]
     name: String,
     /// Up to 500 characters.
     #[serde(default)]
     #[schema(max_length = 500)]
     description: String,
     /// At least one.
-    #[schema(min_items = 1)]
+    #[schema(value_type = Vec<openapi::Scope>, min_items = 1)]
     scopes: Vec<String>,
     /// Current and future ones; or else a list.
     #[serde(default)]
@@ -39,17 +38,17 @@ pub(crate) struct Create {
     /// A moment of RFC 3339.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<String>,
-    /// A duration such as `720h` or `30d`.
-    #[schema(pattern = "^([0-9]+[smhdw])+$")]
+    /// From now.
+    #[schema(value_type = Option<openapi::Duration>)]
     expires_in: Option<String>,
     /// Id or name.
     project: Option<String>,
     /// `instance` for a token of the whole instance.
     #[schema(value_type = Option<openapi::Level>)]
     level: Option<LevelKind>,
-    /// In CIDR notation, 50 at most.
+    /// 50 at most; empty for everywhere.
     #[serde(default)]
-    #[schema(max_items = 50)]
+    #[schema(value_type = Vec<openapi::Network>, max_items = 50)]
     allowed_networks: Vec<String>,
     /// Refuse unsigned requests.
     #[serde(default)]
@@ -94,7 +93,7 @@ impl Create {
         "allRepositories": true, "expiresIn": "720h",
     })),
     responses(
-        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`")), body = SecretJson, example = json!(openapi::token(true))),
+        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String, description = "Where it is from now on")), body = SecretJson, example = json!(openapi::token(true))),
         (status = 409, description = "The name is taken; or a request with this key is under way, or its secret is no longer the token's"),
     ),
 )]

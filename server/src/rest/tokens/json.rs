@@ -34,7 +34,7 @@ pub(crate) struct TokenJson {
     allowed_networks: Vec<String>,
     /// Whether unsigned requests are refused.
     require_signing: bool,
-    #[schema(value_type = openapi::State)]
+    #[schema(value_type = openapi::TokenState)]
     status: TokenState,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

@@ -23,6 +23,7 @@ pub(crate) struct List {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
+    #[param(inline, value_type = Option<openapi::Cursor>)]
     cursor: Option<String>,
     /// All states if not named.
     #[param(inline)]
@@ -54,7 +55,7 @@ enum Status {
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens", operation_id = "listTokens", tag = "Tokens",
     params(List, openapi::OrganizationHeader),
-    responses((status = 200, description = "A page of tokens", headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`")), body = Page<TokenJson>,
+    responses((status = 200, description = "A page of tokens", body = Page<TokenJson>,
         example = json!({ "items": [openapi::token(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
@@ -94,7 +95,7 @@ pub(crate) async fn list(
     get, path = "/api/auth/cli-tokens/{id}", operation_id = "getToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), openapi::IfNoneMatchHeader, openapi::OrganizationHeader),
     responses(
-        (status = 200, description = "The token", body = TokenJson, example = json!(openapi::token(false))),
+        (status = 200, description = "The token", headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`")), body = TokenJson, example = json!(openapi::token(false))),
         (status = 304, description = "The `If-None-Match` still holds"),
     ),
 )]

@@ -18,9 +18,9 @@ use crate::rest::repeatable::Repeatable;
 #[serde(deny_unknown_fields)]
 #[schema(as = Rotation)]
 pub(crate) struct Rotate {
-    /// For how long the old secret works too, unless the new one is used first: a duration such as `1h`, 7 days at
-    /// most. Without it, the old secret stops at once.
-    #[schema(pattern = "^([0-9]+[smhdw])+$")]
+    /// For how long the old secret works too, unless the new one is used first: 7 days at most. Without it, the
+    /// old secret stops at once.
+    #[schema(value_type = Option<openapi::Duration>)]
     overlap: Option<String>,
 }
 

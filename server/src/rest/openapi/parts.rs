@@ -1,0 +1,198 @@
+//! What several descriptions have in common: words, forms of texts, and examples. The use cases check the same again.
+
+use std::ops::RangeInclusive;
+
+use serde_json::{Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The id of the examples.
+pub(crate) const ID: &str = "0193b9a0-4b1e-7c3a-9f00-2d6c1e5a7b10";
+
+/// Declares a word of a closed list, for a type of another crate.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($word:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(ToSchema)]
+        #[schema(rename_all = "lowercase")]
+        #[expect(dead_code, reason = "stands in the description for a type that does not know of it")]
+        pub(crate) enum $name {
+            $($word),+
+        }
+    };
+}
+
+words!(
+    /// What a token belongs to.
+    Level { Instance, Organization, Project }
+);
+words!(
+    /// Where a token stands in its life.
+    TokenState { Active, Expired, Revoked }
+);
+words!(
+    /// What a member may do, from least to most.
+    Role { Viewer, Contributor, Member, Admin, Owner }
+);
+words!(
+    /// How something went.
+    Outcome { Success, Failure }
+);
+
+/// What no name may have in it, as a part of a class of characters: controls, and marks that can't be seen.
+const UNSEEN: &str = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff";
+
+/// Declares a text of a certain form: how many characters, and a pattern.
+macro_rules! text {
+    (#[doc = $doc:literal] $name:ident, $length:expr, $pattern:expr, $example:literal) => {
+        #[doc = $doc]
+        pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let length: RangeInclusive<usize> = $length;
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($doc.trim()))
+                    .min_length(Some(*length.start()))
+                    .max_length(Some(*length.end()))
+                    .pattern(Some($pattern))
+                    .examples([$example])
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    };
+}
+
+text!(
+    /// 1 to 100 characters on one line, with spaces only inside.
+    Name, 1..=100, format!(r"^[^\s{UNSEEN}]([^{UNSEEN}]*[^\s{UNSEEN}])?$"), "GitHub Actions CI"
+);
+text!(
+    /// 1 to 63 lower-case letters, digits and inner hyphens.
+    OrganizationName, 1..=63, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "acme"
+);
+text!(
+    /// 2 to 5 parts of letters, digits, `.`, `_` and `-`.
+    RepositoryName, 3..=200, r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*(/\.*[A-Za-z0-9_-][A-Za-z0-9._-]*){1,4}$", "acme/api"
+);
+text!(
+    /// An email address; capitals don't matter.
+    Email, 3..=254, format!(r"^[^@\s{UNSEEN}]+@[^@.\s{UNSEEN}][^@\s{UNSEEN}]*$"), "grace@example.com"
+);
+text!(
+    /// `resource:action`, one of this instance's catalogue.
+    Scope, 3..=100, "^[a-z0-9-]+:[a-z0-9-]+$", "repos:read"
+);
+text!(
+    /// Whole numbers with `s`, `m`, `h`, `d` or `w`.
+    Duration, 2..=30, "^([0-9]{1,18}[smhdw])+$", "720h"
+);
+text!(
+    /// One address, or many in CIDR notation.
+    Network, 2..=50, "^[0-9a-fA-F.:]+(/[0-9]{1,3})?$", "192.0.2.0/24"
+);
+text!(
+    /// Visible ASCII characters.
+    Key, 1..=255, "^[!-~]+$", "3f29c1"
+);
+text!(
+    /// The `nextCursor` of the page before.
+    Cursor, 0..=2_200, "^[0-9a-f-]*$", "61636d65"
+);
+
+/// An IPv4 or IPv6 address.
+pub(crate) struct Address;
+
+impl PartialSchema for Address {
+    fn schema() -> RefOr<Schema> {
+        let form = |format: &str| {
+            ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom(format.to_owned())))
+        };
+        AnyOfBuilder::new().item(form("ipv4")).item(form("ipv6")).description(Some("An IPv4 or IPv6 address")).into()
+    }
+}
+
+impl ToSchema for Address {}
+
+/// A token, as an example.
+pub(crate) fn token(with_secret: bool) -> Value {
+    let mut token = json!({
+        "id": ID,
+        "name": "GitHub Actions CI",
+        "description": "Scans each push to main",
+        "prefix": "ci_7Qm2x",
+        "level": "organization",
+        "organization": "acme",
+        "project": null,
+        "scopes": ["repos:read", "scans:trigger"],
+        "allRepositories": true,
+        "repositories": [],
+        "allowedNetworks": [],
+        "requireSigning": false,
+        "status": "active",
+        "createdAt": "2026-11-22T08:00:00Z",
+        "createdBy": "ada@example.com",
+        "expiresAt": "2026-12-22T08:00:00Z",
+        "overlapUntil": null,
+        "lastUsedAt": null,
+        "lastUsedFrom": null,
+        "revokedAt": null,
+        "revokedBy": null,
+        "revokedReason": null,
+    });
+    if with_secret {
+        // Of the right form, with a wrong checksum: no scanner takes it for a real one.
+        token["token"] = json!("ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE");
+    }
+    token
+}
+
+/// An organization, as an example; in a list, or alone.
+pub(crate) fn organization(listed: bool) -> Value {
+    let mut organization = json!({
+        "id": ID,
+        "name": "acme",
+        "apiTokenMaxDaysInactive": 90,
+        "role": "owner",
+        "createdAt": "2026-11-22T08:00:00Z",
+        "updatedAt": "2026-11-22T08:00:00Z",
+    });
+    if listed {
+        organization["current"] = json!(true);
+    }
+    organization
+}
+
+/// A member, as an example.
+pub(crate) fn member() -> Value {
+    json!({
+        "id": ID,
+        "userId": ID,
+        "email": "grace@example.com",
+        "role": "member",
+        "createdAt": "2026-11-22T08:00:00Z",
+        "updatedAt": "2026-11-22T08:00:00Z",
+    })
+}
+
+/// An invitation, as an example.
+pub(crate) fn invitation(with_link: bool) -> Value {
+    let mut invitation = json!({
+        "id": ID,
+        "organization": "acme",
+        "email": "grace@example.com",
+        "role": "member",
+        "status": "pending",
+        "sender": "ada@example.com",
+        "createdAt": "2026-11-22T08:00:00Z",
+        "acceptedAt": null,
+    });
+    if with_link {
+        invitation["link"] = json!("https://tokens.example.com/join?link=lki_EXAMPLE");
+    }
+    invitation
+}
