@@ -118,6 +118,14 @@ async fn a_proxy_learns_why_not(server: Server) {
     assert_eq!(server.delete(&format!("/api/repos/{web}"), &user).await.0, StatusCode::NO_CONTENT);
     assert_eq!(ask(&server, &every, "POST", "/api/scans/trigger/acme/web").await.1, "missing-repository");
     assert!(!server.log().contains(&revoked[3..]), "no secret is logged");
+    // Proxies take `404` for a fault of ours.
+    let (_, secret) = all(&server, &user, "Lost", &["scans:read"]).await;
+    let asked = server.request(Method::GET, "/forward-auth/api/scans", &secret).header("latchkey-organization", "a b");
+    let refused = asked.send().await.unwrap();
+    assert_eq!(
+        (refused.status(), &refused.headers()["x-latchkey-reason"]),
+        (StatusCode::FORBIDDEN, &"not-found".parse().unwrap())
+    );
 }
 
 async fn a_resource_server_asks_about_its_own_tokens_only(server: Server) {

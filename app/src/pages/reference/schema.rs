@@ -62,6 +62,8 @@ impl Kind {
                 }
                 ("string", Some("date-time")) => "time (RFC 3339)".to_owned(),
                 ("string", Some("uuid")) => "id (UUID)".to_owned(),
+                ("string", Some("ipv4")) => "IPv4 address".to_owned(),
+                ("string", Some("ipv6")) => "IPv6 address".to_owned(),
                 (name, _) => name.to_owned(),
             })
             .collect();
