@@ -20,7 +20,7 @@ dev: ## the same, unoptimized, rebuilt and restarted when a file changes
 test: ## run every check and test; some of them: make test ONLY="format rust"
 	scripts/test $(ONLY)
 
-fuzz: ## send the API what nobody thought of, other things every time; takes long
+fuzz: ## send the parsers and the API what nobody thought of, other things every time; takes long
 	scripts/fuzz
 
 bench: site ## measure, into bench/RESULTS.md

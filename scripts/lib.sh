@@ -43,3 +43,17 @@ python_tools() {
   "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$list" >&2
   cp "$list" "$venv/requirements.txt"
 }
+
+# install_tool COMMAND CRATE VERSION [FLAG…]: compiles a command into .tools/, unless this very version is on the PATH.
+install_tool() (
+  command=$1 crate=$2 version=$3
+  shift 3
+  [ "$("$command" --version 2>/dev/null | awk '{ print $2 }')" = "$version" ] && exit
+  say "installing $crate $version into .tools/ (once, some minutes)"
+  build=$tools/build.$$
+  trap 'rm -rf "$build"' EXIT
+  # They work for seconds and are compiled for minutes: little optimization, shared dependencies.
+  CARGO_TARGET_DIR=$build CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=false \
+    cargo install --quiet --root "$tools" --version "$version" "$@" "$crate"
+)

@@ -31,6 +31,10 @@ export class NewToken {
   get found() {
     return this.page.getByRole('list', { name: 'Repositories found' }).getByRole('checkbox');
   }
+  /** What `found` was searched for. */
+  get searched() {
+    return this.page.locator('input[name=found]');
+  }
   get chosen() {
     return this.page.getByRole('list', { name: 'Chosen repositories' }).getByRole('checkbox');
   }
@@ -61,6 +65,8 @@ export class NewToken {
   async choose(repository: string): Promise<void> {
     await this.find.fill(repository);
     if (!(await scriptsRun(this.page))) await this.button('Find').click();
+    // The list is made anew when the answer comes.
+    await expect(this.searched).toHaveValue(repository);
     await this.found.and(this.page.getByLabel(repository, { exact: true })).check();
   }
 

@@ -14,6 +14,8 @@ declare global {
   interface Window {
     /** Set by `watchForLife`. */
     islandsAreLive?: boolean;
+    /** Set by `holdScripts`. */
+    releaseScripts?: () => void;
   }
 }
 
@@ -36,6 +38,29 @@ export async function live(page: Page): Promise<void> {
   if (await scriptsRun(page)) await page.waitForFunction(() => window.islandsAreLive);
 }
 
+/** Keeps a page as the server sent it, until the function that this returns lets its scripts take over. */
+export async function holdScripts(page: Page): Promise<() => Promise<void>> {
+  await page.addInitScript(() => {
+    const instantiate = WebAssembly.instantiateStreaming;
+    const released = new Promise<void>((release) => (window.releaseScripts = release));
+    WebAssembly.instantiateStreaming = (...source) => released.then(() => instantiate(...source));
+  });
+  return async () => {
+    await page.evaluate(() => window.releaseScripts!());
+    await live(page);
+  };
+}
+
+/** Stops a page's timers, which run from then on as `page.clock` says. Before the page is opened: `clock.install()`. */
+export async function stopTime(page: Page): Promise<void> {
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1_000));
+}
+
+/** Waits until something was copied: whoever leaves earlier is asked. */
+export async function copied(page: Page): Promise<void> {
+  await expect(page.getByRole('status').filter({ hasText: 'Copied' })).toHaveCount(1);
+}
+
 export async function scriptsRun(page: Page): Promise<boolean> {
   return page.evaluate(() => matchMedia('(scripting: enabled)').matches);
 }
@@ -50,6 +75,14 @@ export async function signIn(page: Page, { email, password }: Account): Promise<
   await page.getByLabel('Email').fill(email);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Fills in the page that an invitation's link leads to; any password is sent, also one that the browser would refuse. */
+export async function join(page: Page, password: string): Promise<void> {
+  const field = page.getByLabel('Password');
+  await field.fill(password);
+  await field.evaluate((input: HTMLInputElement) => (input.form!.noValidate = true));
+  await page.getByRole('button', { name: 'Create account' }).click();
 }
 
 export async function signOut(page: Page): Promise<void> {

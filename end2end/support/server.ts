@@ -97,9 +97,9 @@ export class Server {
     this.process = child;
     child.stdout.on('data', (text) => (this.log += text));
     child.stderr.on('data', (text) => (this.log += text));
-    for (const end = Date.now() + 20_000; ; await new Promise((again) => setTimeout(again, 50))) {
+    for (const end = Date.now() + 60_000; ; await new Promise((again) => setTimeout(again, 50))) {
       if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${this.log}`);
-      if (Date.now() > end) throw new Error(`the server is not ready after 20 s:\n${this.log}`);
+      if (Date.now() > end) throw new Error(`the server is not ready after 60 s:\n${this.log}`);
       const ready = await fetch(`${this.url}/readyz`).catch(() => null);
       if (ready?.ok) return;
     }
@@ -111,7 +111,7 @@ export class Server {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
     await ended;
     clearTimeout(late);
   }

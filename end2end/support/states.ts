@@ -1,6 +1,7 @@
 import { expect, type Page } from '@playwright/test';
 import { NewToken } from './new-token';
-import { askToRevoke, goto, live, paths } from './portal';
+import { askToRevoke, goto, join, live, paths } from './portal';
+import type { Server } from './server';
 
 const acme = paths('acme');
 
@@ -11,7 +12,7 @@ export interface State {
   signedOut?: boolean;
   /** Statuses that leading there provokes. */
   statuses?: number[];
-  open: (page: Page) => Promise<unknown>;
+  open: (page: Page, server: Server) => Promise<unknown>;
 }
 
 export const states: State[] = [
@@ -28,6 +29,18 @@ export const states: State[] = [
       await expect(page.getByRole('alert')).toBeVisible();
     },
   },
+  { name: 'join', signedOut: true, open: async (page, server) => goto(page, await (await server.api()).invite('acme')) },
+  {
+    name: 'join-refused',
+    signedOut: true,
+    statuses: [422],
+    open: async (page, server) => {
+      await goto(page, await (await server.api()).invite('acme'));
+      await join(page, 'short');
+      await expect(page.getByRole('alert')).toBeVisible();
+    },
+  },
+  { name: 'join-gone', signedOut: true, statuses: [404], open: (page) => goto(page, '/join?link=lki_spent') },
   { name: 'reference', signedOut: true, open: (page) => goto(page, '/docs/api') },
   { name: 'list', open: (page) => goto(page, acme.tokens) },
   { name: 'list-all', open: (page) => goto(page, `${acme.tokens}?status=all&q=drift`) },
@@ -102,8 +115,8 @@ export const states: State[] = [
 ];
 
 /** Opens a state and waits until nothing moves. */
-export async function show(page: Page, state: State): Promise<void> {
-  await state.open(page);
+export async function show(page: Page, server: Server, state: State): Promise<void> {
+  await state.open(page, server);
   await live(page);
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => null))));
 }

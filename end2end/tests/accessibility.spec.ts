@@ -10,7 +10,7 @@ for (const state of states) {
   test.describe(state.name, () => {
     test.use({ signedIn: !state.signedOut });
 
-    test('has no axe finding, in light and dark', { tag: '@phone' }, async ({ page, guard }) => {
+    test('has no axe finding, in light and dark', { tag: '@phone' }, async ({ page, server, guard }) => {
       guard.expectStatus(...(state.statuses ?? []));
       const look = async (axe: AxeBuilder, colorScheme: 'light' | 'dark') => {
         // Contrast is that of colours that have arrived.
@@ -20,7 +20,7 @@ for (const state of states) {
         expect(found, colorScheme).toEqual([]);
       };
       await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
-      await show(page, state);
+      await show(page, server, state);
       await look(new AxeBuilder({ page }).withTags(rules), 'light');
       // Only the colours differ.
       await look(new AxeBuilder({ page }).withRules('color-contrast'), 'dark');

@@ -21,7 +21,7 @@ test('off, on with a question that names the tokens, and revoked by the sweep', 
   await toggle.check();
   await days.fill('60');
   if (!scripts) await page.getByRole('button', { name: 'Preview' }).click();
-  await expect(preview).toContainText(/With 60 days, the next sweep \(in \d+ minutes?\) would revoke \d+ of \d+ active tokens/);
+  await expect(preview).toContainText(/With 60 days, the next sweep \(in .+?\) would revoke \d+ of \d+ active tokens/);
   const doomed = await preview.getByRole('rowheader').allInnerTexts();
   expect(doomed.length).toBeGreaterThan(0);
 
@@ -33,14 +33,15 @@ test('off, on with a question that names the tokens, and revoked by the sweep', 
   await goto(page, tokens);
   await expect(page.getByRole('link', { name: 'Auto-revoke' }), 'nothing was saved').toContainText('Off');
 
+  const api = await server.api();
+  const before = (await api.tokens('?status=active&limit=100')).length;
   await goto(page, `${autoRevoke}?days=60`);
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await question.getByRole('button', { name: /^Save and revoke/ }).click();
   await expect(page.getByText('Auto-revoke is on')).toBeVisible();
 
-  const api = await server.api();
-  const before = (await api.tokens('?status=active&limit=100')).length;
-  expect(server.run('sweep')).toContain(`Revoked ${doomed.length} inactive tokens`);
+  // Nothing, if the hour has just begun and the server was faster.
+  expect(server.run('sweep')).toMatch(new RegExp(`Revoked (${doomed.length}|0) inactive tokens`));
   expect(server.run('sweep'), 'a second one finds nothing').toContain('Revoked 0 inactive tokens');
   expect((await api.tokens('?status=active&limit=100')).length).toBe(before - doomed.length);
   await goto(page, `${tokens}?status=revoked&q=${encodeURIComponent(doomed[0]!)}`);

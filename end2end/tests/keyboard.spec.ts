@@ -1,6 +1,6 @@
 import { expect, test } from '../support/test';
 import { NewToken } from '../support/new-token';
-import { goto, row, signIn, tokensPath } from '../support/portal';
+import { copied, goto, row, signIn, tokensPath } from '../support/portal';
 import type { Page } from '@playwright/test';
 
 test.use({ instance: { name: 'keyboard' }, signedIn: false });
@@ -53,6 +53,7 @@ test('everything works by keyboard alone', async ({ page, server }) => {
   await page.keyboard.press('Space');
   await tabTo(page, 'Find repositories');
   await page.keyboard.type('web');
+  await expect(form.searched).toHaveValue('web');
   await expect(form.found).toHaveCount(1);
   await page.keyboard.press('Enter');
   await expect(form.chosen, 'Enter takes the first one found').toHaveCount(1);
@@ -63,6 +64,7 @@ test('everything works by keyboard alone', async ({ page, server }) => {
   await expect(form.created, 'what is new has the focus').toBeFocused();
   await tabTo(page, 'Copy');
   await page.keyboard.press('Enter');
+  await copied(page);
   await tabTo(page, 'Done');
   await page.keyboard.press('Enter');
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '../support/test';
-import { askToRevoke, goto, names, row, scriptsRun, tokensPath } from '../support/portal';
+import { askToRevoke, goto, holdScripts, names, row, scriptsRun, tokensPath } from '../support/portal';
 
 test.use({ instance: { name: 'list' } });
 
@@ -55,6 +55,7 @@ test('headings sort, and sort the other way round', { tag: '@noscript' }, async 
   await heading('Expires').getByRole('link').click();
   await expect(names(page).first(), 'what ends first').toHaveText('Pipeline 001');
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Next' }).click();
+  await expect(page.getByText('Showing 51–100 of 120').first()).toBeVisible();
   await expect(heading('Expires'), 'the next page is sorted alike').toHaveAttribute('aria-sort', 'ascending');
   await page.goBack();
   await page.goBack();
@@ -126,6 +127,14 @@ test('searching does not load the page anew, and back leads to where it began', 
   expect(await page.evaluate(() => (window as { stays?: boolean }).stays)).toBe(true);
   await page.reload();
   await expect(search).toHaveValue('pipeline 11');
+});
+
+test('what is typed before the scripts come is searched for', async ({ page }) => {
+  const release = await holdScripts(page);
+  await page.goto(tokensPath);
+  await page.getByRole('searchbox', { name: 'Search tokens' }).fill('pipeline 04');
+  await release();
+  await expect(page.getByText('Showing 1–10 of 10').first()).toBeVisible();
 });
 
 test('a row tells scopes by group, and the rest on demand', { tag: '@noscript' }, async ({ page }) => {

@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from '../support/test';
 import { NewToken } from '../support/new-token';
-import { goto, newTokenPath, tokensPath } from '../support/portal';
+import { goto, newTokenPath, stopTime, tokensPath } from '../support/portal';
 
 test.use({ instance: { name: 'reveal' } });
 
@@ -19,6 +19,7 @@ async function travel(page: Page, where: 'goBack' | 'goForward'): Promise<void> 
 
 test('the secret is copied, ready to use, and not left without a question', async ({ page, context, server }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.clock.install();
   const form = new NewToken(page);
   await form.open();
   const name = unique('Copied');
@@ -35,9 +36,13 @@ test('the secret is copied, ready to use, and not left without a question', asyn
   await expect(question).toBeHidden();
 
   const copy = page.getByRole('button', { name: 'Copy', exact: true });
+  await stopTime(page);
   await copy.click();
   await expect(page.getByRole('button', { name: 'Copied' })).toBeVisible();
   expect(await clipboard()).toBe(secret);
+  await page.clock.runFor(2_000);
+  await expect(copy, 'said for two seconds').toBeVisible();
+  await page.clock.resume();
 
   const snippets: [string, RegExp][] = [
     ['curl', new RegExp(`^curl .*Bearer ${secret}" ${server.url}/api/auth/whoami$`)],

@@ -82,6 +82,7 @@ fn page(
 #[component]
 fn Account(link: String, invitation: Invitation, problems: Problems) -> impl IntoView {
     let wrong_password = problems.of("password");
+    let email = invitation.email.clone();
     view! {
         <h1>"Join "{invitation.organization_name}</h1>
         <p class="lead">
@@ -91,6 +92,8 @@ fn Account(link: String, invitation: Invitation, problems: Problems) -> impl Int
         <ErrorSummary problems labels=LABELS />
         <form class="stack" method="post" action="/join">
             <input type="hidden" name="link" value=link />
+            // What password managers keep the password for.
+            <input type="email" autocomplete="username" value=email hidden=true readonly=true />
             <NewAccount error=wrong_password />
         </form>
     }

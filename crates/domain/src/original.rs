@@ -31,7 +31,7 @@ impl OriginalRequest {
         let mut found: Option<Self> = None;
         for (method, target) in places {
             let method = method.ok_or(OriginalError::NoMethod)?.to_owned();
-            let original = Self { method, target: without_authority(target).to_owned() };
+            let original = Self { method, target: path_and_query(target) };
             if found.as_ref().is_some_and(|other| *other != original) {
                 return Err(OriginalError::Ambiguous);
             }
@@ -42,7 +42,31 @@ impl OriginalRequest {
 }
 
 /// The path and query of an absolute address.
-fn without_authority(target: &str) -> &str {
-    let rest = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://"));
-    rest.map_or(target, |rest| rest.find('/').map_or("/", |at| &rest[at..]))
+fn path_and_query(target: &str) -> String {
+    let Some(rest) = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://")) else {
+        return target.to_owned();
+    };
+    // Where the authority ends (RFC 3986, section 3.2). Some take a backslash for a slash: it stays, to be refused.
+    let rest = &rest[rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())..];
+    if rest.starts_with(['/', '\\']) { rest.to_owned() } else { ["/", rest].concat() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_as_its_path_and_query() {
+        for (target, read) in [
+            ("/api?next=http://host/x", "/api?next=http://host/x"),
+            ("https://host/api?x=1", "/api?x=1"),
+            ("http://host:8080", "/"),
+            ("http://host?next=/api", "/?next=/api"),
+            ("http://host#/api", "/#/api"),
+            ("http://host\\x/api", "\\x/api"),
+        ] {
+            let agreed = OriginalRequest::agreed([(Some("GET"), target)]).unwrap();
+            assert_eq!(agreed.target, read, "{target}");
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    AbortController, Document, Event, FormData, HtmlAnchorElement, HtmlElement, HtmlFormElement, MouseEvent,
-    RequestInit, SubmitEvent, UrlSearchParams,
+    AbortController, Document, Event, FormData, HtmlAnchorElement, HtmlElement, HtmlFormElement, HtmlInputElement,
+    MouseEvent, RequestInit, SubmitEvent, UrlSearchParams,
 };
 
 use super::select;
@@ -73,6 +73,14 @@ pub(super) fn start() {
     });
     SHOWN.replace(window().location().href().unwrap_or_default());
     select::show();
+    // Somebody may have typed before the scripts came.
+    let field = first("#q").and_then(|field| field.dyn_into::<HtmlInputElement>().ok());
+    if let Some(field) = field
+        && field.value() != field.default_value()
+        && let Some(form) = field.form()
+    {
+        search(&form, History::Replace);
+    }
 }
 
 fn clicked(event: Event) {

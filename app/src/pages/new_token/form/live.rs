@@ -34,6 +34,7 @@ pub(super) fn start(state: State) {
             if let Some(values) = restored.clone() {
                 state.values.set(values);
             }
+            find(state, 0);
         }
     });
     tick(state, js_sys::Date::now());
