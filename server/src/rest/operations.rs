@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::json::Parameters;
+use super::problem::Problem;
 
 /// How the process is.
 #[derive(Serialize, ToSchema)]
@@ -51,6 +52,8 @@ pub(crate) struct Statusz {
     responses(
         (status = 200, description = "It runs, and the database answers if that was asked", body = Status,
             example = json!({ "status": "live" })),
+        (status = 400, description = "`readiness` is neither `true` nor `false`", body = Problem,
+            content_type = "application/problem+json"),
         (status = 503, description = "The database does not answer", body = Status,
             example = json!({ "status": "the database does not answer" })),
     ),
