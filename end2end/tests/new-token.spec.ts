@@ -150,8 +150,12 @@ test('searching as one types asks once for each pause, and late answers are drop
   await stopTime(page);
   const asked: Route[] = [];
   await page.route('**/_fn/search_repositories*', (route) => void asked.push(route));
-  await form.find.pressSequentially('service-7');
-  await page.clock.runFor(150);
+  await form.find.pressSequentially('service');
+  await page.clock.runFor(100);
+  await form.find.pressSequentially('-7');
+  await page.clock.runFor(100);
+  expect(asked, 'no pause so far').toEqual([]);
+  await page.clock.runFor(50);
   await expect.poll(() => asked.length).toBe(1);
   await form.find.pressSequentially('7');
   await page.clock.runFor(150);
