@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::json::Parameters;
+use super::openapi;
 use super::problem::Problem;
 
 /// How the process is.
@@ -53,7 +54,11 @@ pub(crate) struct Statusz {
         (status = 200, description = "It runs, and the database answers if that was asked", body = Status,
             example = json!({ "status": "live" })),
         (status = 400, description = "`readiness` is neither `true` nor `false`", body = Problem,
-            content_type = "application/problem+json"),
+            content_type = "application/problem+json", example = json!({
+                "type": "urn:latchkey:problem:malformed-query", "title": "Bad Request", "status": 400,
+                "detail": "readiness: provided string was not `true` or `false`", "instance": "/statusz",
+                "request_id": openapi::ID,
+            })),
         (status = 503, description = "The database does not answer", body = Status,
             example = json!({ "status": "the database does not answer" })),
     ),
