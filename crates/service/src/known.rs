@@ -88,6 +88,8 @@ pub(crate) struct Known {
     pub(crate) hits: Count,
     pub(crate) reads: Count,
     pub(crate) looks: Count,
+    /// The arrivals before a glance at the mark that found nothing new.
+    quiet_up_to: AtomicU64,
     /// The look that is under way; holds what the last one covered.
     looking: Mutex<Covered>,
 }
@@ -121,6 +123,7 @@ impl Known {
             repositories: Cache::new(REPOSITORIES),
             seen: RwLock::default(),
             arrivals: AtomicU64::new(0),
+            quiet_up_to: AtomicU64::new(0),
             hits: Count::default(),
             reads: Count::default(),
             looks: Count::default(),
@@ -186,11 +189,18 @@ impl Known {
     /// Returns when every change is known that was committed before the call. One look serves all who came before it
     /// began; who comes later waits for the next one.
     async fn catch_up(&self) -> Result<(), Error> {
-        let mark = self.watch.mark();
-        if mark.is_some() && mark == self.seen().mark {
+        let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
+        // Those whose requests are here already come first, so that the look is for them, too.
+        tokio::task::yield_now().await;
+        if self.quiet_up_to.load(Ordering::SeqCst) >= arrival {
             return Ok(());
         }
-        let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
+        let up_to = self.arrivals.load(Ordering::SeqCst);
+        let mark = self.watch.mark();
+        if mark.is_some() && mark == self.seen().mark {
+            self.quiet_up_to.fetch_max(up_to, Ordering::SeqCst);
+            return Ok(());
+        }
         let mut covered = self.looking.lock().await;
         if covered.up_to < arrival {
             let up_to = self.arrivals.load(Ordering::SeqCst);
