@@ -40,7 +40,7 @@ export const states: State[] = [
       await expect(page.getByRole('alert')).toBeVisible();
     },
   },
-  { name: 'join-gone', signedOut: true, statuses: [404], open: (page) => goto(page, '/join?link=lki_spent') },
+  { name: 'join-gone', signedOut: true, statuses: [404], open: (page) => goto(page, '/join?link=lkj_spent') },
   { name: 'reference', signedOut: true, open: (page) => goto(page, '/docs/api') },
   { name: 'list', open: (page) => goto(page, acme.tokens) },
   { name: 'list-all', open: (page) => goto(page, `${acme.tokens}?status=all&q=drift`) },

@@ -192,7 +192,7 @@ pub(crate) fn invitation(with_link: bool) -> Value {
         "acceptedAt": null,
     });
     if with_link {
-        invitation["link"] = json!("https://tokens.example.com/join?link=lki_EXAMPLE");
+        invitation["link"] = json!("https://tokens.example.com/join?link=lkj_EXAMPLE");
     }
     invitation
 }
