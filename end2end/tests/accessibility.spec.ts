@@ -11,6 +11,7 @@ for (const state of states) {
     test.use({ signedIn: !state.signedOut });
 
     test('has no axe finding, in light and dark', { tag: '@phone' }, async ({ page, server, guard }) => {
+      test.slow(state.name === 'reference', 'it is long');
       guard.expectStatus(...(state.statuses ?? []));
       const look = async (axe: AxeBuilder, colorScheme: 'light' | 'dark') => {
         // Contrast is that of colours that have arrived.

@@ -19,6 +19,7 @@ for (const state of states) {
     test.use({ signedIn: !state.signedOut });
 
     test('fits the phone, the tablet and the desktop', async ({ page, server, guard }) => {
+      test.slow(state.name === 'reference', 'it is long');
       guard.expectStatus(...(state.statuses ?? []));
       await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
       await show(page, server, state);

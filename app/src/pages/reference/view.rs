@@ -84,7 +84,9 @@ fn contents(reference: &Reference) -> impl IntoView + use<> {
                 .collect_view();
             view! {
                 <li>
-                    <p class="reference-group">{group.name.clone()}</p>
+                    <a class="nav-link reference-group" href=["#", &group_id(group)].concat()>
+                        {group.name.clone()}
+                    </a>
                     <ul class="nav-list">{operations}</ul>
                 </li>
             }
@@ -103,8 +105,12 @@ fn contents(reference: &Reference) -> impl IntoView + use<> {
     }
 }
 
+fn group_id(group: &Group) -> String {
+    ["group-", &group.name.to_lowercase().replace(' ', "-")].concat()
+}
+
 fn view_group(public_url: &str, group: &Group) -> impl IntoView + use<> {
-    let id = ["group-", &group.name.to_lowercase()].concat();
+    let id = group_id(group);
     let labelled = id.clone();
     let operations = group.operations.iter().map(|operation| view_operation(public_url, operation)).collect_view();
     view! {
