@@ -35,6 +35,8 @@ id!(/// Names a repository configuration.
     RepositoryId);
 id!(/// Names a user.
     UserId);
+id!(/// Names a session or a user token of a person; not secret.
+    CredentialId);
 id!(/// Names a user's membership of one organization.
     MembershipId);
 id!(/// Names an invitation to an organization.

@@ -1,9 +1,10 @@
-use latchkey_domain::{RepositoryId, Secret, SecretError, SecretKind, Timestamp};
-use latchkey_store::tokens::Token;
+use std::net::IpAddr;
+
+use latchkey_domain::{Secret, SecretError, SecretKind, Timestamp};
 use latchkey_store::user_tokens;
 
 use crate::verify::Presented;
-use crate::{Denial, Error, KnownToken, Origin, Principal, Refusal, Service};
+use crate::{Error, KnownToken, Origin, Person, Principal, Refusal, Service};
 
 impl Service {
     /// Checks an unsigned bearer, and notes the use of an API token.
@@ -37,12 +38,11 @@ impl Service {
                 return Ok(Principal::ApiToken(token));
             }
             SecretKind::UserToken => {
-                let found = user_tokens::by_hash(self.store(), &secret.hash()).await?;
-                let (user, expires_at) = found.ok_or(Refusal::Unknown)?;
-                if expires_at <= self.now() {
+                let found = user_tokens::by_hash(self.store(), &secret.hash()).await?.ok_or(Refusal::Unknown)?;
+                if found.expires_at <= self.now() {
                     return Err(Refusal::Expired.into());
                 }
-                Principal::UserToken(user.into())
+                Principal::UserToken(Person::new(found.user, found.id))
             }
             SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => return Err(Refusal::Malformed.into()),
         };
@@ -61,8 +61,7 @@ impl Service {
         token: &KnownToken,
         presented: &Presented<'_>,
     ) -> Result<(), Error> {
-        accept(token, presented, self.now())?;
-        token.check_retired(self.now())?;
+        token.check(presented.origin.address, presented.signature.is_some(), self.now())?;
         match &presented.signature {
             Some((signature, request)) => {
                 self.check_signature(secret, signature, request).await?;
@@ -73,33 +72,27 @@ impl Service {
         self.end_overlap(token, &secret.hash(), presented.origin).await
     }
 
-    /// Refuses an API token that does not reach `repository`.
-    pub(crate) fn needs_repository(&self, principal: &Principal, repository: RepositoryId) -> Result<(), Error> {
-        if principal.reach().reaches(repository) {
-            Ok(())
-        } else {
-            Err(Denial::MissingRepository(Some(repository)).into())
-        }
-    }
 }
 
-/// The token's own conditions, in the order in which a refusal helps most.
-fn accept(token: &Token, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
-    if token.revocation.is_some() {
-        return Err(Refusal::Revoked);
+impl KnownToken {
+    /// The token's own conditions, in the order in which a refusal helps most.
+    pub(crate) fn check(&self, address: Option<IpAddr>, signed: bool, now: Timestamp) -> Result<(), Refusal> {
+        if self.revocation.is_some() {
+            return Err(Refusal::Revoked);
+        }
+        if self.expires_at.is_some_and(|expires| expires <= now) {
+            return Err(Refusal::Expired);
+        }
+        let in_network = match address {
+            Some(address) => self.allowed_networks.allow(address),
+            None => self.allowed_networks.is_everywhere(),
+        };
+        if !in_network {
+            return Err(Refusal::Network);
+        }
+        if self.require_signing && !signed {
+            return Err(Refusal::Unsigned);
+        }
+        self.check_retired(now)
     }
-    if token.expires_at.is_some_and(|expires| expires <= now) {
-        return Err(Refusal::Expired);
-    }
-    let in_network = match presented.origin.address {
-        Some(address) => token.allowed_networks.allow(address),
-        None => token.allowed_networks.is_everywhere(),
-    };
-    if !in_network {
-        return Err(Refusal::Network);
-    }
-    if token.require_signing && presented.signature.is_none() {
-        return Err(Refusal::Unsigned);
-    }
-    Ok(())
 }

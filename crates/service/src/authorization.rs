@@ -1,11 +1,14 @@
-//! Who may do what: the one table of rules, asked in the first line of each use case.
+//! Who may do what: the one table of rules. Asked in the first line of each use case, and again inside each write
+//! (see `transaction.rs`); what a scope is worth is read from it, too.
 
-use latchkey_domain::{Level, OrganizationId, Role};
+use std::fmt;
+
+use latchkey_domain::{Level, LevelKind, OrganizationId, Role, Scope, ScopeSet, Timestamp};
 use latchkey_store::{
-    Tx, memberships,
     organizations::{self, Organization},
     tokens::Token,
 };
+use uuid::Uuid;
 
 use crate::{Caller, Denial, Error, Principal, Service};
 
@@ -25,9 +28,9 @@ pub struct OrganizationAccess {
     pub power: Power,
 }
 
-/// What somebody wants to do in an organization.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Action<'a> {
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
     ReadOrganization,
     DeleteOrganization,
     ReadMembers,
@@ -40,19 +43,269 @@ pub(crate) enum Action<'a> {
     ManageProjects,
     ReadAudit,
     ReadTokens,
-    CreateToken(Level),
-    Revoke(&'a Token),
+    CreateToken(LevelKind),
+    Revoke(Whose),
     /// Change or rotate it.
-    Edit(&'a Token),
+    Edit(Whose),
+    /// Ask about a token that somebody presents.
+    Introspect,
     ReadRepositories,
     ManageRepositories,
     SetAutoRevoke,
+}
+
+/// Whose a token is, as seen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The caller's own credential.
+    Itself,
+    /// A project's token that the caller has made.
+    OwnOfProject,
+    /// Another token that the caller has made.
+    Own,
+    Others,
+}
+
+/// Who may do an action. There is one for each; nothing else decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rule {
+    people: People,
+    /// The scope that a token needs for it.
+    tokens: Tokens,
+    /// Whether a token that is confined to a project may do it there; if not, it concerns the whole organization.
+    in_project: bool,
+}
+
+/// The least that a person must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum People {
+    Role(Role),
+    InstanceAdmin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tokens {
+    /// People only.
+    Never,
+    With(&'static str),
+    Always,
+}
+
+impl Action {
+    /// The table.
+    const fn rule(self) -> Rule {
+        use Tokens::{Always, Never, With};
+        const fn rule(role: Role, tokens: Tokens, in_project: bool) -> Rule {
+            Rule { people: People::Role(role), tokens, in_project }
+        }
+        match self {
+            Self::ReadOrganization | Self::ReadProjects => rule(Role::Viewer, With("org:read"), true),
+            Self::ReadMembers => rule(Role::Viewer, With("org:read"), false),
+            Self::ReadAudit => rule(Role::Admin, With("org:read"), false),
+            Self::ReadTokens => rule(Role::Viewer, With("tokens:read"), true),
+            Self::Introspect => rule(Role::Admin, With("tokens:introspect"), true),
+            Self::CreateToken(LevelKind::Instance) => {
+                Rule { people: People::InstanceAdmin, tokens: With("tokens:manage"), in_project: false }
+            }
+            Self::CreateToken(LevelKind::Organization) => rule(Role::Admin, With("tokens:manage"), false),
+            Self::CreateToken(LevelKind::Project) => rule(Role::Contributor, With("tokens:manage"), true),
+            // Whoever finds a token that leaked can end it with nothing but the token.
+            Self::Revoke(Whose::Itself) => rule(Role::Contributor, Always, true),
+            Self::Revoke(Whose::Own | Whose::OwnOfProject) => rule(Role::Contributor, With("tokens:manage"), true),
+            // As they may create it: what somebody made as an admin is not theirs to change once they are none.
+            Self::Edit(Whose::OwnOfProject) => rule(Role::Contributor, With("tokens:manage"), true),
+            Self::Revoke(Whose::Others) | Self::Edit(_) => rule(Role::Admin, With("tokens:manage"), true),
+            Self::ReadRepositories => rule(Role::Viewer, With("repos:read"), true),
+            Self::ManageRepositories => rule(Role::Admin, With("repos:write"), false),
+            Self::ReadInvitations => rule(Role::Admin, With("members:invite"), false),
+            // A token that could invite an admin could make itself one.
+            Self::Invite(Role::Viewer | Role::Contributor | Role::Member) => {
+                rule(Role::Admin, With("members:invite"), false)
+            }
+            Self::Invite(Role::Admin) => rule(Role::Admin, Never, false),
+            Self::ManageMember(Role::Owner) | Self::Invite(Role::Owner) => rule(Role::Owner, Never, false),
+            Self::ManageMember(_) | Self::ManageProjects | Self::SetAutoRevoke => rule(Role::Admin, Never, false),
+            Self::DeleteOrganization => rule(Role::Owner, Never, false),
+        }
+    }
+
+    /// Whether a person of this role may do it in their organization.
+    pub(crate) fn is_for(self, role: Role) -> bool {
+        self.rule().people <= People::Role(role)
+    }
+
+    /// Whether a token with these scopes may do it.
+    pub(crate) fn is_opened_by(self, scopes: &ScopeSet) -> bool {
+        matches!(self.rule().tokens, Tokens::With(scope) if scopes.contains(scope))
+    }
+
+    /// Whether it changes nothing.
+    const fn reads(self) -> bool {
+        matches!(
+            self,
+            Self::ReadOrganization
+                | Self::ReadMembers
+                | Self::ReadInvitations
+                | Self::ReadProjects
+                | Self::ReadAudit
+                | Self::ReadTokens
+                | Self::ReadRepositories
+        )
+    }
+
+    /// Every one, with all that it can be about.
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::ReadOrganization,
+            Self::DeleteOrganization,
+            Self::ReadMembers,
+            Self::ReadInvitations,
+            Self::ReadProjects,
+            Self::ManageProjects,
+            Self::ReadAudit,
+            Self::ReadTokens,
+            Self::Introspect,
+            Self::ReadRepositories,
+            Self::ManageRepositories,
+            Self::SetAutoRevoke,
+        ];
+        all.extend(Role::ALL.into_iter().flat_map(|role| [Self::ManageMember(role), Self::Invite(role)]));
+        let levels = [LevelKind::Instance, LevelKind::Organization, LevelKind::Project];
+        all.extend(levels.map(Self::CreateToken));
+        let whose = [Whose::Itself, Whose::OwnOfProject, Whose::Own, Whose::Others];
+        all.extend(whose.into_iter().flat_map(|whose| [Self::Revoke(whose), Self::Edit(whose)]));
+        all
+    }
+}
+
+/// What a person must be to give a scope to a token of a level: all that the scope opens there, they must be able to do
+/// themselves. `None` for scopes that open nothing here, but only in the services behind.
+pub(crate) fn needed_for(scope: &str, level: LevelKind) -> Option<People> {
+    let opened = Action::all().into_iter().filter(|action| {
+        matches!(action.rule().tokens, Tokens::With(opens) if opens == scope) && action.concerns(level)
+    });
+    opened.map(|action| action.rule().people).max()
+}
+
+impl Action {
+    /// Whether a scope that opens it is worth it to a token of this level.
+    fn concerns(self, level: LevelKind) -> bool {
+        match (self, level) {
+            (Self::CreateToken(made), LevelKind::Project) => made == LevelKind::Project,
+            (Self::CreateToken(made), LevelKind::Organization) => made != LevelKind::Instance,
+            // What a project's token is refused to read is no reason to keep its other reads from it. But what it is
+            // refused to change counts: services behind take the scope at its word.
+            (action, LevelKind::Project) => action.rule().in_project || !action.reads(),
+            (_, LevelKind::Organization | LevelKind::Instance) => true,
+        }
+    }
+}
+
+impl People {
+    fn include(self, caller: &Caller, role: Role) -> bool {
+        match self {
+            Self::Role(least) => role >= least,
+            Self::InstanceAdmin => caller.principal.person().is_some_and(|person| person.instance_admin),
+        }
+    }
+
+    fn refusal(self) -> Denial {
+        match self {
+            Self::Role(least) => Denial::MissingRole(least.as_str()),
+            Self::InstanceAdmin => Denial::InstanceAdminOnly,
+        }
+    }
+}
+
+impl fmt::Display for People {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Role(least) => least.as_str(),
+            Self::InstanceAdmin => "instance admin",
+        })
+    }
+}
+
+impl OrganizationAccess {
+    pub(crate) fn id(&self) -> OrganizationId {
+        self.organization.id
+    }
+
+    /// What belongs to no organization: instance tokens. It is addressed like one, by the nil id.
+    fn instance(power: Power) -> Self {
+        let organization = Organization {
+            id: OrganizationId(Uuid::nil()),
+            name: String::new(),
+            threshold: None,
+            created_at: Timestamp::EPOCH,
+            updated_at: Timestamp::EPOCH,
+        };
+        Self { organization, power }
+    }
+
+    pub(crate) fn is_instance(&self) -> bool {
+        self.id().0.is_nil()
+    }
+
+    /// Refuses what the table does not let the caller do.
+    pub(crate) fn allow(&self, caller: &Caller, action: Action) -> Result<(), Error> {
+        let rule = action.rule();
+        match self.power {
+            Power::Role(role) if rule.people.include(caller, role) => Ok(()),
+            Power::Role(_) => Err(rule.people.refusal().into()),
+            Power::Token => {
+                match rule.tokens {
+                    Tokens::Never => return Err(Denial::PeopleOnly.into()),
+                    Tokens::With(scope) => caller.principal.needs_scope(scope)?,
+                    Tokens::Always => {}
+                }
+                let confined = caller.principal.level().is_some_and(|level| level.project().is_some());
+                if confined && !rule.in_project { Err(Denial::BeyondProject.into()) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Whether a person may give a token this scope; see [`needed_for`].
+    pub(crate) fn allow_scope(&self, caller: &Caller, scope: &Scope, level: LevelKind) -> Result<(), Error> {
+        match (self.power, needed_for(scope.as_str(), level)) {
+            (Power::Role(role), Some(people)) if !people.include(caller, role) => {
+                Err(Denial::ScopeNeedsRole(scope.clone(), people.to_string()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Whose {
+    pub(crate) fn of(caller: &Caller, token: &Token) -> Self {
+        let made = |id| token.created_by.kind == "user" && token.created_by.id == Some(id);
+        match &caller.principal {
+            Principal::ApiToken(own) if own.id == token.id => Self::Itself,
+            Principal::Session(person) | Principal::UserToken(person) if made(person.id.0) => {
+                if matches!(token.level, Level::Project(..)) { Self::OwnOfProject } else { Self::Own }
+            }
+            _ => Self::Others,
+        }
+    }
+}
+
+impl Action {
+    pub(crate) fn revoke(caller: &Caller, token: &Token) -> Self {
+        Self::Revoke(Whose::of(caller, token))
+    }
+
+    pub(crate) fn edit(caller: &Caller, token: &Token) -> Self {
+        Self::Edit(Whose::of(caller, token))
+    }
 }
 
 impl Service {
     /// The organization of that name, or `NotFound` for a caller who has no part in it, as if it did not exist.
     pub(crate) async fn access(&self, caller: &Caller, name: &str) -> Result<OrganizationAccess, Error> {
         const UNKNOWN: Error = Error::NotFound("organization");
+        if name.is_empty() {
+            return Err(Denial::NoOrganization.into());
+        }
         match &caller.principal {
             Principal::Session(person) | Principal::UserToken(person) => {
                 let (organization, role) =
@@ -61,11 +314,24 @@ impl Service {
                 Ok(OrganizationAccess { organization, power: Power::Role(role.ok_or(UNKNOWN)?) })
             }
             Principal::ApiToken(token) => {
-                if token.level.organization().is_some() && token.organization_name != name {
+                let organization = organizations::by_name(self.store(), name).await?.ok_or(UNKNOWN)?;
+                // By id: another organization may have a name that was the token's once.
+                if token.level.organization().is_some_and(|own| own != organization.id) {
                     return Err(UNKNOWN);
                 }
-                let organization = organizations::by_name(self.store(), name).await?.ok_or(UNKNOWN)?;
                 Ok(OrganizationAccess { organization, power: Power::Token })
+            }
+        }
+    }
+
+    /// The instance, for those who act on all of it.
+    pub(crate) fn instance_access(&self, caller: &Caller) -> Option<OrganizationAccess> {
+        match &caller.principal {
+            Principal::Session(person) | Principal::UserToken(person) => {
+                person.instance_admin.then(|| OrganizationAccess::instance(Power::Role(Role::Owner)))
+            }
+            Principal::ApiToken(token) => {
+                (token.level == Level::Instance).then(|| OrganizationAccess::instance(Power::Token))
             }
         }
     }
@@ -75,7 +341,7 @@ impl Service {
         &self,
         caller: &Caller,
         organization: &str,
-        action: Action<'_>,
+        action: Action,
     ) -> Result<OrganizationAccess, Error> {
         let access = self.access(caller, organization).await?;
         access.allow(caller, action)?;
@@ -102,103 +368,54 @@ impl Service {
         }
         caller.principal.needs_scope("org:read")
     }
-
-    /// What the caller may do now that the organization is locked: what was true at the first look may have been
-    /// taken away since.
-    pub(crate) async fn authorize_again(
-        &self,
-        tx: &mut Tx,
-        caller: &Caller,
-        access: &OrganizationAccess,
-        action: Action<'_>,
-    ) -> Result<(), Error> {
-        let power = match caller.principal.person() {
-            Some(person) if !person.instance_admin => {
-                let role = memberships::role_locked(tx, access.id(), person.id).await?;
-                Power::Role(role.ok_or(Error::NotFound("organization"))?)
-            }
-            _ => access.power,
-        };
-        OrganizationAccess { power, ..access.clone() }.allow(caller, action)
-    }
 }
 
-impl OrganizationAccess {
-    pub(crate) fn id(&self) -> OrganizationId {
-        self.organization.id
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The table.
-    pub(crate) fn allow(&self, caller: &Caller, action: Action<'_>) -> Result<(), Error> {
-        match (self.power, action) {
-            (
-                Power::Role(_),
-                Action::ReadOrganization
-                | Action::ReadTokens
-                | Action::ReadRepositories
-                | Action::ReadMembers
-                | Action::ReadProjects,
-            ) => Ok(()),
-            (
-                Power::Role(role),
-                Action::ManageRepositories
-                | Action::SetAutoRevoke
-                | Action::ReadInvitations
-                | Action::ManageProjects
-                | Action::ReadAudit,
-            ) => administers(role),
-            (Power::Role(role), Action::ManageMember(Role::Owner) | Action::Invite(Role::Owner)) => owns(role),
-            (Power::Role(role), Action::ManageMember(_) | Action::Invite(_)) => administers(role),
-            (Power::Role(role), Action::DeleteOrganization) => owns(role),
-            (Power::Role(_), Action::CreateToken(Level::Instance)) => match caller.principal.person() {
-                Some(person) if person.instance_admin => Ok(()),
-                _ => Err(Denial::InstanceAdminOnly.into()),
-            },
-            (Power::Role(role), Action::CreateToken(Level::Organization(_))) => administers(role),
-            (Power::Role(role), Action::CreateToken(Level::Project(..))) => {
-                if role.creates_project_tokens() {
-                    Ok(())
-                } else {
-                    Err(Denial::MissingRole("contributor").into())
-                }
-            }
-            (Power::Role(role), Action::Revoke(token)) => {
-                let own = token.created_by.id == caller.principal.person().map(|person| person.id.0);
-                if own && role.creates_project_tokens() { Ok(()) } else { administers(role) }
-            }
-            (Power::Role(role), Action::Edit(token)) => {
-                // As they may create it: what somebody made as an admin is not theirs to change once they are none.
-                let own = token.created_by.id == caller.principal.person().map(|person| person.id.0);
-                let of_project = matches!(token.level, Level::Project(..));
-                if own && of_project && role.creates_project_tokens() { Ok(()) } else { administers(role) }
-            }
-            (Power::Token, Action::ReadMembers | Action::ReadAudit) => {
-                caller.principal.needs_scope("org:read")?;
-                let confined = caller.principal.level().is_some_and(|level| level.project().is_some());
-                if confined { Err(Denial::BeyondProject.into()) } else { Ok(()) }
-            }
-            (Power::Token, Action::ReadInvitations | Action::Invite(_)) => {
-                caller.principal.needs_scope("members:invite")
-            }
-            (Power::Token, Action::ReadOrganization | Action::ReadProjects) => caller.principal.needs_scope("org:read"),
-            (Power::Token, Action::ReadTokens) => caller.principal.needs_scope("tokens:read"),
-            (Power::Token, Action::CreateToken(_) | Action::Revoke(_) | Action::Edit(_)) => {
-                caller.principal.needs_scope("tokens:manage")
-            }
-            (Power::Token, Action::ReadRepositories) => caller.principal.needs_scope("repos:read"),
-            (Power::Token, Action::ManageRepositories) => caller.principal.needs_scope("repos:write"),
-            (
-                Power::Token,
-                Action::SetAutoRevoke | Action::ManageMember(_) | Action::ManageProjects | Action::DeleteOrganization,
-            ) => Err(Denial::PeopleOnly.into()),
+    #[test]
+    fn every_action_is_known() {
+        let (_, text) = include_str!("authorization.rs").split_once("pub(crate) enum Action {").unwrap();
+        let (text, _) = text.split_once("\n}").unwrap();
+        let names = text.lines().map(str::trim).filter(|line| !line.starts_with("//") && !line.is_empty());
+        let all = Action::all().iter().map(|action| format!("{action:?}")).collect::<Vec<_>>();
+        for name in names.map(|name| name.trim_end_matches(',')) {
+            let name = name.split_once('(').map_or(name, |(name, _)| name);
+            assert!(all.iter().any(|action| action.split('(').next() == Some(name)), "{name} is missing in `all`");
         }
     }
-}
 
-fn owns(role: Role) -> Result<(), Error> {
-    if role.owns() { Ok(()) } else { Err(Denial::MissingRole("owner").into()) }
-}
+    #[test]
+    fn what_a_scope_needs_follows_from_what_it_opens() {
+        let needed = |scope| {
+            [LevelKind::Project, LevelKind::Organization, LevelKind::Instance]
+                .map(|level| needed_for(scope, level).map(|people| people.to_string()).unwrap_or_default())
+        };
+        assert_eq!(needed("scans:trigger"), ["", "", ""]);
+        assert_eq!(needed("repos:read"), ["viewer", "viewer", "viewer"]);
+        assert_eq!(needed("repos:write"), ["admin", "admin", "admin"]);
+        assert_eq!(needed("org:read"), ["viewer", "admin", "admin"]);
+        assert_eq!(needed("tokens:read"), ["viewer", "viewer", "viewer"]);
+        assert_eq!(needed("tokens:manage"), ["admin", "admin", "instance admin"]);
+        assert_eq!(needed("tokens:introspect"), ["admin", "admin", "admin"]);
+    }
 
-fn administers(role: Role) -> Result<(), Error> {
-    if role.administers() { Ok(()) } else { Err(Denial::MissingRole("admin").into()) }
+    #[test]
+    fn no_token_can_do_what_its_maker_can_not() {
+        for role in Role::ALL {
+            for level in [LevelKind::Project, LevelKind::Organization] {
+                if !matches!(Action::CreateToken(level).rule().people, People::Role(least) if role >= least) {
+                    continue;
+                }
+                for action in Action::all() {
+                    let Rule { people, tokens, in_project } = action.rule();
+                    let Tokens::With(scope) = tokens else { continue };
+                    let opened = action.concerns(level) && (in_project || level != LevelKind::Project);
+                    let given = needed_for(scope, level).is_none_or(|needed| needed <= People::Role(role));
+                    assert!(!(opened && given) || people <= People::Role(role), "{role:?} {level:?} {action:?}");
+                }
+            }
+        }
+    }
 }

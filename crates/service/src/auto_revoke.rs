@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::authorization::Action;
 use crate::recorder::{Happened, system};
+use crate::transaction::Write;
 use crate::{Caller, Error, FieldError, Origin, Service, StateFilter, TokenDetail};
 
 /// Sweeps begin with each full hour in UTC, the same on every replica and after every restart.
@@ -30,7 +31,7 @@ const KEPT_DAYS: i64 = 90;
 pub struct AutoRevoke {
     pub threshold: Option<InactivityThreshold>,
     pub next_sweep_at: Timestamp,
-    /// Newest first, 10 at most.
+    /// Newest first, 10 at most; none for a project's token.
     pub sweeps: Vec<Sweep>,
     /// Whether this caller may change the threshold.
     pub changeable: bool,
@@ -75,12 +76,16 @@ impl Service {
         Ok(AutoRevoke {
             threshold: access.organization.threshold,
             next_sweep_at: next_sweep(self.now()),
-            sweeps: sweeps::latest(self.store(), access.id(), SHOWN_SWEEPS).await?,
+            sweeps: match caller.principal.project() {
+                // They tell how many tokens the whole organization has lost.
+                Some(_) => Vec::new(),
+                None => sweeps::latest(self.store(), access.id(), SHOWN_SWEEPS).await?,
+            },
             changeable: access.allow(caller, Action::SetAutoRevoke).is_ok(),
         })
     }
 
-    /// Exactly what the next sweep would revoke with a threshold of `days`. Judged at the moment of that sweep, so that
+    /// Exactly what the next sweep would revoke with a threshold of `days`; of its project, for a project's token. Judged at the moment of that sweep, so that
     /// a token that becomes inactive within the hour is shown.
     pub async fn preview_auto_revoke(&self, caller: &Caller, organization: &str, days: i64) -> Result<Preview, Error> {
         let access = self.authorize(caller, organization, Action::ReadTokens).await?;
@@ -94,8 +99,9 @@ impl Service {
             return Ok(Preview { days: 0, would_revoke: 0, active, tokens: Vec::new(), next_sweep_at });
         };
         let cutoff = threshold.cutoff(next_sweep_at);
-        let would_revoke = tokens::count_inactive(self.store(), access.id(), cutoff, next_sweep_at).await?;
-        let inactive = tokens::inactive(self.store(), access.id(), cutoff, PREVIEW, next_sweep_at).await?;
+        let (id, project) = (access.id(), caller.principal.project());
+        let would_revoke = tokens::count_inactive(self.store(), id, project, cutoff, next_sweep_at).await?;
+        let inactive = tokens::inactive(self.store(), id, project, cutoff, PREVIEW, next_sweep_at).await?;
         let tokens = self.details(caller, &access, inactive, now).await?;
         Ok(Preview { days: threshold.days(), would_revoke, active, tokens, next_sweep_at })
     }
@@ -105,7 +111,7 @@ impl Service {
         let access = self.authorize(caller, organization, Action::SetAutoRevoke).await?;
         let threshold = threshold(days)?;
         let of = |threshold: Option<InactivityThreshold>| threshold.map_or(0, InactivityThreshold::days);
-        let mut tx = self.store().begin().await?;
+        let Write { mut tx, caller, access } = self.begin_in(caller, &access, Action::SetAutoRevoke).await?;
         if !organizations::set_threshold(&mut tx, access.id(), threshold, self.now()).await? {
             return Err(Error::NotFound("organization"));
         }
@@ -175,7 +181,7 @@ impl Service {
             finished_at: self.now(),
             revoked,
         };
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         sweeps::insert(&mut tx, &sweep).await?;
         sweeps::delete_old(&mut tx, organization.id, started_at.plus_days(-KEPT_DAYS)).await?;
         tx.commit().await?;
@@ -186,7 +192,7 @@ impl Service {
 
     async fn sweep_batch(&self, organization: OrganizationId, threshold: InactivityThreshold) -> Result<u32, Error> {
         let now = self.now();
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
         for (id, name) in &revoked {
             let happened = Happened {

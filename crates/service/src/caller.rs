@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use latchkey_domain::{Level, RepositoryAccess, Scope, UserId};
+use latchkey_domain::{CredentialId, Level, ProjectId, RepositoryAccess, Scope, UserId};
 use latchkey_store::tokens::Actor;
 use latchkey_store::users::User;
 
@@ -32,6 +32,8 @@ pub struct Person {
     pub id: UserId,
     pub email: String,
     pub instance_admin: bool,
+    /// The session or user token that they have signed in with.
+    pub credential: CredentialId,
 }
 
 /// Where a request came from; kept with audit events and last uses.
@@ -61,9 +63,9 @@ impl Origin {
     }
 }
 
-impl From<User> for Person {
-    fn from(user: User) -> Self {
-        Self { id: user.id, email: user.email, instance_admin: user.instance_admin }
+impl Person {
+    pub(crate) fn new(user: User, credential: CredentialId) -> Self {
+        Self { id: user.id, email: user.email, instance_admin: user.instance_admin, credential }
     }
 }
 
@@ -102,6 +104,11 @@ impl Principal {
             Self::ApiToken(token) => token.reach(),
             Self::Session(_) | Self::UserToken(_) => RepositoryAccess::All,
         }
+    }
+
+    /// The project that an API token is confined to.
+    pub(crate) fn project(&self) -> Option<ProjectId> {
+        self.level().and_then(Level::project)
     }
 
     /// The level that an API token is confined to; people have none.

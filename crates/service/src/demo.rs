@@ -82,7 +82,7 @@ impl Service {
         let password = Password::chosen(&words).map_err(|error| FieldError::new("password", error))?;
         let hash = self.inner.passwords.hash(password.clone(), self.inner.random.as_ref()).await?;
         let now = self.now();
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         let email = self.fill(&mut tx, &hash, now).await?;
         tx.commit().await?;
         Ok(Some(DemoLogin { email, password }))

@@ -55,6 +55,10 @@ pub enum Refusal {
     Expired,
     #[error("the token was revoked")]
     Revoked,
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
+    #[error("the account is locked; an instance admin can open it again")]
+    Locked,
     #[error("the token was rotated: this secret is no longer its own, use the new one")]
     Rotated,
     #[error("the token may not be used from this network")]
@@ -80,6 +84,8 @@ pub enum Clash {
     KeyReused,
     #[error("the request with this Idempotency-Key is still under way; try again in a moment")]
     UnderWay,
+    #[error("whoever sent this invitation may no longer invite for this role; ask for a new one")]
+    SenderLost,
     #[error("this request was done before, but what it made is gone or has another secret by now")]
     Spent,
 }
@@ -93,6 +99,8 @@ pub enum Denial {
     MissingRepository(Option<RepositoryId>),
     #[error("this needs the role {0}")]
     MissingRole(&'static str),
+    #[error("giving a token the scope {0} needs the role {1}")]
+    ScopeNeedsRole(Scope, String),
     #[error("this is for people only; an API token can't do it")]
     PeopleOnly,
     #[error("this is for API tokens only")]

@@ -32,6 +32,8 @@ pub struct KnownToken {
     pub token: Token,
     /// Id and name; empty for all.
     pub repositories: Vec<(RepositoryId, String)>,
+    /// Of the secret that was presented.
+    pub(crate) hash: SecretHash,
     /// The secret that was presented is not the current one; see `tokens/overlap.rs`.
     pub(crate) retired_until: Option<Timestamp>,
     /// The newest change that was known before this was read.
@@ -49,6 +51,13 @@ impl Deref for KnownToken {
 }
 
 impl KnownToken {
+    /// The same as it is within a transaction.
+    pub(crate) fn again(&self, found: tokens::Found, repositories: Vec<(RepositoryId, String)>) -> Self {
+        let used_at = AtomicI64::new(self.used_at.load(Ordering::Relaxed));
+        let tokens::Found { token, retired_until } = found;
+        Self { token, repositories, hash: self.hash, retired_until, read_at: self.read_at, used_at }
+    }
+
     /// The repositories that the token reaches.
     pub fn reach(&self) -> RepositoryAccess {
         if self.token.all_repositories {
@@ -147,7 +156,7 @@ impl Known {
         let tokens::Found { token, retired_until } = found;
         let repositories =
             if token.all_repositories { Vec::new() } else { tokens::repositories(&self.store, token.id).await? };
-        let known = Arc::new(KnownToken { token, repositories, retired_until, read_at, used_at: AtomicI64::new(0) });
+        let known = Arc::new(KnownToken { token, repositories, hash: *hash, retired_until, read_at, used_at: AtomicI64::new(0) });
         self.tokens.insert(*hash.as_bytes(), known.clone());
         Ok(Some(known))
     }

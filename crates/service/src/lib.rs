@@ -26,6 +26,7 @@ mod sessions;
 mod setup;
 mod stats;
 mod tokens;
+mod transaction;
 mod uses;
 mod verify;
 

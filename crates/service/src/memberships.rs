@@ -61,7 +61,10 @@ impl Service {
     pub async fn set_current_membership(&self, caller: &Caller, id: &str) -> Result<Membership, Error> {
         let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
         let (organization, member) = self.find_own(person, id).await?;
-        let mut tx = self.store().begin().await?;
+        let (mut tx, caller) = self.begin(caller).await?;
+        if memberships::role_locked(&mut tx, organization.id, person.id).await?.is_none() {
+            return Err(UNKNOWN);
+        }
         users::set_current(&mut tx, person.id, organization.id).await?;
         let happened = Happened {
             organization: None,

@@ -3,6 +3,7 @@ use latchkey_store::{StoreError, Tx, projects, projects::Project};
 use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
+use crate::transaction::Write;
 use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
 use crate::{Caller, Error, FieldError, Service, cursor};
@@ -16,7 +17,7 @@ impl Service {
     /// Projects to choose from for a token, by name, 200 at most.
     pub async fn projects(&self, caller: &Caller, organization: &str) -> Result<Vec<Project>, Error> {
         let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        Ok(projects::list(self.store(), access.id(), "", PROJECTS_MAX).await?)
+        self.projects_within(caller, &access, "", PROJECTS_MAX).await
     }
 
     /// The organization's projects by name; a project's token sees its own.
@@ -30,14 +31,25 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ReadProjects).await?;
         check_limit(limit)?;
         let after = cursor::decode_text(after)?;
-        let rows = match caller.principal.level().and_then(Level::project) {
+        let rows = self.projects_within(caller, &access, &after, limit + 1).await?;
+        Ok(Page::of(rows, limit, |project| cursor::encode_text(&project.name)))
+    }
+
+    /// Those that the caller may see, by name, after a name.
+    pub(crate) async fn projects_within(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Project>, Error> {
+        Ok(match caller.principal.project() {
             Some(own) => {
                 let own = projects::by_id(self.store(), access.id(), own).await?;
-                own.into_iter().filter(|own| own.name > after).collect()
+                own.into_iter().filter(|own| own.name.as_str() > after).collect()
             }
-            None => projects::list(self.store(), access.id(), &after, limit + 1).await?,
-        };
-        Ok(Page::of(rows, limit, |project| cursor::encode_text(&project.name)))
+            None => projects::list(self.store(), access.id(), after, limit).await?,
+        })
     }
 
     /// One project, by id or name.
@@ -56,13 +68,12 @@ impl Service {
             name: name.as_str().to_owned(),
             created_at: self.now(),
         };
-        let mut tx = self.store().begin().await?;
-        self.hold_owner(&mut tx, Level::Organization(access.id())).await?;
+        let Write { mut tx, caller, .. } = self.begin_in(caller, &access, Action::ManageProjects).await?;
         projects::insert(&mut tx, &project, &name).await.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another project")),
             error => error.into(),
         })?;
-        self.record_project(&mut tx, caller, "project.created", &project).await?;
+        self.record_project(&mut tx, &caller, "project.created", &project).await?;
         tx.commit().await?;
         Ok(project)
     }
@@ -71,7 +82,7 @@ impl Service {
     pub async fn delete_project(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
         let access = self.authorize(caller, organization, Action::ManageProjects).await?;
         let project = self.find_project(caller, &access, id).await?;
-        let mut tx = self.store().begin().await?;
+        let Write { mut tx, caller, .. } = self.begin_in(caller, &access, Action::ManageProjects).await?;
         if !projects::lock_whole(&mut tx, access.id(), project.id).await? {
             return Err(UNKNOWN);
         }
@@ -80,7 +91,7 @@ impl Service {
             return Err(Error::Conflict(FieldError::new("project", tokens)));
         }
         projects::delete(&mut tx, project.id, self.now()).await?;
-        self.record_project(&mut tx, caller, "project.deleted", &project).await?;
+        self.record_project(&mut tx, &caller, "project.deleted", &project).await?;
         Ok(tx.commit().await?)
     }
 

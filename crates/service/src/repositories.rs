@@ -1,12 +1,13 @@
-use latchkey_domain::{Level, OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
+use latchkey_domain::{OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
 use latchkey_store::repositories::{self, Repository};
 use latchkey_store::{StoreError, Tx};
 use serde_json::json;
 
-use crate::authorization::Action;
+use crate::authorization::{Action, OrganizationAccess};
 use crate::idempotency::Keyed;
 use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
+use crate::transaction::Write;
 use crate::{Caller, Clash, Denial, Error, FieldError, Once, Service, cursor};
 
 /// A page of repositories, by name.
@@ -50,13 +51,10 @@ impl Service {
     /// One repository.
     pub async fn repository(&self, caller: &Caller, organization: &str, id: &str) -> Result<Repository, Error> {
         let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
-        let found = self.find_repositories(access.id(), &[id]).await?.pop().flatten();
-        let repository = found.ok_or(Error::NotFound("repository"))?;
-        self.needs_repository(&caller.principal, repository.id)?;
-        Ok(repository)
+        self.find_reached(caller, &access, id).await
     }
 
-    /// Those of `ids` (ids or full names) that the organization has.
+    /// Those of `ids` (ids or full names) that the organization has and the caller reaches.
     pub async fn repositories_by_id(
         &self,
         caller: &Caller,
@@ -65,7 +63,9 @@ impl Service {
     ) -> Result<Vec<Repository>, Error> {
         let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
         let ids = &ids[..ids.len().min(RepositoryAccess::MAX)];
-        Ok(self.find_repositories(access.id(), ids).await?.into_iter().flatten().collect())
+        let reach = caller.principal.reach();
+        let found = self.find_repositories(access.id(), ids).await?.into_iter().flatten();
+        Ok(found.filter(|repository| reach.reaches(repository.id)).collect())
     }
 
     /// Adds a repository. A token confined to a list can't: it would not reach what it adds.
@@ -87,13 +87,11 @@ impl Service {
         once: Option<&Once>,
     ) -> Result<Repository, Error> {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
-        if caller.principal.reach() != RepositoryAccess::All {
-            return Err(Denial::MissingRepository(None).into());
-        }
+        reaches_new(caller)?;
         let keyed = once.map(|once| Keyed::new(caller, format!("repository in {}", access.id()), once));
         let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
         if let Some(keyed) = &keyed
-            && let Some(made) = self.made_repository(access.id(), keyed).await?
+            && let Some(made) = self.made_repository(caller, &access, keyed).await?
         {
             return Ok(made);
         }
@@ -104,8 +102,8 @@ impl Service {
             name: name.as_str().to_owned(),
             created_at: self.now(),
         };
-        let mut tx = self.store().begin().await?;
-        self.hold_owner(&mut tx, Level::Organization(access.id())).await?;
+        let Write { mut tx, caller, access } = self.begin_in(caller, &access, Action::ManageRepositories).await?;
+        reaches_new(&caller)?;
         if let Some(keyed) = &keyed
             && let Err(error) = self.remember(&mut tx, keyed, self.new_salt(), repository.id.0).await
         {
@@ -113,7 +111,7 @@ impl Service {
             return match error {
                 // Another replica was first with the key: its answer is ours.
                 StoreError::Conflict("idempotency key") => {
-                    self.made_repository(access.id(), keyed).await?.ok_or(Error::Clash(Clash::UnderWay))
+                    self.made_repository(&caller, &access, keyed).await?.ok_or(Error::Clash(Clash::UnderWay))
                 }
                 error => Err(error.into()),
             };
@@ -123,28 +121,48 @@ impl Service {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another repository")),
             error => error.into(),
         })?;
-        self.record_repository(&mut tx, caller, "repository.created", &repository).await?;
+        self.record_repository(&mut tx, &caller, "repository.created", &repository).await?;
         tx.commit().await?;
         Ok(repository)
     }
 
-    /// What a request has made before.
-    async fn made_repository(&self, organization: OrganizationId, keyed: &Keyed) -> Result<Option<Repository>, Error> {
+    /// What a request has made before, for a caller who may still make it.
+    async fn made_repository(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        keyed: &Keyed,
+    ) -> Result<Option<Repository>, Error> {
         let Some(done) = self.remembered(keyed).await? else { return Ok(None) };
-        let made = repositories::by_id(self.store(), organization, RepositoryId(done.object)).await?;
-        made.map(Some).ok_or(Error::Clash(Clash::Spent))
+        let made = repositories::by_id(self.store(), access.id(), RepositoryId(done.object)).await?;
+        let made = made.ok_or(Error::Clash(Clash::Spent))?;
+        let Write { caller, .. } = self.begin_in(caller, access, Action::ManageRepositories).await?;
+        reaches_new(&caller)?;
+        Ok(Some(made))
     }
 
     /// Removes a repository, also from the lists of tokens. A token that listed nothing else then reaches nothing.
     pub async fn delete_repository(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
-        let found = self.find_repositories(access.id(), &[id]).await?.pop().flatten();
-        let repository = found.ok_or(Error::NotFound("repository"))?;
-        self.needs_repository(&caller.principal, repository.id)?;
-        let mut tx = self.store().begin().await?;
+        let repository = self.find_reached(caller, &access, id).await?;
+        let Write { mut tx, caller, access } = self.begin_in(caller, &access, Action::ManageRepositories).await?;
+        if !caller.principal.reach().reaches(repository.id) {
+            return Err(Denial::MissingRepository(Some(repository.id)).into());
+        }
         repositories::delete(&mut tx, access.id(), repository.id).await?.ok_or(Error::NotFound("repository"))?;
-        self.record_repository(&mut tx, caller, "repository.deleted", &repository).await?;
+        self.record_repository(&mut tx, &caller, "repository.deleted", &repository).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// The repository that a text names by id or full name. Whoever reaches only some learns nothing of the others, not
+    /// even whether there are any.
+    async fn find_reached(&self, caller: &Caller, access: &OrganizationAccess, text: &str) -> Result<Repository, Error> {
+        let found = self.find_repositories(access.id(), &[text]).await?.pop().flatten();
+        match (caller.principal.reach(), found) {
+            (RepositoryAccess::All, found) => found.ok_or(Error::NotFound("repository")),
+            (reach, Some(found)) if reach.reaches(found.id) => Ok(found),
+            _ => Err(Denial::MissingRepository(text.parse().ok()).into()),
+        }
     }
 
     /// For each text the repository that it names by id or full name, in the same order.
@@ -181,5 +199,13 @@ impl Service {
             details: json!({}),
         };
         self.record(tx, &caller.principal.actor(), &caller.origin, happened).await
+    }
+}
+
+/// Whoever is confined to a list would not reach what they add.
+fn reaches_new(caller: &Caller) -> Result<(), Error> {
+    match caller.principal.reach() {
+        RepositoryAccess::All => Ok(()),
+        RepositoryAccess::Only(_) => Err(Denial::MissingRepository(None).into()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use latchkey_domain::{Email, Password, Secret, SecretHash, SecretKind, Timestamp};
+use latchkey_domain::{CredentialId, Email, Password, Secret, SecretHash, SecretKind, Timestamp};
 use latchkey_store::{Tx, attempts, changes, nonces, sessions, tokens::Actor, user_tokens, users, users::User};
 use serde_json::json;
 
@@ -44,7 +44,7 @@ impl Service {
     /// Signs a person in at the browser.
     pub async fn sign_in(&self, origin: &Origin, email: &str, password: &str) -> Result<SignedIn, Error> {
         let user = self.check_password(origin, email, password).await?;
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         let signed_in = self.open_session(&mut tx, origin, user).await?;
         tx.commit().await?;
         Ok(signed_in)
@@ -56,8 +56,11 @@ impl Service {
         let token = self.new_secret(SecretKind::UserToken);
         let now = self.now();
         let expires_at = now.plus_seconds(USER_TOKEN_SECONDS);
-        let mut tx = self.store().begin().await?;
-        user_tokens::insert(&mut tx, &token.hash(), user.id, now, expires_at).await?;
+        let mut tx = self.begin_system().await?;
+        open_account(&mut tx, &user).await?;
+        let (id, from) = (CredentialId(self.new_id()), origin.address);
+        let (hash, agent) = (token.hash(), origin.user_agent());
+        user_tokens::insert(&mut tx, id, &hash, user.id, from, agent, now, expires_at).await?;
         self.record(&mut tx, &actor(&user), origin, on_user("user_token.created", &user, true)).await?;
         tx.commit().await?;
         Ok(UserToken { token, expires_at })
@@ -70,11 +73,11 @@ impl Service {
         let (made_since, seen_since) = live_since(now);
         let Some(session) = sessions::live(self.store(), &hash, made_since, seen_since).await? else { return Ok(None) };
         if session.last_seen_at < now.plus_seconds(-TOUCH_SECONDS) {
-            let mut tx = self.store().begin().await?;
+            let mut tx = self.begin_system().await?;
             sessions::touch(&mut tx, &hash, now).await?;
             tx.commit().await?;
         }
-        Ok(Some(session.user.into()))
+        Ok(Some(Person::new(session.user, session.id)))
     }
 
     /// Ends the session of a cookie, if there is one.
@@ -82,7 +85,7 @@ impl Service {
         let Some(hash) = session_hash(cookie) else { return Ok(()) };
         let (made_since, seen_since) = live_since(self.now());
         let session = sessions::live(self.store(), &hash, made_since, seen_since).await?;
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         sessions::delete(&mut tx, &hash).await?;
         if let Some(session) = session {
             let user = &session.user;
@@ -95,7 +98,7 @@ impl Service {
     pub async fn forget_nonces(&self) -> Result<(), Error> {
         const BATCH: u32 = 5_000;
         loop {
-            let mut tx = self.store().begin().await?;
+            let mut tx = self.begin_system().await?;
             let removed = nonces::delete_expired(&mut tx, self.now(), BATCH).await?;
             tx.commit().await?;
             if removed < u64::from(BATCH) {
@@ -110,7 +113,7 @@ impl Service {
         let now = self.now();
         let (made_since, seen_since) = live_since(now);
         loop {
-            let mut tx = self.store().begin().await?;
+            let mut tx = self.begin_system().await?;
             let removed = [
                 sessions::delete_dead(&mut tx, made_since, seen_since, BATCH).await?,
                 user_tokens::delete_expired(&mut tx, now.plus_days(-1), BATCH).await?,
@@ -126,10 +129,11 @@ impl Service {
     }
 
     pub(crate) async fn open_session(&self, tx: &mut Tx, origin: &Origin, user: User) -> Result<SignedIn, Error> {
-        let session = self.new_secret(SecretKind::Session);
-        sessions::insert(tx, &session.hash(), user.id, origin.address, origin.user_agent(), self.now()).await?;
+        open_account(tx, &user).await?;
+        let (id, session) = (CredentialId(self.new_id()), self.new_secret(SecretKind::Session));
+        sessions::insert(tx, id, &session.hash(), user.id, origin.address, origin.user_agent(), self.now()).await?;
         self.record(tx, &actor(&user), origin, on_user("session.created", &user, true)).await?;
-        Ok(SignedIn { session, person: user.into() })
+        Ok(SignedIn { session, person: Person::new(user, id) })
     }
 
     pub(crate) fn new_secret(&self, kind: SecretKind) -> Secret {
@@ -138,7 +142,7 @@ impl Service {
 
     /// The user of an email and password. The answer and its time are the same for an unknown email and a wrong
     /// password.
-    async fn check_password(&self, origin: &Origin, email: &str, password: &str) -> Result<User, Error> {
+    pub(crate) async fn check_password(&self, origin: &Origin, email: &str, password: &str) -> Result<User, Error> {
         let email = Email::new(email).map_err(|_| Refusal::Password)?;
         let password = Password::presented(password).map_err(|_| Refusal::Password)?;
         let account = guess_key("account", email.as_str());
@@ -148,7 +152,7 @@ impl Service {
         let (user, hash) = users::by_email(self.store(), email.as_str()).await?.unzip();
         let right = self.inner.passwords.verify(password, hash.flatten()).await?;
 
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         match user {
             Some(user) if right => {
                 attempts::clear(&mut tx, &account).await?;
@@ -173,7 +177,7 @@ impl Service {
     /// Counts the guess before the password is looked at, so that a hundred at once are a hundred.
     async fn count_guess(&self, account: &[u8; 32], address: Option<&[u8; 32]>) -> Result<(), Error> {
         let now = self.now();
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         let of_account = attempts::get(&mut tx, account, window(now)).await?;
         let of_address = match address {
             Some(address) => attempts::get(&mut tx, address, window(now)).await?,
@@ -213,7 +217,7 @@ fn window(now: Timestamp) -> Timestamp {
     now.plus_seconds(-GUESS_WINDOW_SECONDS)
 }
 
-fn live_since(now: Timestamp) -> (Timestamp, Timestamp) {
+pub(crate) fn live_since(now: Timestamp) -> (Timestamp, Timestamp) {
     (now.plus_days(-ABSOLUTE_DAYS), now.plus_seconds(-IDLE_SECONDS))
 }
 
@@ -237,11 +241,20 @@ fn network_of(address: IpAddr) -> String {
     }
 }
 
-fn actor(user: &User) -> Actor {
+/// Refuses an account that is locked, which it can't become before the transaction ends.
+async fn open_account(tx: &mut Tx, user: &User) -> Result<(), Error> {
+    match users::hold(tx, user.id).await? {
+        Some(User { locked_at: None, .. }) => Ok(()),
+        Some(_) => Err(Refusal::Locked.into()),
+        None => Err(Refusal::Password.into()),
+    }
+}
+
+pub(crate) fn actor(user: &User) -> Actor {
     Actor { kind: "user", id: Some(user.id.0), name: user.email.clone() }
 }
 
-fn on_user<'a>(action: &'static str, user: &'a User, success: bool) -> Happened<'a> {
+pub(crate) fn on_user<'a>(action: &'static str, user: &'a User, success: bool) -> Happened<'a> {
     Happened { organization: None, action, target: ("user", Some(user.id.0), &user.email), success, details: json!({}) }
 }
 

@@ -22,7 +22,7 @@ impl Service {
             return Ok(None);
         }
         let link = self.new_secret(SecretKind::Setup);
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         instance::set_setup_hash(&mut tx, &link.hash(), self.now()).await?;
         tx.commit().await?;
         Ok(Some(link))
@@ -40,7 +40,7 @@ impl Service {
     pub async fn set_up(&self, origin: &Origin, link: &str, email: &str, password: &str) -> Result<SignedIn, Error> {
         let hash = setup_hash(link).ok_or(Error::NotFound("set-up link"))?;
         let (email, password_hash) = self.first_account(email, password).await?;
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         if !instance::take_setup_hash(&mut tx, &hash).await? {
             return Err(Error::NotFound("set-up link"));
         }
@@ -56,7 +56,7 @@ impl Service {
             return Ok(false);
         }
         let (email, password_hash) = self.first_account(email, password).await?;
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         let made = self.make_instance_admin(&mut tx, &Origin::default(), &email, &password_hash).await;
         match made {
             Ok(_) => {}
@@ -92,7 +92,7 @@ impl Service {
     ) -> Result<User, Error> {
         let now = self.now();
         let user =
-            User { id: UserId(self.new_id()), email: email.as_str().to_owned(), instance_admin: true, created_at: now };
+            User { id: UserId(self.new_id()), email: email.as_str().to_owned(), instance_admin: true, created_at: now, locked_at: None };
         users::insert(tx, user.id, email, Some(password_hash), true, now).await.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("email", "is taken")),
             error => error.into(),

@@ -66,7 +66,7 @@ impl Service {
             self.inner.uses.add(token.id, new);
             return Ok(());
         }
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         let unrevoked = tokens::record_uses(&mut tx, &[(token.id, new)]).await?;
         tx.commit().await?;
         // A sweep may have come between the read and this write; then the token is revoked and stays so.
@@ -100,7 +100,7 @@ impl Service {
     }
 
     async fn write_uses(&self, batch: &[(TokenId, Use)]) -> Result<(), Error> {
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         tokens::record_uses(&mut tx, batch).await?;
         Ok(tx.commit().await?)
     }

@@ -106,7 +106,7 @@ impl Service {
                 Error::NoncesUnavailable
             })?,
             None => {
-                let mut tx = self.store().begin().await?;
+                let mut tx = self.begin_system().await?;
                 let taken = nonces::take(&mut tx, &key, self.now().plus_seconds(Signature::NONCE_SECONDS)).await?;
                 tx.commit().await?;
                 taken

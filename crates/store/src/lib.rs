@@ -17,6 +17,7 @@ mod sqlite;
 pub mod attempts;
 pub mod audit;
 pub mod changes;
+pub mod credentials;
 pub mod idempotency;
 pub mod instance;
 pub mod invitations;

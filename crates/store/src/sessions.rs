@@ -1,7 +1,8 @@
 use std::net::IpAddr;
 
-use latchkey_domain::{SecretHash, Timestamp, UserId};
+use latchkey_domain::{CredentialId, SecretHash, Timestamp, UserId};
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::{
     Store, StoreError, Tx,
@@ -12,6 +13,8 @@ use crate::{
 /// A signed-in browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// Not secret.
+    pub id: CredentialId,
     /// Who signed in.
     pub user: User,
     /// When.
@@ -24,21 +27,34 @@ pub struct Session {
 struct Row {
     #[sqlx(flatten)]
     user: UserRow,
+    id: Uuid,
     created_at: i64,
     last_seen_at: i64,
+}
+
+impl From<Row> for Session {
+    fn from(row: Row) -> Self {
+        Self {
+            id: CredentialId(row.id),
+            user: row.user.into(),
+            created_at: Timestamp::from_micros(row.created_at),
+            last_seen_at: Timestamp::from_micros(row.last_seen_at),
+        }
+    }
 }
 
 /// Adds a session.
 pub async fn insert(
     tx: &mut Tx,
+    id: CredentialId,
     hash: &SecretHash,
     user: UserId,
     address: Option<IpAddr>,
     user_agent: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO sessions (hash, user_id, created_at, last_seen_at, address, user_agent) \
-        VALUES ($1, $2, $3, $3, $4, $5)";
+    const SQL: &str = "INSERT INTO sessions (hash, user_id, created_at, last_seen_at, address, user_agent, id) \
+        VALUES ($1, $2, $3, $3, $4, $5, $6)";
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(hash.as_bytes().as_slice())
@@ -46,11 +62,25 @@ pub async fn insert(
             .bind(now.micros())
             .bind(address.map(|address| address.to_string()))
             .bind(text(user_agent))
+            .bind(id.0)
             .execute(db)
             .await
             .map(|_| ())
     })?;
     Ok(())
+}
+
+/// A session counts while it was made at or after `$2` and seen at or after `$3`, and its user is not locked.
+macro_rules! live {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            users::columns!(),
+            ", s.id, s.created_at, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
+             WHERE s.created_at >= $2 AND s.last_seen_at >= $3 AND u.locked_at IS NULL AND ",
+            $condition
+        )
+    };
 }
 
 /// The session, if it was made at or after `made_since` and seen at or after `seen_since`; one query, with its user.
@@ -60,12 +90,7 @@ pub async fn live(
     made_since: Timestamp,
     seen_since: Timestamp,
 ) -> Result<Option<Session>, StoreError> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        users::columns!(),
-        ", s.created_at, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
-         WHERE s.hash = $1 AND s.created_at >= $2 AND s.last_seen_at >= $3"
-    );
+    const SQL: &str = live!("s.hash = $1");
     let row: Option<Row> = reading!(store, db => {
         sqlx::query_as(SQL)
             .bind(hash.as_bytes().as_slice())
@@ -74,11 +99,26 @@ pub async fn live(
             .fetch_optional(db)
             .await
     })?;
-    Ok(row.map(|row| Session {
-        user: row.user.into(),
-        created_at: Timestamp::from_micros(row.created_at),
-        last_seen_at: Timestamp::from_micros(row.last_seen_at),
-    }))
+    Ok(row.map(Session::from))
+}
+
+/// The same by id within a transaction: until it ends, the session can't be ended and its user not be locked.
+pub async fn hold(
+    tx: &mut Tx,
+    id: CredentialId,
+    made_since: Timestamp,
+    seen_since: Timestamp,
+) -> Result<Option<User>, StoreError> {
+    let sql = tx.dialect(live!("s.id = $1"), live!("s.id = $1 FOR KEY SHARE"));
+    let row: Option<Row> = writing!(tx, db => {
+        sqlx::query_as(sql)
+            .bind(id.0)
+            .bind(made_since.micros())
+            .bind(seen_since.micros())
+            .fetch_optional(db)
+            .await
+    })?;
+    Ok(row.map(|row| row.user.into()))
 }
 
 /// Moves `last_seen_at` forward.

@@ -1,33 +1,56 @@
-use latchkey_domain::{SecretHash, Timestamp, UserId};
+use std::net::IpAddr;
+
+use latchkey_domain::{CredentialId, SecretHash, Timestamp, UserId};
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::{
     Store, StoreError, Tx,
+    bind::text,
     users::{self, User, UserRow},
 };
+
+/// A person's 24-hour credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserToken {
+    /// Not secret.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub user: User,
+    /// It may have passed, so that the refusal can say so.
+    pub expires_at: Timestamp,
+}
 
 #[derive(FromRow)]
 struct Row {
     #[sqlx(flatten)]
     user: UserRow,
+    id: Uuid,
     expires_at: i64,
 }
 
 /// Adds a user token.
 pub async fn insert(
     tx: &mut Tx,
+    id: CredentialId,
     hash: &SecretHash,
     user: UserId,
+    address: Option<IpAddr>,
+    user_agent: &str,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO user_tokens (hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+    const SQL: &str = "INSERT INTO user_tokens (hash, user_id, created_at, expires_at, id, address, user_agent) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(hash.as_bytes().as_slice())
             .bind(user.0)
             .bind(now.micros())
             .bind(expires_at.micros())
+            .bind(id.0)
+            .bind(address.map(|address| address.to_string()))
+            .bind(text(user_agent))
             .execute(db)
             .await
             .map(|_| ())
@@ -35,17 +58,43 @@ pub async fn insert(
     Ok(())
 }
 
-/// The token's user and expiry, whether expired or not, so that the refusal can say which.
-pub async fn by_hash(store: &Store, hash: &SecretHash) -> Result<Option<(User, Timestamp)>, StoreError> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        users::columns!(),
-        ", k.expires_at FROM user_tokens k JOIN users u ON u.id = k.user_id WHERE k.hash = $1"
-    );
+/// A token counts while its user is not locked.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            users::columns!(),
+            ", k.id, k.expires_at FROM user_tokens k JOIN users u ON u.id = k.user_id \
+             WHERE u.locked_at IS NULL AND ",
+            $condition
+        )
+    };
+}
+
+impl From<Row> for UserToken {
+    fn from(row: Row) -> Self {
+        Self {
+            id: CredentialId(row.id),
+            user: row.user.into(),
+            expires_at: Timestamp::from_micros(row.expires_at),
+        }
+    }
+}
+
+/// The token, whether expired or not.
+pub async fn by_hash(store: &Store, hash: &SecretHash) -> Result<Option<UserToken>, StoreError> {
+    const SQL: &str = select!("k.hash = $1");
     let row: Option<Row> = reading!(store, db => {
         sqlx::query_as(SQL).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
     })?;
-    Ok(row.map(|row| (row.user.into(), Timestamp::from_micros(row.expires_at))))
+    Ok(row.map(UserToken::from))
+}
+
+/// The same by id within a transaction: until it ends, the token can't be ended and its user not be locked.
+pub async fn hold(tx: &mut Tx, id: CredentialId) -> Result<Option<UserToken>, StoreError> {
+    let sql = tx.dialect(select!("k.id = $1"), select!("k.id = $1 FOR KEY SHARE"));
+    let row: Option<Row> = writing!(tx, db => sqlx::query_as(sql).bind(id.0).fetch_optional(db).await)?;
+    Ok(row.map(UserToken::from))
 }
 
 /// Removes up to `limit` tokens that expired before `before`; returns how many.

@@ -15,6 +15,8 @@ pub struct User {
     pub instance_admin: bool,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// Since when nobody can sign in with it; `None` as a rule.
+    pub locked_at: Option<Timestamp>,
 }
 
 /// A user's columns, under names that don't clash with those of what is joined to it.
@@ -24,6 +26,7 @@ pub(crate) struct UserRow {
     user_email: String,
     user_instance_admin: bool,
     user_created_at: i64,
+    user_locked_at: Option<i64>,
 }
 
 impl From<UserRow> for User {
@@ -33,6 +36,7 @@ impl From<UserRow> for User {
             email: row.user_email,
             instance_admin: row.user_instance_admin,
             created_at: Timestamp::from_micros(row.user_created_at),
+            locked_at: row.user_locked_at.map(Timestamp::from_micros),
         }
     }
 }
@@ -48,10 +52,16 @@ struct RowWithPassword {
 macro_rules! columns {
     () => {
         "u.id AS user_id, u.email AS user_email, u.instance_admin AS user_instance_admin, \
-         u.created_at AS user_created_at"
+         u.created_at AS user_created_at, u.locked_at AS user_locked_at"
     };
 }
 pub(crate) use columns;
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!("SELECT ", columns!(), " FROM users u WHERE ", $condition)
+    };
+}
 
 /// Adds a user. `Conflict("email")` when the email is taken.
 pub async fn insert(
@@ -80,9 +90,50 @@ pub async fn insert(
 
 /// The user of an id.
 pub async fn by_id(store: &Store, id: UserId) -> Result<Option<User>, StoreError> {
-    const SQL: &str = concat!("SELECT ", columns!(), " FROM users u WHERE u.id = $1");
+    const SQL: &str = select!("u.id = $1");
     let row: Option<UserRow> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
     Ok(row.map(User::from))
+}
+
+/// The same within a transaction: until it ends, the user can't be locked nor get another password.
+pub async fn hold(tx: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
+    let sql = tx.dialect(select!("u.id = $1"), select!("u.id = $1 FOR KEY SHARE"));
+    user(tx, sql, id).await
+}
+
+/// The same, for who changes the user's power: waits for everybody who acts as this user.
+pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
+    let sql = tx.dialect(select!("u.id = $1"), select!("u.id = $1 FOR UPDATE"));
+    user(tx, sql, id).await
+}
+
+async fn user(tx: &mut Tx, sql: &'static str, id: UserId) -> Result<Option<User>, StoreError> {
+    let row: Option<UserRow> = writing!(tx, db => sqlx::query_as(sql).bind(id.0).fetch_optional(db).await)?;
+    Ok(row.map(User::from))
+}
+
+/// All, by email, after an email.
+pub async fn list(store: &Store, after: &str, limit: u32) -> Result<Vec<User>, StoreError> {
+    const SQL: &str = select!("u.email > $1 ORDER BY u.email LIMIT $2");
+    let rows: Vec<UserRow> = reading!(store, db => {
+        sqlx::query_as(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
+    })?;
+    Ok(rows.into_iter().map(User::from).collect())
+}
+
+/// Locks the account, or opens it again with `None`; under [`lock`].
+pub async fn set_locked(tx: &mut Tx, id: UserId, at: Option<Timestamp>) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE users SET locked_at = $2 WHERE id = $1";
+    let at = at.map(Timestamp::micros);
+    writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(at).execute(db).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Replaces the password's hash; under [`lock`].
+pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
+    writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(hash).execute(db).await.map(|_| ()))?;
+    Ok(())
 }
 
 /// With the password's hash, for sign-in.

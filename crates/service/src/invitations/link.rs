@@ -12,16 +12,20 @@ use crate::{Caller, Error, FieldError, Origin, Principal, Service, SignedIn};
 /// A link works for so long.
 const LINK_DAYS: i64 = 7;
 
+/// Whether the caller acts on the whole instance.
+pub(super) fn vouches(caller: &Caller) -> bool {
+    match &caller.principal {
+        Principal::Session(person) | Principal::UserToken(person) => person.instance_admin,
+        Principal::ApiToken(token) => token.level == Level::Instance,
+    }
+}
+
 impl Service {
     /// A link, if the email has no account and the caller acts on the whole instance. Nobody else may vouch for whose an
     /// email is: an organization could make itself an account of somebody's email, and with it accept what others send
     /// there.
     pub(super) async fn link_for(&self, caller: &Caller, email: &Email) -> Result<Option<Secret>, Error> {
-        let trusted = match &caller.principal {
-            Principal::Session(person) | Principal::UserToken(person) => person.instance_admin,
-            Principal::ApiToken(token) => token.level == Level::Instance,
-        };
-        if !trusted || users::by_email(self.store(), email.as_str()).await?.is_some() {
+        if !vouches(caller) || users::by_email(self.store(), email.as_str()).await?.is_some() {
             return Ok(None);
         }
         Ok(Some(self.new_secret(SecretKind::Invitation)))
@@ -42,14 +46,10 @@ impl Service {
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
         let password_hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
         let (id, now, organization) = (UserId(self.new_id()), self.now(), invitation.organization_id);
-        let user = User { id, email: invitation.email.clone(), instance_admin: false, created_at: now };
+        let user = User { id, email: invitation.email.clone(), instance_admin: false, created_at: now, locked_at: None };
 
-        let mut tx = self.store().begin().await?;
-        if !organizations::lock(&mut tx, organization).await?
-            || !invitations::accept(&mut tx, invitation.id, now).await?
-        {
-            return Err(UNKNOWN);
-        }
+        let mut tx = self.begin_system().await?;
+        self.take_invitation(&mut tx, &invitation, now).await?;
         users::insert(&mut tx, id, &email, Some(&password_hash), false, now).await.map_err(|error| match error {
             StoreError::Conflict(_) => {
                 Error::Conflict(FieldError::new("email", "has an account by now; sign in to accept the invitation"))
@@ -57,7 +57,8 @@ impl Service {
             error => error.into(),
         })?;
         memberships::insert(&mut tx, MembershipId(self.new_id()), organization, id, invitation.role, now).await?;
-        let caller = Caller { principal: Principal::Session(user.clone().into()), origin: origin.clone() };
+        let signed_in = self.open_session(&mut tx, origin, user.clone()).await?;
+        let caller = Caller { principal: Principal::Session(signed_in.person.clone()), origin: origin.clone() };
         let happened = Happened {
             organization: None,
             action: "user.created",
@@ -67,7 +68,6 @@ impl Service {
         };
         self.record(&mut tx, &caller.principal.actor(), origin, happened).await?;
         self.record_invitation(&mut tx, &caller, "invitation.accepted", &invitation).await?;
-        let signed_in = self.open_session(&mut tx, origin, user).await?;
         tx.commit().await?;
         Ok(signed_in)
     }

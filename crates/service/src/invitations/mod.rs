@@ -2,15 +2,18 @@
 
 mod link;
 
-use latchkey_domain::{Email, InvitationId, MembershipId, Role, Secret};
+use latchkey_domain::{Email, InvitationId, MembershipId, Role, Secret, Timestamp, TokenId, TokenState, UserId};
 use latchkey_store::invitations::{self, Invitation};
-use latchkey_store::{StoreError, Tx, memberships, organizations};
+use latchkey_store::{StoreError, Tx, memberships, organizations, tokens, users};
 use serde_json::json;
 
 use crate::authorization::Action;
 use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
-use crate::{Caller, Denial, Error, FieldError, Membership, Service, cursor};
+use crate::transaction::{Keeps, Write};
+use crate::{Caller, Clash, Denial, Error, FieldError, Membership, Service, cursor};
+
+use link::vouches;
 
 /// A new invitation.
 #[derive(Debug)]
@@ -39,11 +42,11 @@ impl Service {
             accepted_at: None,
         };
         let link = self.link_for(caller, &email).await?;
-        let mut tx = self.store().begin().await?;
-        if !organizations::lock(&mut tx, access.id()).await? {
-            return Err(Error::NotFound("organization"));
+        let Write { mut tx, caller, access } = self.begin_keeping(caller, &access, Keeps::Members, &[]).await?;
+        access.allow(&caller, Action::Invite(role))?;
+        if link.is_some() && !vouches(&caller) {
+            return Err(Denial::InstanceAdminOnly.into());
         }
-        self.authorize_again(&mut tx, caller, &access, Action::Invite(role)).await?;
         if memberships::has_email(&mut tx, access.id(), email.as_str()).await? {
             return Err(Error::Conflict(FieldError::new("email", "is that of a member")));
         }
@@ -54,7 +57,7 @@ impl Service {
             }
             error => error.into(),
         })?;
-        self.record_invitation(&mut tx, caller, "invitation.created", &invitation).await?;
+        self.record_invitation(&mut tx, &caller, "invitation.created", &invitation).await?;
         tx.commit().await?;
         Ok(Invited { invitation, link })
     }
@@ -79,11 +82,12 @@ impl Service {
         let found = self.find_invitation(id).await?.filter(|found| found.organization_id == access.id());
         let invitation = found.ok_or(UNKNOWN)?;
         access.allow(caller, Action::Invite(invitation.role))?;
-        let mut tx = self.store().begin().await?;
+        let Write { mut tx, caller, .. } =
+            self.begin_in(caller, &access, Action::Invite(invitation.role)).await?;
         if !invitations::delete(&mut tx, invitation.id).await? {
             return Err(UNKNOWN);
         }
-        self.record_invitation(&mut tx, caller, "invitation.revoked", &invitation).await?;
+        self.record_invitation(&mut tx, &caller, "invitation.revoked", &invitation).await?;
         Ok(tx.commit().await?)
     }
 
@@ -107,12 +111,9 @@ impl Service {
         let found = self.find_invitation(id).await?.filter(|found| found.email == person.email);
         let invitation = found.ok_or(UNKNOWN)?;
         let (organization, now) = (invitation.organization_id, self.now());
-        let mut tx = self.store().begin().await?;
-        if !organizations::lock(&mut tx, organization).await?
-            || !invitations::accept(&mut tx, invitation.id, now).await?
-        {
-            return Err(UNKNOWN);
-        }
+        let (mut tx, caller) = self.begin(caller).await?;
+        let caller = &caller;
+        self.take_invitation(&mut tx, &invitation, now).await?;
         let membership = MembershipId(self.new_id());
         let joined = memberships::insert(&mut tx, membership, organization, person.id, invitation.role, now).await;
         joined.map_err(|error| match error {
@@ -123,6 +124,43 @@ impl Service {
         tx.commit().await?;
         let joined = self.own_membership(caller, &invitation.organization_name).await?;
         joined.ok_or(Error::NotFound("membership"))
+    }
+
+    /// Uses a pending invitation up. It is worth no more than what its sender may still give.
+    async fn take_invitation(&self, tx: &mut Tx, invitation: &Invitation, now: Timestamp) -> Result<(), Error> {
+        if !organizations::lock(tx, invitation.organization_id).await?
+            || !invitations::accept(tx, invitation.id, now).await?
+        {
+            return Err(UNKNOWN);
+        }
+        self.still_invites(tx, invitation).await
+    }
+
+    /// Refuses an invitation whose sender could not send it any more.
+    async fn still_invites(&self, tx: &mut Tx, invitation: &Invitation) -> Result<(), Error> {
+        let sender = &invitation.sender;
+        let may = match (sender.kind, sender.id) {
+            ("user", Some(id)) => match users::hold(tx, UserId(id)).await? {
+                Some(user) if user.locked_at.is_some() => false,
+                Some(user) if user.instance_admin => true,
+                Some(user) => {
+                    let role = memberships::role_locked(tx, invitation.organization_id, user.id).await?;
+                    role.is_some_and(|role| Action::Invite(invitation.role).is_for(role))
+                }
+                None => false,
+            },
+            ("api_token", Some(id)) => {
+                let found = tokens::lock(tx, TokenId(id)).await?;
+                found.is_some_and(|(token, _)| {
+                    let within = token.level.organization().is_none_or(|own| own == invitation.organization_id);
+                    let live = TokenState::at(self.now(), token.expires_at, token.revocation.map(|ended| ended.at));
+                    let action = Action::Invite(invitation.role);
+                    within && live == TokenState::Active && action.is_opened_by(&token.scopes)
+                })
+            }
+            _ => false,
+        };
+        if may { Ok(()) } else { Err(Clash::SenderLost.into()) }
     }
 
     async fn find_invitation(&self, id: &str) -> Result<Option<Invitation>, Error> {

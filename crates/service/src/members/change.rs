@@ -1,11 +1,12 @@
 use latchkey_domain::Role;
 use latchkey_store::memberships::{self, Member};
-use latchkey_store::{Tx, organizations};
+use latchkey_store::Tx;
 use serde_json::json;
 
 use super::UNKNOWN;
-use crate::authorization::{Action, OrganizationAccess};
+use crate::authorization::Action;
 use crate::recorder::Happened;
+use crate::transaction::{Keeps, Write};
 use crate::{Caller, Denial, Error, FieldError, Service};
 
 impl Service {
@@ -20,16 +21,16 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ManageMember(role)).await?;
         let member = self.find_member(&access, id).await?;
         let now = self.now();
-        let mut tx = self.store().begin().await?;
-        let before = self.lock_member(&mut tx, &access, &member).await?;
-        self.authorize_again(&mut tx, caller, &access, Action::ManageMember(role.max(before))).await?;
+        let Write { mut tx, caller, access } = self.begin_keeping(caller, &access, Keeps::Members, &[]).await?;
+        let before = memberships::role_locked(&mut tx, access.id(), member.user.id).await?.ok_or(UNKNOWN)?;
+        access.allow(&caller, Action::ManageMember(role.max(before)))?;
         if role == before {
             return Ok(member);
         }
         keep_an_owner(&mut tx, &member, before, Some(role)).await?;
         memberships::set_role(&mut tx, access.id(), member.id, role, now).await?;
         let details = json!({ "before": before, "role": role });
-        self.record_member(&mut tx, caller, "member.role_changed", &member, details).await?;
+        self.record_member(&mut tx, &caller, "member.role_changed", &member, details).await?;
         tx.commit().await?;
         Ok(Member { role, updated_at: now, ..member })
     }
@@ -47,26 +48,18 @@ impl Service {
             }
             found => found?,
         };
-        let mut tx = self.store().begin().await?;
-        let role = self.lock_member(&mut tx, &access, &member).await?;
+        let Write { mut tx, caller, access } = self.begin_keeping(caller, &access, Keeps::Members, &[]).await?;
+        let role = memberships::role_locked(&mut tx, access.id(), member.user.id).await?.ok_or(UNKNOWN)?;
         let action = if member.user.id == person.id {
             "member.left"
         } else {
-            self.authorize_again(&mut tx, caller, &access, Action::ManageMember(role)).await?;
+            access.allow(&caller, Action::ManageMember(role))?;
             "member.removed"
         };
         keep_an_owner(&mut tx, &member, role, None).await?;
         memberships::delete(&mut tx, access.id(), member.id).await?;
-        self.record_member(&mut tx, caller, action, &member, json!({ "role": role })).await?;
+        self.record_member(&mut tx, &caller, action, &member, json!({ "role": role })).await?;
         Ok(tx.commit().await?)
-    }
-
-    /// The member's role, which can't change any more until the transaction ends.
-    async fn lock_member(&self, tx: &mut Tx, access: &OrganizationAccess, member: &Member) -> Result<Role, Error> {
-        if !organizations::lock(tx, access.id()).await? {
-            return Err(Error::NotFound("organization"));
-        }
-        memberships::role_locked(tx, access.id(), member.user.id).await?.ok_or(UNKNOWN)
     }
 
     async fn record_member(

@@ -13,9 +13,11 @@ impl Service {
         self.may_create_organizations(caller)?;
         let name = OrganizationName::new(name).map_err(|error| FieldError::new("name", error))?;
         let (id, now) = (OrganizationId(self.new_id()), self.now());
-        let mut tx = self.store().begin().await?;
+        let (mut tx, caller) = self.begin(caller).await?;
+        let caller = &caller;
+        self.may_create_organizations(caller)?;
         organizations::insert(&mut tx, id, &name, now).await.map_err(|error| match error {
-            StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another organization")),
+            StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another organization, or was by one that is deleted")),
             error => error.into(),
         })?;
         if let Some(person) = caller.principal.person() {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
 use crate::recorder::Happened;
+use crate::transaction::{Keeps, Write};
 use crate::{Caller, Error, Service};
 
 /// Rows changed in one transaction: a larger one would keep SQLite's other writers waiting.
@@ -13,13 +14,13 @@ const BATCH: u32 = 500;
 impl Service {
     /// Deletes an organization for good. Owners only, and people. When this has returned, no replica accepts a token of
     /// it. Its tokens, projects, repositories and audit events are kept, out of sight; memberships and invitations are
-    /// not, and its name is free again.
+    /// not. Its name stays taken, so that nobody can pass for it, until an instance admin frees it.
     pub async fn delete_organization(&self, caller: &Caller, organization: &str) -> Result<(), Error> {
         let access = self.authorize(caller, organization, Action::DeleteOrganization).await?;
         while !self.delete_step(caller, &access).await? {}
         // Nobody sees these any more: should it stop here, nothing is wrong.
         loop {
-            let mut tx = self.store().begin().await?;
+            let mut tx = self.begin_system().await?;
             let removed = [
                 memberships::delete_all(&mut tx, access.id(), BATCH).await?,
                 invitations::delete_all(&mut tx, access.id(), BATCH).await?,
@@ -34,12 +35,9 @@ impl Service {
     /// Revokes some tokens and, in the transaction of the last of them, deletes the organization; true then. The lock
     /// keeps new ones from being made in between, so that no token outlives its organization.
     async fn delete_step(&self, caller: &Caller, access: &OrganizationAccess) -> Result<bool, Error> {
+        let Write { mut tx, caller, access } = self.begin_keeping(caller, access, Keeps::Everything, &[]).await?;
+        access.allow(&caller, Action::DeleteOrganization)?;
         let (id, actor, now) = (access.id(), caller.principal.actor(), self.now());
-        let mut tx = self.store().begin().await?;
-        if !organizations::lock_whole(&mut tx, id).await? {
-            return Err(Error::NotFound("organization"));
-        }
-        self.authorize_again(&mut tx, caller, access, Action::DeleteOrganization).await?;
         let revocation = Revocation { at: now, by: actor.clone(), reason: RevocationReason::OrganizationDeleted };
         for (token, name) in tokens::revoke_all(&mut tx, id, &revocation, BATCH).await? {
             let happened = Happened {
@@ -61,7 +59,7 @@ impl Service {
                 success: true,
                 details: json!({}),
             };
-            self.record_for_both(&mut tx, caller, happened).await?;
+            self.record_for_both(&mut tx, &caller, happened).await?;
         }
         tx.commit().await?;
         Ok(last)

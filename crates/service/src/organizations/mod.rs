@@ -48,7 +48,10 @@ impl Service {
                     .collect()
             }
             Principal::ApiToken(token) if token.level.organization().is_some() => {
-                let own = organizations::by_name(self.store(), &token.organization_name).await?;
+                let own = match token.level.organization() {
+                    Some(own) => organizations::by_id(self.store(), own).await?,
+                    None => None,
+                };
                 own.filter(|own| own.name > after).map(listed).into_iter().collect()
             }
             _ => {
@@ -85,11 +88,10 @@ impl Service {
     pub async fn organization_of(&self, caller: &Caller, named: Option<&str>) -> Result<String, Error> {
         match (&caller.principal, named) {
             (Principal::ApiToken(token), Some(named)) if token.level.organization().is_some() => {
-                if token.organization_name == named {
-                    Ok(named.to_owned())
-                } else {
-                    Err(Denial::OtherOrganization.into())
-                }
+                // By id: another organization may have a name that was the token's once.
+                let other = token.organization_name != named
+                    || organizations::by_name(self.store(), named).await?.map(|found| found.id) != token.level.organization();
+                if other { Err(Denial::OtherOrganization.into()) } else { Ok(named.to_owned()) }
             }
             (Principal::ApiToken(token), None) if token.level.organization().is_some() => {
                 Ok(token.organization_name.clone())
@@ -103,13 +105,8 @@ impl Service {
         }
     }
 
-    /// Keeps what something of this level belongs to from being deleted until the transaction ends.
-    pub(crate) async fn hold_owner(&self, tx: &mut Tx, level: Level) -> Result<(), Error> {
-        if let Some(organization) = level.organization()
-            && !organizations::hold(tx, organization).await?
-        {
-            return Err(Error::NotFound("organization"));
-        }
+    /// Keeps the project that something of this level belongs to from being deleted until the transaction ends.
+    pub(crate) async fn hold_project(&self, tx: &mut Tx, level: Level) -> Result<(), Error> {
         if let Level::Project(organization, project) = level
             && !projects::hold(tx, organization, project).await?
         {

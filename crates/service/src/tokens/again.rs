@@ -2,13 +2,15 @@
 
 use latchkey_domain::{Secret, SecretKind};
 use latchkey_store::StoreError;
-use latchkey_store::tokens;
+use latchkey_store::tokens::{self, Token};
 use serde_json::json;
 
-use super::CreatedToken;
-use crate::authorization::OrganizationAccess;
+use super::grant::Grant;
+use super::{CreatedToken, visible};
+use crate::authorization::{Action, OrganizationAccess};
 use crate::idempotency::Keyed;
 use crate::recorder::Happened;
+use crate::transaction::Write;
 use crate::{Caller, Clash, Error, Service};
 
 impl Service {
@@ -21,16 +23,26 @@ impl Service {
         }
     }
 
-    /// The answer to a request that was done before, with the secret of then: as long as that is the token's.
+    /// The answer to a request that was done before, with the secret of then: as long as that is the token's, and the
+    /// caller may still do to it what they did.
     pub(super) async fn answer_again(
         &self,
         caller: &Caller,
         access: &OrganizationAccess,
         keyed: &Keyed,
+        action: fn(&Caller, &Token) -> Action,
     ) -> Result<Option<CreatedToken>, Error> {
         let Some(done) = self.remembered(keyed).await? else { return Ok(None) };
         for secret in self.derived_secrets(keyed, &done.salt) {
             let Some(token) = tokens::by_hash(self.store(), &secret.hash()).await? else { continue };
+            // By today's rules: what the caller could do then may have been taken away since.
+            let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, &[token.id]).await?;
+            let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Clash::Spent)?;
+            if !visible(&caller, &access, &token) {
+                return Err(Error::NotFound("token"));
+            }
+            access.allow(&caller, action(&caller, &token))?;
+            self.contain(&caller, &access, &Grant::of(&token, listed))?;
             let actor = caller.principal.actor();
             let happened = Happened {
                 organization: token.level.organization(),
@@ -39,10 +51,9 @@ impl Service {
                 success: true,
                 details: json!({}),
             };
-            let mut tx = self.store().begin().await?;
             self.record(&mut tx, &actor, &caller.origin, happened).await?;
             tx.commit().await?;
-            let detail = self.detail(caller, access, token, self.now()).await?;
+            let detail = self.detail(&caller, &access, token, self.now()).await?;
             return Ok(Some(CreatedToken { detail, secret }));
         }
         Err(Clash::Spent.into())
@@ -54,12 +65,13 @@ impl Service {
         caller: &Caller,
         access: &OrganizationAccess,
         keyed: &Keyed,
+        action: fn(&Caller, &Token) -> Action,
         error: StoreError,
     ) -> Result<CreatedToken, Error> {
         if !matches!(error, StoreError::Conflict("idempotency key")) {
             return Err(error.into());
         }
         // There is none only if the other one's clock is a day behind.
-        self.answer_again(caller, access, keyed).await?.ok_or(Error::Clash(Clash::UnderWay))
+        self.answer_again(caller, access, keyed, action).await?.ok_or(Error::Clash(Clash::UnderWay))
     }
 }

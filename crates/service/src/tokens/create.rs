@@ -1,8 +1,8 @@
 use latchkey_domain::{
-    AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, ProjectId, RepositoryAccess, ScopeSet, Secret,
+    AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId, RepositoryAccess, ScopeSet, Secret,
     Timestamp, TokenId, TokenName,
 };
-use latchkey_store::tokens::NewToken;
+use latchkey_store::tokens::{NewToken, Token};
 use latchkey_store::{StoreError, projects, tokens};
 use serde_json::json;
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use super::grant::Grant;
 use crate::authorization::{Action, OrganizationAccess};
 use crate::idempotency::Keyed;
 use crate::recorder::Happened;
+use crate::transaction::Write;
 use crate::{Caller, Error, FieldError, Once, Service};
 
 /// What somebody asks for, as it was sent; checked here and nowhere else.
@@ -75,21 +76,24 @@ impl Service {
         organization: &str,
         asked: CreateToken,
     ) -> Result<CreatedToken, Error> {
-        let access = self.access(caller, organization).await?;
+        let access = match self.instance_access(caller).filter(|_| asked.instance) {
+            Some(access) => access,
+            None => self.access(caller, organization).await?,
+        };
         // Whoever may create nothing at all learns that before anything about what they sent.
-        let least = Level::Project(access.id(), ProjectId(Uuid::nil()));
-        access.allow(caller, Action::CreateToken(caller.principal.level().unwrap_or(least)))?;
+        let least = caller.principal.level().map_or(LevelKind::Project, Level::kind);
+        access.allow(caller, Action::CreateToken(least))?;
         let keyed = asked.once.as_ref().map(|once| Keyed::new(caller, format!("create in {}", access.id()), once));
         let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
         if let Some(keyed) = &keyed
-            && let Some(again) = self.answer_again(caller, &access, keyed).await?
+            && let Some(again) = self.answer_again(caller, &access, keyed, created).await?
         {
             return Ok(again);
         }
         // One moment for both ends of its life: who asks for 30 days gets 30 days.
         let now = self.now();
-        let Checked { name, description, grant } = self.check(&access, &asked, now).await?;
-        access.allow(caller, Action::CreateToken(grant.level))?;
+        let Checked { name, description, grant } = self.check(caller, &access, &asked, now).await?;
+        access.allow(caller, Action::CreateToken(grant.level.kind()))?;
         self.contain(caller, &access, &grant)?;
 
         let (secret, salt) = self.secret_for(keyed.as_ref());
@@ -111,14 +115,16 @@ impl Service {
             expires_at: grant.expires_at,
             creation_key: asked.creation_key,
         };
-        let mut tx = self.store().begin().await?;
-        self.hold_owner(&mut tx, grant.level).await?;
+        let creation = Action::CreateToken(grant.level.kind());
+        let Write { mut tx, caller, access } = self.begin_in(caller, &access, creation).await?;
+        self.contain(&caller, &access, &grant)?;
+        self.hold_project(&mut tx, grant.level).await?;
         // First the key: whoever sent it at the same time, to another replica, waits here.
         if let (Some(keyed), Some(salt)) = (&keyed, salt)
             && let Err(error) = self.remember(&mut tx, keyed, salt, id.0).await
         {
             drop(tx);
-            return self.answer_other(caller, &access, keyed, error).await;
+            return self.answer_other(&caller, &access, keyed, created, error).await;
         }
         if let Err(error) = tokens::insert(&mut tx, &new).await {
             drop(tx);
@@ -141,12 +147,18 @@ impl Service {
         tx.commit().await?;
 
         let token = tokens::by_id(self.store(), id).await?.ok_or(Error::NotFound("token"))?;
-        let detail = self.detail(caller, &access, token, now).await?;
+        let detail = self.detail(&caller, &access, token, now).await?;
         Ok(CreatedToken { detail, secret })
     }
 
     /// Every field that is wrong, at once.
-    async fn check(&self, access: &OrganizationAccess, asked: &CreateToken, now: Timestamp) -> Result<Checked, Error> {
+    async fn check(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        asked: &CreateToken,
+        now: Timestamp,
+    ) -> Result<Checked, Error> {
         let mut errors = Vec::new();
         let name = keep(&mut errors, "name", TokenName::new(&asked.name));
         let description = keep(&mut errors, "description", Description::new(&asked.description));
@@ -154,13 +166,13 @@ impl Service {
         let expires_at = keep(&mut errors, "expires", asked.expires.at(now));
         let networks = asked.allowed_networks.iter().filter(|network| !network.trim().is_empty());
         let allowed_networks = keep(&mut errors, "allowedNetworks", AllowedNetworks::new(networks));
-        let level = keep(&mut errors, "project", self.level(access, asked).await?);
+        let level = keep(&mut errors, "project", self.level(caller, access, asked).await?);
         if let (Some(scopes), Some(level)) = (&scopes, level)
             && let Some(scope) = beyond_level(self.catalogue(), scopes, level)
         {
             errors.push(FieldError::new("scopes", format!("{scope} is for instance tokens only")));
         }
-        let chosen = self.chosen_repositories(access, asked.all_repositories, &asked.repositories).await?;
+        let chosen = self.chosen_repositories(caller, access, asked.all_repositories, &asked.repositories).await?;
         let repositories = keep(&mut errors, "repositories", chosen);
         match (name, description, scopes, level, repositories, expires_at, allowed_networks) {
             (
@@ -180,7 +192,12 @@ impl Service {
         }
     }
 
-    async fn level(&self, access: &OrganizationAccess, asked: &CreateToken) -> Result<Result<Level, String>, Error> {
+    async fn level(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        asked: &CreateToken,
+    ) -> Result<Result<Level, String>, Error> {
         let project = asked.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
         match (project, asked.instance) {
             (Some(_), true) => Ok(Err("an instance token belongs to no project".to_owned())),
@@ -192,6 +209,8 @@ impl Service {
                     Err(_) => projects::by_name(self.store(), access.id(), project).await?,
                 };
                 let level = found.map(|found| Level::Project(access.id(), found.id));
+                // Likewise with projects.
+                let level = level.filter(|level| caller.principal.level().is_none_or(|own| own.contains(*level)));
                 Ok(level.ok_or_else(|| "there is no such project in this organization".to_owned()))
             }
         }
@@ -200,6 +219,7 @@ impl Service {
     /// The repositories that somebody names, or why they can't be used.
     pub(super) async fn chosen_repositories(
         &self,
+        caller: &Caller,
         access: &OrganizationAccess,
         all: bool,
         named: &[String],
@@ -208,12 +228,18 @@ impl Service {
             return Ok(Err(latchkey_domain::RepositoryAccessError::TooMany.to_string()));
         }
         let mut ids = Vec::with_capacity(named.len());
+        let reach = caller.principal.reach();
         for (text, found) in named.iter().zip(self.find_repositories(access.id(), named).await?) {
-            match found {
+            // Whoever reaches only some does not learn here which others there are.
+            match found.filter(|found| reach.reaches(found.id)) {
                 Some(repository) => ids.push(repository.id),
                 None => {
                     let shown: String = text.chars().take(80).collect();
-                    return Ok(Err(format!("there is no repository {shown:?} in this organization")));
+                    let within = match reach {
+                        RepositoryAccess::All => "in this organization",
+                        RepositoryAccess::Only(_) => "that your token reaches",
+                    };
+                    return Ok(Err(format!("there is no repository {shown:?} {within}")));
                 }
             }
         }
@@ -235,6 +261,11 @@ impl Service {
         let taken = "is taken by another token that is not revoked; choose another name, or revoke that one first";
         Error::Conflict(FieldError::new("name", taken))
     }
+}
+
+/// What a creation that is answered again needs.
+fn created(_: &Caller, token: &Token) -> Action {
+    Action::CreateToken(token.level.kind())
 }
 
 impl ExpiresIn {

@@ -9,6 +9,7 @@ use super::grant::Grant;
 use super::version::check_version;
 use crate::authorization::{Action, OrganizationAccess};
 use crate::recorder::Happened;
+use crate::transaction::Write;
 use crate::{Caller, Clash, Error, FieldError, Service};
 
 /// What is to be another; `None` stays as it is.
@@ -55,13 +56,13 @@ impl Service {
         id: &str,
         asked: EditToken,
     ) -> Result<TokenDetail, Error> {
-        let access = self.access(caller, organization).await?;
-        caller.principal.needs_scope("tokens:manage")?;
-        let token = self.find_token(caller, &access, id).await?;
-        access.allow(caller, Action::Edit(&token))?;
-        let changes = self.check_changes(&access, &token, &asked).await?;
+        let (access, token) = self.find_token(caller, organization, id).await?;
+        access.allow(caller, Action::edit(caller, &token))?;
+        let changes = self.check_changes(caller, &access, &token, &asked).await?;
 
-        let mut tx = self.store().begin().await?;
+        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &[token.id]).await?;
+        let caller = &caller;
+        access.allow(caller, Action::edit(caller, &token))?;
         // As it is now, and stays until the commit: what was read before may have been narrowed since.
         let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
         if let Some(expected) = &asked.expected {
@@ -76,13 +77,14 @@ impl Service {
         if edited {
             tx.commit().await?;
         }
-        let token = self.find_token(caller, &access, id).await?;
+        let token = tokens::by_id(self.store(), token.id).await?.ok_or(Error::NotFound("token"))?;
         self.detail(caller, &access, token, self.now()).await
     }
 
     /// Every field that is wrong, at once.
     async fn check_changes(
         &self,
+        caller: &Caller,
         access: &OrganizationAccess,
         token: &Token,
         asked: &EditToken,
@@ -106,7 +108,7 @@ impl Service {
         let repositories = match &asked.repositories {
             None => None,
             Some(chosen) => {
-                let chosen = self.chosen_repositories(access, chosen.all, &chosen.only).await?;
+                let chosen = self.chosen_repositories(caller, access, chosen.all, &chosen.only).await?;
                 keep(&mut errors, "repositories", chosen)
             }
         };

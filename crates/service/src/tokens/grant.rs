@@ -4,7 +4,7 @@
 use latchkey_domain::{AllowedNetworks, Level, RepositoryAccess, RepositoryId, ScopeSet, Timestamp};
 use latchkey_store::tokens::Token;
 
-use crate::authorization::{OrganizationAccess, Power};
+use crate::authorization::OrganizationAccess;
 use crate::{Caller, Denial, Error, Principal, Service};
 
 /// All that a token can do.
@@ -65,17 +65,14 @@ impl Grant {
 impl Service {
     /// Refuses a grant that the caller may not give.
     pub(super) fn contain(&self, caller: &Caller, access: &OrganizationAccess, grant: &Grant) -> Result<(), Error> {
-        match (&caller.principal, access.power) {
-            (Principal::ApiToken(own), _) => {
+        match &caller.principal {
+            Principal::ApiToken(own) => {
                 let own = Grant { repositories: caller.principal.reach(), ..Grant::of(own, []) };
                 grant.beyond(&own).map_or(Ok(()), |beyond| Err(Denial::Exceeds(beyond).into()))
             }
-            (_, Power::Role(role)) if !role.administers() => {
-                let powerful =
-                    ["tokens:manage", "tokens:introspect"].into_iter().find(|scope| grant.scopes.contains(scope));
-                powerful.map_or(Ok(()), |_| Err(Denial::MissingRole("admin").into()))
+            Principal::Session(_) | Principal::UserToken(_) => {
+                grant.scopes.iter().try_for_each(|scope| access.allow_scope(caller, scope, grant.level.kind()))
             }
-            _ => Ok(()),
         }
     }
 }

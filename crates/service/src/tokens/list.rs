@@ -82,9 +82,15 @@ pub struct Overview {
 }
 
 impl Service {
-    /// A page of the organization's tokens.
+    /// A page of the organization's tokens; for those who act on all of the instance, of its own with the level
+    /// `instance`.
     pub async fn tokens(&self, caller: &Caller, organization: &str, list: ListTokens) -> Result<TokenPage, Error> {
-        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+        let of_instance = list.kind == Some(LevelKind::Instance);
+        let access = match self.instance_access(caller).filter(|_| of_instance) {
+            Some(access) => access,
+            None => self.access(caller, organization).await?,
+        };
+        access.allow(caller, Action::ReadTokens)?;
         let now = self.now();
         let filter = self.filter(caller, &access, &list, now).await?;
         Ok(self.page(caller, &access, &list, &filter, now).await?.0)
@@ -100,7 +106,7 @@ impl Service {
         let ((page, total), summary, projects) = tokio::try_join!(
             self.page(caller, &access, &list, &filter, now),
             async { Ok(tokens::summary(self.store(), access.id(), soon, idle, now).await?) },
-            async { Ok(projects::list(self.store(), access.id(), "", PROJECTS_MAX).await?) },
+            self.projects_within(caller, &access, "", PROJECTS_MAX),
         )?;
         let counts = Counts { active: summary.live, expiring_soon: summary.expiring, unused: summary.idle };
         let whole = filter == self.state_filter(caller, &access, list.state, now);
@@ -137,7 +143,7 @@ impl Service {
         now: Timestamp,
     ) -> Filter {
         Filter {
-            organization: Some(access.id()),
+            organization: Some(access.id()).filter(|_| !access.is_instance()),
             state: match state {
                 StateFilter::Active | StateFilter::ExpiringSoon | StateFilter::Unused => Some(TokenState::Active),
                 StateFilter::Expired => Some(TokenState::Expired),
@@ -145,7 +151,7 @@ impl Service {
                 StateFilter::All => None,
             },
             level: None,
-            project: caller.principal.level().and_then(|level| level.project()),
+            project: caller.principal.project(),
             scope: None,
             repository: None,
             creator: None,

@@ -10,8 +10,9 @@ mod revoke;
 mod rotate;
 mod version;
 
-use latchkey_domain::{RepositoryId, Timestamp, TokenId, TokenState};
+use latchkey_domain::{Level, OrganizationId, RepositoryId, Timestamp, TokenId, TokenState};
 use latchkey_store::tokens::{self, Token};
+use uuid::Uuid;
 
 pub use create::{CreateToken, CreatedToken, ExpiresIn};
 pub use edit::{ChosenRepositories, EditToken};
@@ -36,8 +37,8 @@ pub struct TokenDetail {
 impl Service {
     /// One token of the organization, in whatever state.
     pub async fn token(&self, caller: &Caller, organization: &str, id: &str) -> Result<TokenDetail, Error> {
-        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        let token = self.find_token(caller, &access, id).await?;
+        let (access, token) = self.find_token(caller, organization, id).await?;
+        access.allow(caller, Action::ReadTokens)?;
         self.detail(caller, &access, token, self.now()).await
     }
 
@@ -56,12 +57,25 @@ impl Service {
         self.details(caller, &access, found, self.now()).await
     }
 
-    /// A token that the caller may know of; everything else does not exist for them.
-    async fn find_token(&self, caller: &Caller, access: &OrganizationAccess, id: &str) -> Result<Token, Error> {
-        const UNKNOWN: Error = Error::NotFound("token");
-        let id: TokenId = id.parse().map_err(|_| UNKNOWN)?;
-        let token = tokens::by_id(self.store(), id).await?.ok_or(UNKNOWN)?;
-        if visible(caller, access, &token) { Ok(token) } else { Err(UNKNOWN) }
+    /// A token that the caller may know of, with the access to what it belongs to: the organization that is named, or
+    /// the instance. Everything else does not exist for them.
+    async fn find_token(
+        &self,
+        caller: &Caller,
+        organization: &str,
+        id: &str,
+    ) -> Result<(OrganizationAccess, Token), Error> {
+        let token = match id.parse() {
+            Ok(id) => tokens::by_id(self.store(), id).await?,
+            Err(_) => None,
+        };
+        let of_instance = token.as_ref().is_some_and(|token| token.level == Level::Instance);
+        let access = match self.instance_access(caller).filter(|_| of_instance) {
+            Some(access) => access,
+            None => self.access(caller, organization).await?,
+        };
+        let token = token.filter(|token| visible(caller, &access, token));
+        Ok((access, token.ok_or(Error::NotFound("token"))?))
     }
 
     async fn detail(
@@ -98,7 +112,7 @@ impl Service {
             TokenDetail {
                 state: TokenState::at(now, token.expires_at, token.revocation.as_ref().map(|revocation| revocation.at)),
                 repositories,
-                revocable: token.revocation.is_none() && access.allow(caller, Action::Revoke(&token)).is_ok(),
+                revocable: token.revocation.is_none() && access.allow(caller, Action::revoke(caller, &token)).is_ok(),
                 token,
             }
         });
@@ -106,8 +120,8 @@ impl Service {
     }
 }
 
-/// Whether a token is of this organization and within the level of a token that asks.
+/// Whether a token is of this organization (or of the instance, if that is it) and within the level of a token that asks.
 fn visible(caller: &Caller, access: &OrganizationAccess, token: &Token) -> bool {
-    token.level.organization() == Some(access.id())
+    token.level.organization().unwrap_or(OrganizationId(Uuid::nil())) == access.id()
         && caller.principal.level().is_none_or(|own| own.contains(token.level))
 }

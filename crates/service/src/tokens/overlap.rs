@@ -30,7 +30,7 @@ impl Service {
         if token.retired_until.is_some() || token.overlap_until.is_none_or(|until| until <= now) {
             return Ok(());
         }
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.begin_system().await?;
         if tokens::end_overlap(&mut tx, token.id, presented, now).await? {
             let happened = Happened {
                 organization: token.level.organization(),

@@ -3,10 +3,11 @@ use latchkey_store::Tx;
 use latchkey_store::tokens::{self, Revocation, Token};
 use serde_json::json;
 
-use super::TokenDetail;
+use super::{TokenDetail, visible};
 use super::version::check_version;
-use crate::authorization::Action;
+use crate::authorization::{Action, OrganizationAccess, Whose};
 use crate::recorder::Happened;
+use crate::transaction::Write;
 use crate::{Caller, Error, FieldError, Service};
 
 /// Most tokens that one call revokes.
@@ -35,22 +36,21 @@ impl Service {
         id: &str,
         expected: Option<&[String]>,
     ) -> Result<TokenDetail, Error> {
-        let access = self.access(caller, organization).await?;
-        caller.principal.needs_scope("tokens:manage")?;
-        let token = self.find_token(caller, &access, id).await?;
-        access.allow(caller, Action::Revoke(&token))?;
-        let mut tx = self.store().begin().await?;
+        let (access, token) = self.find_token(caller, organization, id).await?;
+        access.allow(caller, Action::revoke(caller, &token))?;
+        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &[token.id]).await?;
+        access.allow(&caller, Action::revoke(&caller, &token))?;
         if let Some(expected) = expected {
             let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
             check_version(expected, &token, &listed)?;
         }
-        let revoked = self.revoke_recorded(&mut tx, caller, token.id).await?;
+        let revoked = self.revoke_recorded(&mut tx, &caller, token.id).await?;
         tx.commit().await?;
         let token = match revoked {
             Some(token) => token,
-            None => self.find_token(caller, &access, id).await?,
+            None => tokens::by_id(self.store(), token.id).await?.ok_or(Error::NotFound("token"))?,
         };
-        self.detail(caller, &access, token, self.now()).await
+        self.detail(&caller, &access, token, self.now()).await
     }
 
     /// Revokes up to 100 tokens, all in one transaction, or none if one of them may not be revoked by the caller.
@@ -64,22 +64,22 @@ impl Service {
             return Err(FieldError::new("ids", format!("choose 1 to {BULK_MAX} tokens")).into());
         }
         let access = self.access(caller, organization).await?;
-        caller.principal.needs_scope("tokens:manage")?;
-        let mut chosen = Vec::new();
-        for id in ids {
-            match self.find_token(caller, &access, id).await {
-                Ok(token) => {
-                    access.allow(caller, Action::Revoke(&token))?;
-                    chosen.push(token.id);
-                }
-                Err(Error::NotFound(_)) => {}
-                Err(error) => return Err(error),
-            }
+        let parsed: Vec<TokenId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let mut chosen = tokens::by_ids(self.store(), &parsed).await?;
+        chosen.retain(|token| visible(caller, &access, token));
+        if chosen.is_empty() {
+            access.allow(caller, Action::Revoke(Whose::Others))?;
         }
+        let allow = |access: &OrganizationAccess, caller: &Caller| {
+            chosen.iter().try_for_each(|token| access.allow(caller, Action::revoke(caller, token)))
+        };
+        allow(&access, caller)?;
         let mut done = BulkRevoked::default();
-        let mut tx = self.store().begin().await?;
-        for id in chosen {
-            if let Some(token) = self.revoke_recorded(&mut tx, caller, id).await? {
+        let locked: Vec<_> = chosen.iter().map(|token| token.id).collect();
+        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &locked).await?;
+        allow(&access, &caller)?;
+        for id in locked {
+            if let Some(token) = self.revoke_recorded(&mut tx, &caller, id).await? {
                 done.revoked.push((token.id, token.name));
             }
         }

@@ -8,6 +8,7 @@ use super::version::check_version;
 use crate::authorization::Action;
 use crate::idempotency::Keyed;
 use crate::recorder::Happened;
+use crate::transaction::Write;
 use crate::{Caller, Clash, Error, FieldError, Once, Principal, Refusal, Service};
 
 /// Longest overlap.
@@ -34,19 +35,14 @@ impl Service {
         id: &str,
         asked: RotateToken,
     ) -> Result<CreatedToken, Error> {
-        let access = self.access(caller, organization).await?;
-        caller.principal.needs_scope("tokens:manage")?;
-        let token = self.find_token(caller, &access, id).await?;
-        access.allow(caller, Action::Edit(&token))?;
+        let (access, token) = self.find_token(caller, organization, id).await?;
+        access.allow(caller, Action::edit(caller, &token))?;
         let keyed = asked.once.as_ref().map(|once| Keyed::new(caller, format!("rotate {}", token.id), once));
         let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
-        if let Some(keyed) = &keyed {
-            // What the token can do may have grown since: the answer again is no way round the rule below.
-            let listed = tokens::repositories(self.store(), token.id).await?;
-            self.contain(caller, &access, &Grant::of(&token, listed.into_iter().map(|(id, _)| id)))?;
-            if let Some(again) = self.answer_again(caller, &access, keyed).await? {
-                return Ok(again);
-            }
+        if let Some(keyed) = &keyed
+            && let Some(again) = self.answer_again(caller, &access, keyed, Action::edit).await?
+        {
+            return Ok(again);
         }
         // The new secret is what the old one must not lead to any more: rotating may be the answer to a theft.
         // (The answer to its own rotation it may ask for again, above: whoever stole it does not know that key.)
@@ -60,12 +56,13 @@ impl Service {
         let overlap_until = asked.overlap.as_deref().map(|text| overlap(text, now)).transpose()?;
         let (secret, salt) = self.secret_for(keyed.as_ref());
 
-        let mut tx = self.store().begin().await?;
+        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &[token.id]).await?;
+        access.allow(&caller, Action::edit(&caller, &token))?;
         if let (Some(keyed), Some(salt)) = (&keyed, salt)
             && let Err(error) = self.remember(&mut tx, keyed, salt, token.id.0).await
         {
             drop(tx);
-            return self.answer_other(caller, &access, keyed, error).await;
+            return self.answer_other(&caller, &access, keyed, Action::edit, error).await;
         }
         let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
         if let Some(expected) = &asked.expected {
@@ -75,7 +72,7 @@ impl Service {
         {
             return Err(Clash::Ended.into());
         }
-        self.contain(caller, &access, &Grant::of(&token, listed))?;
+        self.contain(&caller, &access, &Grant::of(&token, listed))?;
         let rotation = Rotation { hash: &secret.hash(), prefix: &secret.prefix(), at: now, overlap_until };
         tokens::rotate(&mut tx, &token, &rotation).await?;
         let happened = Happened {
@@ -93,7 +90,7 @@ impl Service {
         tx.commit().await?;
 
         let token = tokens::by_id(self.store(), token.id).await?.ok_or(Error::NotFound("token"))?;
-        let detail = self.detail(caller, &access, token, now).await?;
+        let detail = self.detail(&caller, &access, token, now).await?;
         Ok(CreatedToken { detail, secret })
     }
 }

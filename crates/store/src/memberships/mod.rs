@@ -95,23 +95,28 @@ pub async fn insert(
     if inserted == 1 { Ok(()) } else { Err(unknown("user of a membership")) }
 }
 
+macro_rules! role {
+    ($locking:literal) => {
+        concat!("SELECT role FROM memberships WHERE organization_id = $1 AND user_id = $2", $locking)
+    };
+}
+
 /// The user's role in the organization, or `None` when not in it.
 pub async fn role(store: &Store, organization: OrganizationId, user: UserId) -> Result<Option<Role>, StoreError> {
     let role: Option<String> = reading!(store, db => {
-        sqlx::query_scalar(ROLE).bind(organization.0).bind(user.0).fetch_optional(db).await
+        sqlx::query_scalar(role!("")).bind(organization.0).bind(user.0).fetch_optional(db).await
     })?;
     role.as_deref().map(parse).transpose()
 }
 
-/// The same within a transaction: after [`crate::organizations::lock`] it can't change any more.
+/// The same within a transaction, until whose end it can't change.
 pub async fn role_locked(tx: &mut Tx, organization: OrganizationId, user: UserId) -> Result<Option<Role>, StoreError> {
+    let sql = tx.dialect(role!(""), role!(" FOR SHARE"));
     let role: Option<String> = writing!(tx, db => {
-        sqlx::query_scalar(ROLE).bind(organization.0).bind(user.0).fetch_optional(db).await
+        sqlx::query_scalar(sql).bind(organization.0).bind(user.0).fetch_optional(db).await
     })?;
     role.as_deref().map(parse).transpose()
 }
-
-const ROLE: &str = "SELECT role FROM memberships WHERE organization_id = $1 AND user_id = $2";
 
 /// Whether the organization has another owner than this membership's user; under [`crate::organizations::lock`].
 pub async fn other_owner(tx: &mut Tx, organization: OrganizationId, id: MembershipId) -> Result<bool, StoreError> {

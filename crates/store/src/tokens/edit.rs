@@ -8,15 +8,37 @@ use super::{
 };
 use crate::{
     StoreError, Tx,
+    engine::Begun,
     search::{self, Kind},
 };
+
+/// Makes whoever acts with these tokens, or changes them, wait until the transaction ends. In the order of ids, as every
+/// batch of tokens is locked, so that two transactions can't wait for each other.
+pub async fn lock_all(tx: &mut Tx, ids: &[TokenId]) -> Result<(), StoreError> {
+    const SQL: &str = "SELECT t.id FROM api_tokens t WHERE t.id = ANY($1) ORDER BY t.id FOR UPDATE";
+    // SQLite has one writer, and this is it.
+    if let Begun::Postgres(db) = &mut tx.begun {
+        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+        sqlx::query(SQL).bind(ids).execute(&mut **db).await?;
+    }
+    Ok(())
+}
+
+/// Keeps a token as it is for whoever acts with it: until the transaction ends, it can't be revoked, rotated or changed.
+/// Stands in the way of nothing else, a use being recorded above all.
+pub async fn hold(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
+    const SQL: &str = "SELECT t.id FROM api_tokens t WHERE t.id = $1 FOR KEY SHARE";
+    if let Begun::Postgres(db) = &mut tx.begun {
+        sqlx::query(SQL).bind(id.0).execute(&mut **db).await?;
+    }
+    Ok(())
+}
 
 /// A token and the repositories that it lists, kept as they are until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: TokenId) -> Result<Option<(Token, Vec<RepositoryId>)>, StoreError> {
     const LISTED: &str =
         "SELECT r.repository_id FROM api_token_repositories r WHERE r.token_id = $1 ORDER BY r.repository_id";
-    // SQLite has one writer, and this is it.
-    let sql = tx.dialect(select!("t.id = $1"), select!("t.id = $1 FOR NO KEY UPDATE"));
+    let sql = tx.dialect(select!("t.id = $1"), select!("t.id = $1 FOR UPDATE"));
     let row: Option<TokenRow> = writing!(tx, db => sqlx::query_as(sql).bind(id.0).fetch_optional(db).await)?;
     let Some(row) = row else { return Ok(None) };
     let listed: Vec<Uuid> = writing!(tx, db => sqlx::query_scalar(LISTED).bind(id.0).fetch_all(db).await)?;

@@ -18,9 +18,9 @@ mod write;
 use latchkey_domain::LevelKind;
 
 pub use count::{Summary, count, summary};
-pub use edit::{lock, update};
+pub use edit::{hold, lock, lock_all, update};
 pub use list::list;
-pub use read::{by_creation_key, by_hash, by_id, by_ids, by_secret, repositories, repositories_of};
+pub use read::{by_creation_key, by_hash, by_id, by_ids, by_secret, by_secret_locked, repositories, repositories_of};
 pub(crate) use recent::Recent;
 pub use rotate::{end_overlap, rotate};
 pub(crate) use row::actor;

@@ -6,7 +6,7 @@ use super::{
     row::{TokenRow, columns, select, tokens},
 };
 use crate::{
-    Store, StoreError,
+    Store, StoreError, Tx,
     bind::{Ids, among},
 };
 
@@ -19,25 +19,47 @@ pub async fn by_creation_key(store: &Store, creator: Uuid, key: Uuid) -> Result<
     row.map(Token::try_from).transpose()
 }
 
-/// The check of a presented secret, current or retired: one statement, of look-ups of one row each.
+/// Finds the token of a presented secret, current or retired, in look-ups of one row each.
+macro_rules! by_secret {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            // Retired secrets are looked for only where the hash is no token's current one.
+            ", CASE WHEN t.hash = $1 THEN NULL \
+                    ELSE (SELECT s.works_until FROM retired_secrets s WHERE s.hash = $1) END AS retired_until \
+             FROM api_tokens t WHERE t.id = coalesce((SELECT c.id FROM api_tokens c WHERE c.hash = $1), \
+                (SELECT s.token_id FROM retired_secrets s WHERE s.hash = $1))"
+        )
+    };
+}
+
+/// The check of a presented secret, current or retired: one statement.
 pub async fn by_secret(store: &Store, hash: &SecretHash) -> Result<Option<Found>, StoreError> {
-    // Retired secrets are looked for only where the hash is no token's current one.
-    const SQL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        ", CASE WHEN t.hash = $1 THEN NULL \
-                ELSE (SELECT s.works_until FROM retired_secrets s WHERE s.hash = $1) END AS retired_until \
-         FROM api_tokens t WHERE t.id = coalesce((SELECT c.id FROM api_tokens c WHERE c.hash = $1), \
-            (SELECT s.token_id FROM retired_secrets s WHERE s.hash = $1))"
-    );
     let row: Option<TokenRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
+        sqlx::query_as(by_secret!()).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
     })?;
-    row.map(|row| {
-        let retired_until = row.retired_until.map(Timestamp::from_micros);
-        Ok(Found { token: Token::try_from(row)?, retired_until })
-    })
-    .transpose()
+    row.map(Found::try_from).transpose()
+}
+
+/// The same within a transaction, with the repositories that the token lists; after [`super::hold`] or
+/// [`super::lock_all`] it stays so.
+pub async fn by_secret_locked(
+    tx: &mut Tx,
+    hash: &SecretHash,
+) -> Result<Option<(Found, Vec<(RepositoryId, String)>)>, StoreError> {
+    const LISTED: &str = "SELECT r.repository_id, p.name FROM api_token_repositories r \
+        JOIN repositories p ON p.id = r.repository_id WHERE r.token_id = $1 ORDER BY p.name";
+    let row: Option<TokenRow> = writing!(tx, db => {
+        sqlx::query_as(by_secret!()).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
+    })?;
+    let Some(found) = row.map(Found::try_from).transpose()? else { return Ok(None) };
+    let listed: Vec<(Uuid, String)> = if found.token.all_repositories {
+        Vec::new()
+    } else {
+        writing!(tx, db => sqlx::query_as(LISTED).bind(found.token.id.0).fetch_all(db).await)?
+    };
+    Ok(Some((found, listed.into_iter().map(|(id, name)| (RepositoryId(id), name)).collect())))
 }
 
 /// The token whose current secret has this hash.
@@ -90,4 +112,13 @@ pub async fn repositories_of(
     let ids = tokens.iter().map(|id| id.0).collect::<Ids>();
     let rows: Vec<(Uuid, Uuid, String)> = reading!(store, db => sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
     Ok(rows.into_iter().map(|(token, repository, name)| (TokenId(token), RepositoryId(repository), name)).collect())
+}
+
+impl TryFrom<TokenRow> for Found {
+    type Error = StoreError;
+
+    fn try_from(row: TokenRow) -> Result<Self, StoreError> {
+        let retired_until = row.retired_until.map(Timestamp::from_micros);
+        Ok(Self { token: Token::try_from(row)?, retired_until })
+    }
 }

@@ -1,6 +1,6 @@
 use latchkey_domain::{SecretHash, Timestamp, TokenId};
 
-use super::{Rotation, Token, write::words};
+use super::{Rotation, Token, edit::lock_all, write::words};
 use crate::{
     StoreError, Tx,
     search::{self, Kind},
@@ -39,6 +39,7 @@ pub async fn rotate(tx: &mut Tx, token: &Token, rotation: &Rotation<'_>) -> Resu
 pub async fn end_overlap(tx: &mut Tx, id: TokenId, used: &SecretHash, at: Timestamp) -> Result<bool, StoreError> {
     const SQL: &str = "UPDATE api_tokens SET overlap_until = NULL \
         WHERE id = $1 AND hash = $2 AND overlap_until IS NOT NULL";
+    lock_all(tx, &[id]).await?;
     let ended = writing!(tx, db => {
         sqlx::query(SQL).bind(id.0).bind(used.as_bytes().as_slice()).execute(db).await.map(|done| done.rows_affected())
     })?;

@@ -1,4 +1,4 @@
-use latchkey_domain::{OrganizationId, RevocationReason, Timestamp, TokenId};
+use latchkey_domain::{OrganizationId, ProjectId, RevocationReason, Timestamp, TokenId};
 use uuid::Uuid;
 
 use super::{
@@ -11,29 +11,33 @@ use crate::{Store, StoreError, Tx, bind::text};
 /// The inactive tokens of an organization, longest idle first, for `inactive` and `revoke_inactive` alike: what is
 /// shown before a threshold is saved is what the sweep then takes. The sum keeps planners away from the index by expiry.
 macro_rules! inactive {
-    ($columns:expr) => {
+    ($columns:expr, $owner:literal) => {
         concat!(
             "SELECT ",
             $columns,
-            " FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0 AND t.level <> 0 AND t.idle_key < $2 \
-             AND t.expires_key + 0 > $3 ORDER BY t.idle_key, t.id LIMIT $4"
+            " FROM api_tokens t WHERE t.",
+            $owner,
+            " = $1 AND t.phase = 0 AND t.level <> 0 AND t.idle_key < $2 AND t.expires_key + 0 > $3 ORDER BY t.idle_key, t.id LIMIT $4"
         )
     };
 }
 
 /// What a sweep at the moment `at` would revoke: active tokens of the organization that are idle since before `cutoff`,
-/// longest idle first. `at` may lie ahead, so nothing is noted as expired here.
+/// longest idle first; of one project, if one is given. `at` may lie ahead, so nothing is noted as expired here.
 pub async fn inactive(
     store: &Store,
     organization: OrganizationId,
+    project: Option<ProjectId>,
     cutoff: Timestamp,
     limit: u32,
     at: Timestamp,
 ) -> Result<Vec<Token>, StoreError> {
-    const SQL: &str = inactive!(columns!());
+    const ALL: &str = inactive!(columns!(), "list_id");
+    const OF_PROJECT: &str = inactive!(columns!(), "project_id");
+    let (sql, owner) = project.map_or((ALL, organization.0), |project| (OF_PROJECT, project.0));
     let rows: Vec<TokenRow> = reading!(store, db => {
-        sqlx::query_as(SQL)
-            .bind(organization.0)
+        sqlx::query_as(sql)
+            .bind(owner)
             .bind(cutoff.micros())
             .bind(at.micros())
             .bind(i64::from(limit))
@@ -47,13 +51,16 @@ pub async fn inactive(
 pub async fn count_inactive(
     store: &Store,
     organization: OrganizationId,
+    project: Option<ProjectId>,
     cutoff: Timestamp,
     at: Timestamp,
 ) -> Result<u32, StoreError> {
-    const SQL: &str = concat!("SELECT count(*) FROM (", inactive!("t.id"), ") t");
+    const ALL: &str = concat!("SELECT count(*) FROM (", inactive!("t.id", "list_id"), ") t");
+    const OF_PROJECT: &str = concat!("SELECT count(*) FROM (", inactive!("t.id", "project_id"), ") t");
+    let (sql, owner) = project.map_or((ALL, organization.0), |project| (OF_PROJECT, project.0));
     let count: i64 = reading!(store, db => {
-        sqlx::query_scalar(SQL)
-            .bind(organization.0)
+        sqlx::query_scalar(sql)
+            .bind(owner)
             .bind(cutoff.micros())
             .bind(at.micros())
             .bind(i64::from(COUNT_MAX) + 1)
@@ -79,7 +86,7 @@ pub async fn revoke_inactive(
                 "WITH picked AS ",
                 $materialized,
                 "(",
-                inactive!("t.id"),
+                inactive!("t.id", "list_id"),
                 $locking,
                 ") \
                  UPDATE api_tokens AS t SET revoked_at = $3, revoked_by_kind = 'system', revoked_by_name = $5, \
@@ -89,8 +96,9 @@ pub async fn revoke_inactive(
             )
         };
     }
-    // Skipping instead of waiting: it can't be part of a deadlock, and what is locked is in use or being revoked.
-    let sql = tx.dialect(sql!("", ""), sql!("MATERIALIZED ", " FOR NO KEY UPDATE SKIP LOCKED"));
+    // Skipping instead of waiting: it can't be part of a deadlock, and what is locked is in use or being revoked. The
+    // strong lock keeps a token from being revoked in the middle of a write that it has begun (`read::hold`).
+    let sql = tx.dialect(sql!("", ""), sql!("MATERIALIZED ", " FOR UPDATE SKIP LOCKED"));
     settle::batch(tx, organization.0, now, SETTLED_MAX).await?;
     let rows: Vec<(Uuid, String)> = writing!(tx, db => {
         sqlx::query_as(sql)
@@ -128,7 +136,7 @@ pub async fn revoke_all(
         };
     }
     // Locked in the order of ids, as every batch of tokens is, so that two of them can't wait for each other.
-    let sql = tx.dialect(sql!(""), sql!(" FOR NO KEY UPDATE"));
+    let sql = tx.dialect(sql!(""), sql!(" FOR UPDATE"));
     let rows: Vec<(Uuid, String)> = writing!(tx, db => {
         sqlx::query_as(sql)
             .bind(organization.0)

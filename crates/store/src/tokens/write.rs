@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use latchkey_domain::{RepositoryAccess, Timestamp, TokenId, search_words};
 
 use super::{
-    NEVER, NewToken, Revocation, Token, level, phase,
+    NEVER, NewToken, Revocation, Token,
+    edit::lock_all,
+    level, phase,
     row::{TokenRow, columns, select},
 };
 use crate::{
@@ -91,6 +93,7 @@ pub async fn revoke(tx: &mut Tx, id: TokenId, revocation: &Revocation) -> Result
     const SQL: &str = "UPDATE api_tokens SET revoked_at = $2, revoked_by_kind = $3, revoked_by_id = $4, \
             revoked_by_name = $5, revoked_reason = $6, phase = 2 \
         WHERE id = $1 AND revoked_at IS NULL";
+    lock_all(tx, &[id]).await?;
     let changed = writing!(tx, db => {
         sqlx::query(SQL)
             .bind(id.0)

@@ -1,0 +1,140 @@
+//! Write transactions. A request may have waited between the check of its credential and its write: for its body, for a
+//! lock, for the database. So each write begins with a second look at the caller, whom it locks: nothing can be taken
+//! away from them until the commit. `docs/revocation.md` says what follows from that.
+//!
+//! These are the only ways to begin a write; a test sees to it.
+
+use latchkey_domain::{Role, TokenId};
+use latchkey_store::{Tx, memberships, organizations, sessions, tokens, user_tokens};
+
+use crate::authorization::{Action, OrganizationAccess, Power};
+use crate::sessions::live_since;
+use crate::{Caller, Error, KnownToken, Person, Principal, Refusal, Service};
+
+/// A write in an organization, with the caller and their power as they are in it.
+pub(crate) struct Write {
+    pub(crate) tx: Tx,
+    pub(crate) caller: Caller,
+    pub(crate) access: OrganizationAccess,
+}
+
+/// What a write keeps others from doing in its organization, until it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// Deleting it.
+    Organization,
+    /// Changing its members, and inviting.
+    Members,
+    /// Adding anything to it.
+    Everything,
+}
+
+impl Service {
+    /// Begins a write of Latchkey itself: what no caller asks for, or who asks has no credential yet.
+    pub(crate) async fn begin_system(&self) -> Result<Tx, Error> {
+        Ok(self.store().begin().await?)
+    }
+
+    /// Begins a write that concerns nobody but the caller, or the whole instance; returns them as they are in it.
+    pub(crate) async fn begin(&self, caller: &Caller) -> Result<(Tx, Caller), Error> {
+        let mut tx = self.store().begin().await?;
+        let caller = self.look_again(&mut tx, caller, &[]).await?;
+        Ok((tx, caller))
+    }
+
+    /// Begins a write in an organization, for an action.
+    pub(crate) async fn begin_in(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        action: Action,
+    ) -> Result<Write, Error> {
+        let write = self.begin_keeping(caller, access, Keeps::Organization, &[]).await?;
+        write.access.allow(&write.caller, action)?;
+        Ok(write)
+    }
+
+    /// Begins a write that changes tokens, which it locks. What may be done to each is for the use case to ask.
+    pub(crate) async fn begin_with_tokens(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        tokens: &[TokenId],
+    ) -> Result<Write, Error> {
+        self.begin_keeping(caller, access, Keeps::Organization, tokens).await
+    }
+
+    /// Begins a write that keeps others from more than deleting the organization. What the caller may do is for the use
+    /// case to ask.
+    pub(crate) async fn begin_keeping(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        keeps: Keeps,
+        tokens: &[TokenId],
+    ) -> Result<Write, Error> {
+        const UNKNOWN: Error = Error::NotFound("organization");
+        let mut tx = self.store().begin().await?;
+        // Always in this order, so that two writes can't wait for each other: organization, project, caller, membership,
+        // tokens by id. (Nothing is deleted without the organization, so the project may come later.)
+        let there = access.is_instance()
+            || match keeps {
+                Keeps::Organization => organizations::hold(&mut tx, access.id()).await?,
+                Keeps::Members => organizations::lock(&mut tx, access.id()).await?,
+                Keeps::Everything => organizations::lock_whole(&mut tx, access.id()).await?,
+            };
+        if !there {
+            return Err(UNKNOWN);
+        }
+        let caller = self.look_again(&mut tx, caller, tokens).await?;
+        let power = match &caller.principal {
+            Principal::ApiToken(_) => Power::Token,
+            Principal::Session(person) | Principal::UserToken(person) => {
+                let role = match person.instance_admin {
+                    true => Some(Role::Owner),
+                    false if access.is_instance() => None,
+                    false => memberships::role_locked(&mut tx, access.id(), person.id).await?,
+                };
+                let power = Power::Role(role.ok_or(UNKNOWN)?);
+                if !tokens.is_empty() {
+                    tokens::lock_all(&mut tx, tokens).await?;
+                }
+                power
+            }
+        };
+        Ok(Write { tx, caller, access: OrganizationAccess { power, ..access.clone() } })
+    }
+
+    /// Locks the caller's credential, and reads again what it is worth. A token is locked together with the tokens that
+    /// the write is about.
+    async fn look_again(&self, tx: &mut Tx, caller: &Caller, tokens: &[TokenId]) -> Result<Caller, Error> {
+        let now = self.now();
+        let principal = match &caller.principal {
+            Principal::Session(person) => {
+                let (made_since, seen_since) = live_since(now);
+                let user = sessions::hold(tx, person.credential, made_since, seen_since).await?;
+                Principal::Session(Person::new(user.ok_or(Refusal::SessionEnded)?, person.credential))
+            }
+            Principal::UserToken(person) => {
+                let token = user_tokens::hold(tx, person.credential).await?.ok_or(Refusal::Unknown)?;
+                if token.expires_at <= now {
+                    return Err(Refusal::Expired.into());
+                }
+                Principal::UserToken(Person::new(token.user, person.credential))
+            }
+            Principal::ApiToken(known) => {
+                if tokens.is_empty() {
+                    tokens::hold(tx, known.id).await?;
+                } else {
+                    tokens::lock_all(tx, &[tokens, &[known.id]].concat()).await?;
+                }
+                let (found, listed) = tokens::by_secret_locked(tx, &known.hash).await?.ok_or(Refusal::Unknown)?;
+                let again = KnownToken::again(known, found, listed);
+                // A token that requires signatures only since then was perhaps not sent with one.
+                again.check(caller.origin.address, known.require_signing, now)?;
+                Principal::ApiToken(again.into())
+            }
+        };
+        Ok(Caller { principal, origin: caller.origin.clone() })
+    }
+}
