@@ -20,7 +20,7 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::middleware::limit::{self, Limiter};
-use crate::middleware::{context, same_origin, security, visitor};
+use crate::middleware::{body, context, same_origin, security, visitor};
 use crate::rest::tokens;
 use crate::verification::{self, Verification};
 use crate::{assets, grpc, rest};
@@ -79,6 +79,8 @@ fn portal_routes(portal: &Portal, written: &rest::openapi::Written) -> Router<Po
         .merge(server_fns::routes())
         .fallback(pages::not_found)
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
+        // A form is read whole before anybody looks whose it is: a session that ends meanwhile sends none.
+        .layer(from_fn(body::layer))
         .layer(from_fn_with_state(portal.clone(), same_origin::layer))
         .layer(from_fn(grpc::unimplemented))
 }
@@ -110,6 +112,13 @@ fn rest_routes() -> Router<Portal> {
         )
         .route("/api/orgs/{name}/invitations", get(rest::invitations::sent).post(rest::invitations::create))
         .route("/api/orgs/{name}/invitations/{id}", delete(rest::invitations::revoke))
+        .route("/api/deleted-orgs", get(rest::deleted_orgs::list))
+        .route("/api/deleted-orgs/{name}", delete(rest::deleted_orgs::free))
+        .route("/api/users", get(rest::users::list))
+        .route("/api/users/{id}", get(rest::users::get).patch(rest::users::change))
+        .route("/api/users/{id}/password", put(rest::users::set_password))
+        .route("/api/users/{id}/credentials", get(rest::users::credentials).delete(rest::users::end_all))
+        .route("/api/users/{id}/credentials/{credential}", delete(rest::users::end))
         .route("/api/invitations", get(rest::invitations::received))
         .route("/api/invitations/{id}/accept", post(rest::invitations::accept))
         .route("/api/projects", get(rest::projects::list).post(rest::projects::create))
@@ -119,7 +128,7 @@ fn rest_routes() -> Router<Portal> {
         .route("/api/", any(rest::not_found))
         .route("/api/{*path}", any(rest::not_found))
         .method_not_allowed_fallback(rest::method_not_allowed)
-        .layer(from_fn(verification::read_signature))
+        .layer(from_fn(verification::read_body))
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, API_TIMEOUT))
         .layer(from_fn(rest::problem::complete))

@@ -27,6 +27,7 @@ mod setup;
 mod stats;
 mod tokens;
 mod transaction;
+mod users;
 mod uses;
 mod verify;
 
@@ -62,10 +63,12 @@ pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
 pub use sessions::{SignedIn, UserToken};
 pub use stats::Stats;
+pub use latchkey_store::credentials::{Credential, CredentialKind};
 pub use tokens::{
     BulkRevoked, ChosenRepositories, Counts, CreateToken, CreatedToken, EditToken, ExpiresIn, ListTokens, Overview,
     RotateToken, StateFilter, TokenDetail, TokenPage,
 };
+pub use users::{Ended, SignedInWith};
 pub use verify::{Allowed, Demand, Introspected, Presented};
 
 /// The use cases, and what they need. Cheap to clone.

@@ -4,12 +4,14 @@
 //!
 //! These are the only ways to begin a write; a test sees to it.
 
-use latchkey_domain::{Role, TokenId};
-use latchkey_store::{Tx, memberships, organizations, sessions, tokens, user_tokens};
+use std::collections::BTreeSet;
+
+use latchkey_domain::{Role, TokenId, UserId};
+use latchkey_store::{Tx, memberships, organizations, sessions, tokens, user_tokens, users, users::User};
 
 use crate::authorization::{Action, OrganizationAccess, Power};
 use crate::sessions::live_since;
-use crate::{Caller, Error, KnownToken, Person, Principal, Refusal, Service};
+use crate::{Caller, Denial, Error, KnownToken, Person, Principal, Refusal, Service};
 
 /// A write in an organization, with the caller and their power as they are in it.
 pub(crate) struct Write {
@@ -40,6 +42,20 @@ impl Service {
         let mut tx = self.store().begin().await?;
         let caller = self.look_again(&mut tx, caller, &[]).await?;
         Ok((tx, caller))
+    }
+
+    /// Begins a write that changes an account, which it locks together with the caller's own: until it ends, nobody acts
+    /// as that user.
+    pub(crate) async fn begin_on_user(&self, caller: &Caller, user: UserId) -> Result<(Tx, Caller, User), Error> {
+        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let mut tx = self.store().begin().await?;
+        // By id, so that two admins can't wait for each other.
+        for id in BTreeSet::from([user, person.id]) {
+            users::lock(&mut tx, id).await?;
+        }
+        let caller = self.look_again(&mut tx, caller, &[]).await?;
+        let user = users::hold(&mut tx, user).await?.ok_or(Error::NotFound("user"))?;
+        Ok((tx, caller, user))
     }
 
     /// Begins a write in an organization, for an action.

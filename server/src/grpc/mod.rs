@@ -38,6 +38,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
+use crate::middleware::body::whole_up_to;
 use crate::middleware::context as request_context;
 use crate::middleware::limit::{self, Limiter};
 use crate::verification;
@@ -64,7 +65,7 @@ pub(crate) async fn router(
         .layer(CatchPanicLayer::custom(panicked))
         .layer(GrpcWebLayer::new())
         // Outside of what translates gRPC-Web: the signature is over the bytes as they were sent.
-        .layer(from_fn(verification::read_signature));
+        .layer(from_fn(read_message));
     let public = public(portal, stopping)
         .await?
         .layer(from_fn(deadline::layer))
@@ -157,6 +158,19 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .allow_methods([Method::POST])
         .allow_headers(asked.map(HeaderName::from_static))
         .expose_headers(answered.map(HeaderName::from_static))
+}
+
+/// Takes a message in whole before anybody looks at the credential (see `middleware/body.rs`), and its signature.
+async fn read_message(request: Request, next: Next) -> Response {
+    // Twice as much as a message may have: gRPC-Web can send it in Base64. What is too large for a message is refused
+    // where it is decoded.
+    match whole_up_to(request, 2 * MESSAGE_MAX).await {
+        Ok((parts, bytes)) => next.run(verification::with_signature(parts, bytes)).await,
+        Err(problem) => {
+            let status = Status::out_of_range(format!("the message is too large or broken: {}", problem.detail()));
+            status.into_http::<axum::body::Body>().into_response()
+        }
+    }
 }
 
 /// Answers calls to services that there are not, before the layers of the pages do.

@@ -73,6 +73,8 @@ fn unauthenticated(refusal: Refusal) -> Status {
         Refusal::Unsigned => ("Token is invalid", "TOKEN_UNSIGNED"),
         Refusal::Signature(_) => ("Token is invalid", "SIGNATURE"),
         Refusal::Replayed => ("Token is invalid", "REPLAYED"),
+        Refusal::SessionEnded => ("Token is invalid", "SESSION_ENDED"),
+        Refusal::Locked => ("Token is invalid", "ACCOUNT_LOCKED"),
         Refusal::Password => ("email or password is wrong", "WRONG_PASSWORD"),
     };
     info(Code::Unauthenticated, message, reason, &refusal.to_string(), HashMap::new())
@@ -82,7 +84,7 @@ fn unauthenticated(refusal: Refusal) -> Status {
 fn clashing(clash: Clash) -> Code {
     match clash {
         Clash::Changed | Clash::UnderWay => Code::Aborted,
-        Clash::Ended | Clash::KeyReused | Clash::Spent => Code::FailedPrecondition,
+        Clash::Ended | Clash::KeyReused | Clash::SenderLost | Clash::Spent => Code::FailedPrecondition,
     }
 }
 
@@ -100,6 +102,11 @@ fn denied(denial: &Denial) -> Status {
         }
         Denial::MissingRole(role) => {
             more.insert("missing_role".to_owned(), (*role).to_owned());
+            "MISSING_ROLE"
+        }
+        Denial::ScopeNeedsRole(scope, role) => {
+            more.insert("scope".to_owned(), scope.to_string());
+            more.insert("missing_role".to_owned(), role.clone());
             "MISSING_ROLE"
         }
         Denial::InstanceAdminOnly => "INSTANCE_ADMIN_ONLY",

@@ -60,7 +60,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRevokeRequest>,
     ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (credential, organization, asked) = credential::read_with_place(request)?;
         check_id(&asked.id)?;
         // Not the use case of REST, where revoking again is no error: this one says whether it was this call.
         let done =
@@ -75,7 +75,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRotateRequest>,
     ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (credential, organization, asked) = credential::read_with_place(request)?;
         check_id(&asked.id)?;
         let rotation = RotateToken { overlap: asked.overlap.as_ref().map(duration), ..RotateToken::default() };
         let rotated = self.0.service.rotate_token(&credential.caller, &organization, &asked.id, rotation).await;

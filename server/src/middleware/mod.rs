@@ -1,5 +1,6 @@
 //! What happens to every request before and after its handler.
 
+pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod limit;
 pub(crate) mod same_origin;

@@ -11,7 +11,7 @@ use crate::middleware::limit;
 use crate::verification::SignedBody;
 
 /// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
-/// argument, it refuses everybody else before the body is read.
+/// argument, it refuses everybody else; the body has been read by then.
 #[derive(Clone)]
 pub(crate) struct Credential {
     pub(crate) caller: Caller,
@@ -36,6 +36,11 @@ impl Credential {
             Err(error) => return Err(error),
         };
         Ok(Self { caller, organization })
+    }
+
+    /// The organization to act on, or nothing: for what may belong to the instance.
+    pub(crate) fn organization_if_any(&self) -> &str {
+        self.organization.as_deref().unwrap_or_default()
     }
 
     /// The organization to act on.

@@ -5,17 +5,12 @@ use std::fmt;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
-use http_body_util::BodyExt;
 use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
 
 use super::problem::Problem;
-use crate::router::BODY_MAX;
-
-/// Bytes that are read only to be dropped.
-const DROPPED_MAX: usize = 16 * 1024 * 1024;
+use crate::middleware::body::whole;
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -36,35 +31,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 JsonRejection::JsonSyntaxError(error) => {
                     Problem::new(status, "malformed-json", reason(&error.body_text()))
                 }
-                _ => unreadable(),
+                _ => Problem::unreadable(),
             }
         })?;
         Ok(Self(body))
     }
-}
-
-/// A request whose body has been read, up to what a body may have. What is beyond that is read and dropped, within
-/// reason: a client that is still sending when the connection ends does not get to see why.
-pub(crate) async fn whole(request: Request) -> Result<(Parts, Vec<u8>), Problem> {
-    let (parts, mut body) = request.into_parts();
-    let (mut kept, mut dropped) = (Vec::new(), 0);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| unreadable())?;
-        let Some(data) = frame.data_ref() else { continue };
-        if dropped == 0 && kept.len() + data.len() <= BODY_MAX {
-            kept.extend_from_slice(data);
-        } else {
-            dropped += data.len();
-        }
-        if dropped > DROPPED_MAX {
-            break;
-        }
-    }
-    if dropped > 0 { Err(Problem::too_large()) } else { Ok((parts, kept)) }
-}
-
-pub(crate) fn unreadable() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed-body", "The body could not be read")
 }
 
 /// A query string.

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod auto_revoke;
 pub(crate) mod credential;
+pub(crate) mod deleted_orgs;
 pub(crate) mod etag;
 pub(crate) mod invitations;
 pub(crate) mod json;
@@ -16,6 +17,7 @@ pub(crate) mod projects;
 pub(crate) mod repeatable;
 pub(crate) mod repos;
 pub(crate) mod tokens;
+pub(crate) mod users;
 pub(crate) mod whoami;
 
 use axum::http::StatusCode;

@@ -20,7 +20,10 @@ use utoipa::{Modify, OpenApi};
 pub(crate) use self::headers::*;
 pub(crate) use self::parts::*;
 use super::problem::Problem;
-use super::{audit, auto_revoke, invitations, login, members, operations, orgs, projects, repos, tokens, whoami};
+use super::{
+    audit, auto_revoke, deleted_orgs, invitations, login, members, operations, orgs, projects, repos, tokens, users,
+    whoami,
+};
 use crate::verification;
 
 #[derive(OpenApi)]
@@ -35,7 +38,8 @@ use crate::verification;
     security(("bearer" = [])),
     tags(
         (name = "Credentials", description = "Sign in, and find out what a credential may do"),
-        (name = "Tokens", description = "API tokens of an organization"),
+        (name = "Users", description = "Accounts, and what they are signed in with"),
+        (name = "Tokens", description = "API tokens of an organization, or of the instance"),
         (name = "Repositories", description = "Repository configurations that tokens can be confined to"),
         (name = "Organizations", description = "Who tokens belong to"),
         (name = "Members", description = "The people of an organization"),
@@ -65,6 +69,15 @@ use crate::verification;
         orgs::get,
         orgs::delete,
         orgs::set_current,
+        deleted_orgs::list,
+        deleted_orgs::free,
+        users::list,
+        users::get,
+        users::change,
+        users::set_password,
+        users::credentials,
+        users::end_all,
+        users::end,
         members::list,
         members::get,
         members::change,

@@ -110,6 +110,10 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB")
     }
 
+    pub(crate) fn unreadable() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed-body", "The body could not be read")
+    }
+
     fn unauthenticated(refusal: Refusal) -> Self {
         let kind = match refusal {
             Refusal::Missing => "credential-missing",
@@ -124,6 +128,8 @@ impl Problem {
             Refusal::Signature(_) => "signature",
             Refusal::Replayed => "replayed",
             Refusal::Password => "wrong-password",
+            Refusal::SessionEnded => "session-ended",
+            Refusal::Locked => "account-locked",
         };
         let challenge = if refusal == Refusal::Missing { Challenge::Missing } else { Challenge::InvalidToken };
         let problem = Self::new(StatusCode::UNAUTHORIZED, kind, sentence(&refusal));
@@ -144,7 +150,7 @@ impl Problem {
                 challenge: Some(Challenge::InsufficientScope(None)),
                 ..of("missing-repository")
             },
-            Denial::MissingRole(_) | Denial::InstanceAdminOnly => of("missing-role"),
+            Denial::MissingRole(_) | Denial::ScopeNeedsRole(..) | Denial::InstanceAdminOnly => of("missing-role"),
             Denial::BeyondProject => of("beyond-project"),
             Denial::PeopleOnly => of("people-only"),
             Denial::ApiTokensOnly => of("api-tokens-only"),
@@ -161,6 +167,7 @@ impl Problem {
             Clash::Changed => (StatusCode::PRECONDITION_FAILED, "changed", None),
             Clash::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", None),
             Clash::UnderWay => (StatusCode::CONFLICT, "idempotency-under-way", Some(1)),
+            Clash::SenderLost => (StatusCode::CONFLICT, "invitation-sender-lost", None),
             Clash::Spent => (StatusCode::CONFLICT, "idempotency-spent", None),
         };
         Self { retry_after, ..Self::new(status, kind, sentence(&clash)) }

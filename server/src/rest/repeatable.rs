@@ -5,8 +5,9 @@ use axum::http::{HeaderMap, header};
 use latchkey_service::{Error, FieldError, Once};
 use serde::de::DeserializeOwned;
 
-use super::json::{Body, whole};
+use super::json::Body;
 use super::problem::Problem;
+use crate::middleware::body::whole;
 
 const KEY: &str = "idempotency-key";
 

@@ -17,7 +17,7 @@ use axum::routing::{any, get, post};
 use latchkey_app::portal::Portal;
 use latchkey_domain::Routes;
 
-pub(crate) use signed::{SignedBody, layer as read_signature};
+pub(crate) use signed::{SignedBody, layer as read_body, with_signature};
 
 use crate::metrics::Metrics;
 use crate::middleware::context;
@@ -71,7 +71,7 @@ pub(crate) fn decisions() -> Router<Verification> {
         .route("/oauth/introspect", post(introspect::introspect))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn(read_signature))
+        .layer(from_fn(read_body))
         .layer(from_fn(problem::complete))
 }
 

@@ -2,12 +2,13 @@
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
 
-use crate::rest::json::whole;
+use crate::middleware::body::whole;
 
 /// What was sent as a signature, and over what; in the extensions of requests that have one.
 #[derive(Clone)]
@@ -40,22 +41,23 @@ pub(crate) fn signature(headers: &HeaderMap) -> Result<Option<Signature>, Signat
     Signature::from_headers(read("x-cli-signature")?, read("x-cli-timestamp")?, read("x-cli-nonce")?)
 }
 
-/// Hashes the body of a signed request before its handler reads it.
+/// Reads the body before anybody looks at the credential (see `middleware/body.rs`), and hashes it if it is signed.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    let signature = match signature(request.headers()) {
-        Ok(None) => return next.run(request).await,
-        Ok(Some(signature)) => Ok(signature),
-        Err(error) => Err(error),
-    };
-    let (mut parts, bytes) = match whole(request).await {
-        Ok(read) => read,
-        Err(problem) => return problem.into_response(),
-    };
-    parts.extensions.insert(SignedBody {
-        signature,
-        method: parts.method.clone(),
-        target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-        body_hash: sha256(&bytes),
-    });
-    next.run(Request::from_parts(parts, Body::from(bytes))).await
+    match whole(request).await {
+        Ok((parts, bytes)) => next.run(with_signature(parts, bytes)).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A request that has been read, with what it was signed with.
+pub(crate) fn with_signature(mut parts: Parts, bytes: Vec<u8>) -> Request {
+    if let Some(signature) = signature(&parts.headers).transpose() {
+        parts.extensions.insert(SignedBody {
+            signature,
+            method: parts.method.clone(),
+            target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            body_hash: sha256(&bytes),
+        });
+    }
+    Request::from_parts(parts, Body::from(bytes))
 }

@@ -2,7 +2,7 @@
 
 use latchkey_domain::{Email, Level, MembershipId, Password, Secret, SecretKind, UserId};
 use latchkey_store::invitations::{self, Invitation};
-use latchkey_store::{StoreError, memberships, organizations, users, users::User};
+use latchkey_store::{StoreError, memberships, users, users::User};
 use serde_json::json;
 
 use super::UNKNOWN;

@@ -1,12 +1,15 @@
 use latchkey_domain::RevocationReason;
 use latchkey_store::tokens::{self, Revocation};
-use latchkey_store::{Tx, invitations, memberships, organizations};
+use latchkey_store::organizations::{self, Organization};
+use latchkey_store::{Tx, invitations, memberships};
 use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
 use crate::recorder::Happened;
 use crate::transaction::{Keeps, Write};
-use crate::{Caller, Error, Service};
+use crate::page::{Page, check_limit};
+use crate::users::administers_instance;
+use crate::{Caller, Error, Service, cursor};
 
 /// Rows changed in one transaction: a larger one would keep SQLite's other writers waiting.
 const BATCH: u32 = 500;
@@ -30,6 +33,38 @@ impl Service {
                 return Ok(());
             }
         }
+    }
+
+    /// Deleted organizations whose names are still taken, by name. Instance admins only.
+    pub async fn deleted_organizations(
+        &self,
+        caller: &Caller,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Organization>, Error> {
+        administers_instance(caller)?;
+        check_limit(limit)?;
+        let rows = organizations::deleted(self.store(), &cursor::decode_text(after)?, limit + 1).await?;
+        Ok(Page::of(rows, limit, |organization| cursor::encode_text(&organization.name)))
+    }
+
+    /// Lets another organization have the name of a deleted one. Whatever still knows that name, a service behind
+    /// forward-auth above all, will take the one for the other. Instance admins only.
+    pub async fn free_name(&self, caller: &Caller, name: &str) -> Result<(), Error> {
+        administers_instance(caller)?;
+        let (mut tx, caller) = self.begin(caller).await?;
+        administers_instance(&caller)?;
+        let id = organizations::free_name(&mut tx, name, self.now()).await?;
+        let id = id.ok_or(Error::NotFound("deleted organization"))?;
+        let happened = Happened {
+            organization: None,
+            action: "organization.name_freed",
+            target: ("organization", Some(id.0), name),
+            success: true,
+            details: json!({}),
+        };
+        self.record(&mut tx, &caller.principal.actor(), &caller.origin, happened).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Revokes some tokens and, in the transaction of the last of them, deletes the organization; true then. The lock

@@ -1,6 +1,9 @@
 use latchkey_domain::{OrganizationId, Timestamp};
 
-use crate::{StoreError, Tx};
+use uuid::Uuid;
+
+use super::{Organization, OrganizationRow, select};
+use crate::{Store, StoreError, Tx, bind::text};
 
 /// Asks for an organization, to lock its row.
 macro_rules! present {
@@ -28,12 +31,35 @@ pub async fn lock_whole(tx: &mut Tx, id: OrganizationId) -> Result<bool, StoreEr
     is_there(tx, sql, id).await
 }
 
-/// Takes an organization out of sight and frees its name; under [`lock_whole`]. Its row stays for its revoked tokens.
+/// Takes an organization out of sight; under [`lock_whole`]. Its row stays for its revoked tokens, and keeps the name.
 pub async fn delete(tx: &mut Tx, id: OrganizationId, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE organizations SET deleted_at = $2, updated_at = $2, threshold_days = NULL WHERE id = $1";
     writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(now.micros()).execute(db).await.map(|_| ()))?;
     tx.changed.push(id.0);
     Ok(())
+}
+
+/// Deleted organizations whose names are still taken, by name, after a name.
+pub async fn deleted(store: &Store, after: &str, limit: u32) -> Result<Vec<Organization>, StoreError> {
+    const SQL: &str = select!(
+        " FROM organizations o WHERE o.deleted_at IS NOT NULL AND o.name_freed_at IS NULL AND o.name > $1 \
+         ORDER BY o.name LIMIT $2"
+    );
+    let rows: Vec<OrganizationRow> = reading!(store, db => {
+        sqlx::query_as(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
+    })?;
+    rows.into_iter().map(Organization::try_from).collect()
+}
+
+/// Lets another organization have the name of one that is deleted; returns its id, or `None` if there is none of that
+/// name.
+pub async fn free_name(tx: &mut Tx, name: &str, now: Timestamp) -> Result<Option<OrganizationId>, StoreError> {
+    const SQL: &str = "UPDATE organizations SET name_freed_at = $2 \
+        WHERE name = $1 AND deleted_at IS NOT NULL AND name_freed_at IS NULL RETURNING id";
+    let id: Option<Uuid> = writing!(tx, db => {
+        sqlx::query_scalar(SQL).bind(text(name)).bind(now.micros()).fetch_optional(db).await
+    })?;
+    Ok(id.map(OrganizationId))
 }
 
 async fn is_there(tx: &mut Tx, sql: &'static str, id: OrganizationId) -> Result<bool, StoreError> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text, error::unknown, memberships};
 
-pub use delete::{delete, hold, lock, lock_whole};
+pub use delete::{delete, deleted, free_name, hold, lock, lock_whole};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]

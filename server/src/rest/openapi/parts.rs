@@ -196,3 +196,28 @@ pub(crate) fn invitation(with_link: bool) -> Value {
     }
     invitation
 }
+
+/// A user, as an example.
+pub(crate) fn user() -> Value {
+    json!({
+        "id": ID,
+        "email": "grace@example.com",
+        "instanceAdmin": false,
+        "locked": true,
+        "createdAt": "2026-11-22T08:00:00Z",
+    })
+}
+
+/// A session, as an example.
+pub(crate) fn credential() -> Value {
+    json!({
+        "id": ID,
+        "kind": "session",
+        "current": false,
+        "createdAt": "2026-11-22T08:00:00Z",
+        "lastSeenAt": "2026-11-22T09:30:00Z",
+        "expiresAt": null,
+        "address": "192.0.2.7",
+        "userAgent": "Mozilla/5.0",
+    })
+}

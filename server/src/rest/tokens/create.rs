@@ -102,7 +102,7 @@ pub(crate) async fn create(
     credential: Credential,
     Repeatable { body, once }: Repeatable<Create>,
 ) -> Result<Response, Problem> {
-    let organization = credential.organization()?;
+    let organization = credential.organization_if_any();
     let created = portal.service.create_token(&credential.caller, organization, body.asked(once)?).await?;
     Ok(told(StatusCode::CREATED, created, portal.service.now()))
 }

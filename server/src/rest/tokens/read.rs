@@ -3,6 +3,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use latchkey_app::portal::Portal;
+use latchkey_domain::LevelKind;
 use latchkey_service::{ListTokens, Sort, SortKey, StateFilter, cursor};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -36,6 +37,9 @@ pub(crate) struct List {
     scope: Option<String>,
     /// Id or name of a project; `organization` for tokens of the organization itself.
     project: Option<String>,
+    /// Tokens of this level; `instance` for those of the whole instance, which instance admins and instance tokens see.
+    #[param(inline, value_type = Option<openapi::Level>)]
+    level: Option<LevelKind>,
     /// Tokens that reach this repository: its id or full name.
     repository: Option<String>,
 }
@@ -73,14 +77,14 @@ pub(crate) async fn list(
         query: list.query,
         scope: list.scope,
         level: list.project,
-        kind: None,
+        kind: list.level,
         repository: list.repository,
         creator: None,
         sort: Sort { key: SortKey::Created, descending: true },
         cursor: list.cursor.as_deref().map(cursor::decode).transpose()?,
         limit: list.limit.unwrap_or(50),
     };
-    let page = portal.service.tokens(&credential.caller, credential.organization()?, asked).await?;
+    let page = portal.service.tokens(&credential.caller, credential.organization_if_any(), asked).await?;
     let now = portal.service.now();
     Ok(Json(Page {
         items: page.tokens.into_iter().map(|detail| TokenJson::new(detail, now)).collect(),
@@ -105,7 +109,7 @@ pub(crate) async fn get(
     Path(id): Path<String>,
     known: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let detail = portal.service.token(&credential.caller, credential.organization()?, &id).await?;
+    let detail = portal.service.token(&credential.caller, credential.organization_if_any(), &id).await?;
     let version = detail.version();
     if known.holds(&version) {
         return Ok((StatusCode::NOT_MODIFIED, ETag(version), ()).into_response());

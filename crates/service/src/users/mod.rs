@@ -1,0 +1,86 @@
+//! People's accounts: locking them, their passwords, and what they are signed in with. By their owner, by an instance
+//! admin, and by the operator's shell.
+
+mod credentials;
+mod operator;
+mod password;
+
+use latchkey_domain::UserId;
+use latchkey_store::{Tx, credentials as stored, tokens::Actor, users, users::User};
+use serde_json::json;
+
+pub use credentials::SignedInWith;
+pub use operator::Ended;
+
+use crate::page::{Page, check_limit};
+use crate::recorder::Happened;
+use crate::{Caller, Denial, Error, FieldError, Origin, Service, cursor};
+
+const UNKNOWN: Error = Error::NotFound("user");
+
+impl Service {
+    /// Everybody who has an account, by email. Instance admins only.
+    pub async fn users(&self, caller: &Caller, after: Option<&str>, limit: u32) -> Result<Page<User>, Error> {
+        administers_instance(caller)?;
+        check_limit(limit)?;
+        let rows = users::list(self.store(), &cursor::decode_text(after)?, limit + 1).await?;
+        Ok(Page::of(rows, limit, |user| cursor::encode_text(&user.email)))
+    }
+
+    /// One account: the caller's own, or anybody's for instance admins. `me` names the caller.
+    pub async fn user(&self, caller: &Caller, id: &str) -> Result<User, Error> {
+        let id = own_or_any(caller, id)?;
+        users::by_id(self.store(), id).await?.ok_or(UNKNOWN)
+    }
+
+    /// Locks an account, which ends all that its owner is signed in with, or opens it again. Instance admins only, and
+    /// not for their own.
+    pub async fn set_user_locked(&self, caller: &Caller, id: &str, locked: bool) -> Result<User, Error> {
+        administers_instance(caller)?;
+        let id = own_or_any(caller, id)?;
+        let (mut tx, caller, user) = self.begin_on_user(caller, id).await?;
+        if administers_instance(&caller)? == id {
+            return Err(Error::Conflict(FieldError::new("locked", "can't be set for your own account")));
+        }
+        let user = self.lock_user(&mut tx, &caller.principal.actor(), &caller.origin, user, locked).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// On a user that is locked in the transaction.
+    async fn lock_user(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        origin: &Origin,
+        user: User,
+        locked: bool,
+    ) -> Result<User, Error> {
+        if user.locked_at.is_some() == locked {
+            return Ok(user);
+        }
+        let locked_at = locked.then(|| self.now());
+        users::set_locked(tx, user.id, locked_at).await?;
+        let ended = if locked { stored::end_all(tx, user.id, None).await? } else { 0 };
+        let action = if locked { "user.locked" } else { "user.unlocked" };
+        self.record(tx, actor, origin, on_user(action, &user, json!({ "ended": ended }))).await?;
+        Ok(User { locked_at, ..user })
+    }
+}
+
+fn on_user<'a>(action: &'static str, user: &'a User, details: serde_json::Value) -> Happened<'a> {
+    Happened { organization: None, action, target: ("user", Some(user.id.0), &user.email), success: true, details }
+}
+
+/// Refuses everybody but instance admins; returns who they are.
+pub(crate) fn administers_instance(caller: &Caller) -> Result<UserId, Error> {
+    let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+    if person.instance_admin { Ok(person.id) } else { Err(Denial::InstanceAdminOnly.into()) }
+}
+
+/// The account that an id or `me` names, if it is the caller's business. Somebody else's does not exist for them.
+fn own_or_any(caller: &Caller, id: &str) -> Result<UserId, Error> {
+    let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+    let id = if id == "me" { person.id } else { id.parse().map_err(|_| UNKNOWN)? };
+    if person.instance_admin || person.id == id { Ok(id) } else { Err(UNKNOWN) }
+}

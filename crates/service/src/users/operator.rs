@@ -1,0 +1,95 @@
+//! What an operator does from the server's shell, when nobody else can. Authorized by having that shell; recorded like
+//! everything else, and as immediate.
+
+use latchkey_domain::{CredentialId, Password, RevocationReason, TokenId};
+use latchkey_store::tokens::{self, Actor, Revocation};
+use latchkey_store::{Tx, credentials, users, users::User};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::UNKNOWN;
+use crate::recorder::Happened;
+use crate::{Error, FieldError, Origin, Service};
+
+/// What [`Service::end_by_operator`] has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// An API token of this name, of whatever level.
+    ApiToken(String),
+    /// A session or user token of the user with this email.
+    Credential(String),
+    /// It has ended before, or there is no such thing.
+    Nothing,
+}
+
+impl Service {
+    /// Ends the API token, session or user token of an id. When this has returned, no replica accepts it.
+    pub async fn end_by_operator(&self, id: Uuid) -> Result<Ended, Error> {
+        let mut tx = self.begin_system().await?;
+        let revocation = Revocation { at: self.now(), by: operator(), reason: RevocationReason::Manual };
+        if let Some(token) = tokens::revoke(&mut tx, TokenId(id), &revocation).await? {
+            let happened = Happened {
+                organization: token.level.organization(),
+                action: "token.revoked",
+                target: ("token", Some(id), &token.name),
+                success: true,
+                details: json!({ "reason": RevocationReason::Manual }),
+            };
+            self.record(&mut tx, &operator(), &Origin::default(), happened).await?;
+            tx.commit().await?;
+            return Ok(Ended::ApiToken(token.name));
+        }
+        drop(tx);
+        let Some(owner) = credentials::owner(self.store(), CredentialId(id)).await? else { return Ok(Ended::Nothing) };
+        let mut tx = self.begin_system().await?;
+        let user = users::lock(&mut tx, owner).await?.ok_or(UNKNOWN)?;
+        match self.end_one(&mut tx, &operator(), &Origin::default(), &user, CredentialId(id)).await {
+            Ok(()) => tx.commit().await?,
+            Err(Error::NotFound(_)) => return Ok(Ended::Nothing),
+            Err(error) => return Err(error),
+        }
+        Ok(Ended::Credential(user.email))
+    }
+
+    /// Locks the account of an email, or opens it again.
+    pub async fn lock_by_operator(&self, email: &str, locked: bool) -> Result<User, Error> {
+        let (mut tx, user) = self.begin_on_email(email).await?;
+        let user = self.lock_user(&mut tx, &operator(), &Origin::default(), user, locked).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// Ends all that the account of an email is signed in with; returns how many.
+    pub async fn sign_out_by_operator(&self, email: &str) -> Result<u64, Error> {
+        let (mut tx, user) = self.begin_on_email(email).await?;
+        let ended = self.end_all(&mut tx, &operator(), &Origin::default(), &user, None).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// Sets the password of the account of an email, which ends all that it is signed in with.
+    pub async fn set_password_by_operator(&self, email: &str, password: &str) -> Result<(), Error> {
+        let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
+        let hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
+        let (mut tx, user) = self.begin_on_email(email).await?;
+        self.replace_password(&mut tx, &operator(), &Origin::default(), &user, &hash, None).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// All accounts, by email, after an email.
+    pub async fn users_for_operator(&self, after: &str, limit: u32) -> Result<Vec<User>, Error> {
+        Ok(users::list(self.store(), after, limit).await?)
+    }
+
+    async fn begin_on_email(&self, email: &str) -> Result<(Tx, User), Error> {
+        let found = users::by_email(self.store(), &email.trim().to_lowercase()).await?;
+        let (user, _) = found.ok_or(UNKNOWN)?;
+        let mut tx = self.begin_system().await?;
+        let user = users::lock(&mut tx, user.id).await?.ok_or(UNKNOWN)?;
+        Ok((tx, user))
+    }
+}
+
+fn operator() -> Actor {
+    Actor { kind: "system", id: None, name: "operator".to_owned() }
+}

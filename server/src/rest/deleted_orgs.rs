@@ -1,0 +1,82 @@
+//! `/api/deleted-orgs`: names that stay taken.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use latchkey_app::portal::Portal;
+use latchkey_domain::Timestamp;
+use latchkey_service::Organization;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Page;
+use super::credential::Credential;
+use super::json::Parameters;
+use super::openapi;
+use super::orgs::List;
+use super::problem::Problem;
+
+/// An organization that is deleted, and whose name is still taken.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = DeletedOrganization)]
+pub(crate) struct DeletedJson {
+    #[schema(format = "uuid")]
+    id: String,
+    name: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    deleted_at: Timestamp,
+}
+
+impl From<Organization> for DeletedJson {
+    fn from(organization: Organization) -> Self {
+        Self {
+            id: organization.id.to_string(),
+            name: organization.name,
+            created_at: organization.created_at,
+            deleted_at: organization.updated_at,
+        }
+    }
+}
+
+/// Lists deleted organizations.
+///
+/// Instance admins only. Those whose names are still taken, by name.
+#[utoipa::path(
+    get, path = "/api/deleted-orgs", operation_id = "listDeletedOrganizations", tag = "Organizations",
+    params(List),
+    responses((status = 200, description = "A page of organizations", body = Page<DeletedJson>, example = json!({
+        "items": [{
+            "id": openapi::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
+        }],
+        "nextCursor": null,
+    }))),
+)]
+pub(crate) async fn list(
+    State(portal): State<Portal>,
+    credential: Credential,
+    Parameters(list): Parameters<List>,
+) -> Result<Json<Page<DeletedJson>>, Problem> {
+    let limit = list.limit.unwrap_or(50);
+    Ok(Json(portal.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+}
+
+/// Frees the name of a deleted organization.
+///
+/// Instance admins only. Whoever makes an organization of that name then passes for the old one with everything that
+/// knows organizations by name.
+#[utoipa::path(
+    delete, path = "/api/deleted-orgs/{name}", operation_id = "freeOrganizationName", tag = "Organizations",
+    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    responses((status = 204, description = "Another organization can have the name")),
+)]
+pub(crate) async fn free(
+    State(portal): State<Portal>,
+    credential: Credential,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    portal.service.free_name(&credential.caller, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
