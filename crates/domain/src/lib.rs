@@ -25,7 +25,8 @@ pub mod words;
 pub use catalogue::{Catalogue, CatalogueError, Group, GroupLevel, Preset, ScopeInfo};
 pub use expiry::{Expiry, ExpiryError};
 pub use ids::{
-    AuditEventId, CredentialId, InvitationId, MembershipId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId, UserId,
+    AuditEventId, CredentialId, InvitationId, MembershipId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId,
+    UserId,
 };
 pub use name::{Description, Email, NameError, OrganizationName, Password, ProjectName, TokenName};
 pub use network::{AllowedNetworks, NetworkError};

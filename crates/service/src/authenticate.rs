@@ -71,7 +71,6 @@ impl Service {
         }
         self.end_overlap(token, &secret.hash(), presented.origin).await
     }
-
 }
 
 impl KnownToken {

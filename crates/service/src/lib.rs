@@ -46,6 +46,7 @@ pub use idempotency::Once;
 pub use invitations::Invited;
 pub use known::KnownToken;
 pub use latchkey_store::audit::Recorded;
+pub use latchkey_store::credentials::{Credential, CredentialKind};
 pub use latchkey_store::invitations::Invitation;
 pub use latchkey_store::memberships::Member;
 pub use latchkey_store::organizations::Organization;
@@ -63,7 +64,6 @@ pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
 pub use sessions::{SignedIn, UserToken};
 pub use stats::Stats;
-pub use latchkey_store::credentials::{Credential, CredentialKind};
 pub use tokens::{
     BulkRevoked, ChosenRepositories, Counts, CreateToken, CreatedToken, EditToken, ExpiresIn, ListTokens, Overview,
     RotateToken, StateFilter, TokenDetail, TokenPage,

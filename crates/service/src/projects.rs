@@ -3,9 +3,9 @@ use latchkey_store::{StoreError, Tx, projects, projects::Project};
 use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
-use crate::transaction::Write;
 use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
+use crate::transaction::Write;
 use crate::{Caller, Error, FieldError, Service, cursor};
 
 /// Projects that a page offers to choose from.

@@ -156,7 +156,12 @@ impl Service {
 
     /// The repository that a text names by id or full name. Whoever reaches only some learns nothing of the others, not
     /// even whether there are any.
-    async fn find_reached(&self, caller: &Caller, access: &OrganizationAccess, text: &str) -> Result<Repository, Error> {
+    async fn find_reached(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        text: &str,
+    ) -> Result<Repository, Error> {
         let found = self.find_repositories(access.id(), &[text]).await?.pop().flatten();
         match (caller.principal.reach(), found) {
             (RepositoryAccess::All, found) => found.ok_or(Error::NotFound("repository")),

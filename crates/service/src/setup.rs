@@ -91,8 +91,13 @@ impl Service {
         password_hash: &str,
     ) -> Result<User, Error> {
         let now = self.now();
-        let user =
-            User { id: UserId(self.new_id()), email: email.as_str().to_owned(), instance_admin: true, created_at: now, locked_at: None };
+        let user = User {
+            id: UserId(self.new_id()),
+            email: email.as_str().to_owned(),
+            instance_admin: true,
+            created_at: now,
+            locked_at: None,
+        };
         users::insert(tx, user.id, email, Some(password_hash), true, now).await.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("email", "is taken")),
             error => error.into(),

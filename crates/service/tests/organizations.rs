@@ -32,10 +32,14 @@ async fn whoever_makes_an_organization_owns_it(world: &World) {
         assert_eq!(fields(service.create_organization(&ada, wrong).await.unwrap_err()), ["name"], "{wrong}");
     }
     world.clock.advance_seconds(1);
-    // One that a pipeline makes has nobody in it, until somebody accepts.
+    // One that a pipeline makes has nobody in it, until somebody accepts; and its owner is not for a token to name.
     let pipeline = instance_token(world, &["orgs:create", "members:invite"]).await;
     service.create_organization(&pipeline, "hooli").await.unwrap();
-    let invitation = service.invite(&pipeline, "hooli", "ADA@example.com", Role::Owner).await.unwrap().invitation;
+    for role in [Role::Owner, Role::Admin] {
+        assert_eq!(outcome(service.invite(&pipeline, "hooli", "ada@example.com", role).await), "people");
+    }
+    let root = nobody(world, "root@example.com", true).await;
+    let invitation = service.invite(&root, "hooli", "ADA@example.com", Role::Owner).await.unwrap().invitation;
     let joined = service.accept_invitation(&ada, &invitation.id.to_string()).await.unwrap();
     assert_eq!((joined.organization.name.as_str(), joined.member.role, joined.current), ("hooli", Role::Owner, false));
 }
@@ -85,7 +89,16 @@ async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
     let root = nobody(world, "root@example.com", true).await;
     let seen = service.instance_events(&root, &events()).await.unwrap().items;
     assert_eq!((seen[0].action.as_str(), seen[0].target_name.as_str()), ("organization.deleted", "acme"));
-    // The name is free; what comes after has nothing of what was before.
+    // The name stays taken, so that nobody can pass for it, until an instance admin frees it.
+    assert_eq!(outcome(service.create_organization(&bob, "acme").await), "conflict");
+    assert_eq!(outcome(service.deleted_organizations(&bob, None, 10).await), "forbidden");
+    assert_eq!(outcome(service.free_name(&bob, "acme").await), "forbidden");
+    let taken = service.deleted_organizations(&root, None, 10).await.unwrap().items;
+    assert_eq!(taken.iter().map(|taken| taken.name.as_str()).collect::<Vec<_>>(), ["acme"]);
+    assert_eq!(outcome(service.free_name(&root, "globex").await), "not found");
+    service.free_name(&root, "acme").await.unwrap();
+    assert!(service.deleted_organizations(&root, None, 10).await.unwrap().items.is_empty());
+    // What comes after has nothing of what was before.
     service.create_organization(&bob, "acme").await.unwrap();
     assert!(service.tokens(&bob, "acme", listing(StateFilter::All)).await.unwrap().tokens.is_empty());
     assert!(service.list_projects(&bob, "acme", None, 10).await.unwrap().items.is_empty());

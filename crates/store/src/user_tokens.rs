@@ -73,11 +73,7 @@ macro_rules! select {
 
 impl From<Row> for UserToken {
     fn from(row: Row) -> Self {
-        Self {
-            id: CredentialId(row.id),
-            user: row.user.into(),
-            expires_at: Timestamp::from_micros(row.expires_at),
-        }
+        Self { id: CredentialId(row.id), user: row.user.into(), expires_at: Timestamp::from_micros(row.expires_at) }
     }
 }
 

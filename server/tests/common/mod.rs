@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use latchkey_domain::{
-    Catalogue, Email, MembershipId, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role, Secret,
-    SecretKind, UserId,
+    Catalogue, CredentialId, Email, MembershipId, OrganizationId, OrganizationName, RepositoryId, RepositoryName, Role,
+    Secret, SecretKind, UserId,
 };
 use latchkey_service::{
     Caller, Clock, CreateToken, Origin, Person, Principal, Random, Service, SystemClock, SystemRandom,
@@ -225,11 +225,12 @@ impl Server {
         let name = RepositoryName::new("globex/api").unwrap();
         repositories::insert(&mut tx, repository, organization, &name, now).await.unwrap();
         let user_token = Secret::generate(SecretKind::UserToken, |bytes| SystemRandom.fill(bytes));
-        user_tokens::insert(&mut tx, &user_token.hash(), user, now, now.plus_days(1)).await.unwrap();
+        let (credential, hash) = (CredentialId(SystemRandom.id(now)), user_token.hash());
+        user_tokens::insert(&mut tx, credential, &hash, user, None, "", now, now.plus_days(1)).await.unwrap();
         tx.commit().await.unwrap();
         let service = Service::new(store.clone(), Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
-        let person = Person { id: user, email: email.as_str().to_owned(), instance_admin: false };
-        let caller = Caller { principal: Principal::Session(person), origin: Origin::default() };
+        let person = Person { id: user, email: email.as_str().to_owned(), instance_admin: false, credential };
+        let caller = Caller { principal: Principal::UserToken(person), origin: Origin::default() };
         let scopes = ["tokens:read", "tokens:manage", "repos:read", "repos:write", "org:read"];
         let asked = CreateToken {
             name: "Globex CI".to_owned(),

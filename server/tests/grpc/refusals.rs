@@ -100,8 +100,10 @@ async fn expired(server: &Server, user: &str) -> String {
     let store = Store::connect(&server.database_url).await.unwrap();
     let then = Still(SystemClock.now().plus_days(-10));
     let service = Service::new(store.clone(), Catalogue::built_in(), Arc::new(then), Arc::new(SystemRandom));
-    let person = Person { id, email: EMAIL.to_owned(), instance_admin: true };
-    let caller = Caller { principal: Principal::Session(person), origin: Origin::default() };
+    let (_, own) = server.get("/api/users/me/credentials", user).await;
+    let credential = text(&own["items"][0]["id"]).parse().unwrap();
+    let person = Person { id, email: EMAIL.to_owned(), instance_admin: true, credential };
+    let caller = Caller { principal: Principal::UserToken(person), origin: Origin::default() };
     let asked = CreateToken {
         name: "expired".to_owned(),
         scopes: vec!["tokens:read".to_owned()],

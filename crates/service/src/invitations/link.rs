@@ -46,7 +46,8 @@ impl Service {
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
         let password_hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
         let (id, now, organization) = (UserId(self.new_id()), self.now(), invitation.organization_id);
-        let user = User { id, email: invitation.email.clone(), instance_admin: false, created_at: now, locked_at: None };
+        let user =
+            User { id, email: invitation.email.clone(), instance_admin: false, created_at: now, locked_at: None };
 
         let mut tx = self.begin_system().await?;
         self.take_invitation(&mut tx, &invitation, now).await?;

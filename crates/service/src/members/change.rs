@@ -1,6 +1,6 @@
 use latchkey_domain::Role;
-use latchkey_store::memberships::{self, Member};
 use latchkey_store::Tx;
+use latchkey_store::memberships::{self, Member};
 use serde_json::json;
 
 use super::UNKNOWN;

@@ -17,7 +17,10 @@ impl Service {
         let caller = &caller;
         self.may_create_organizations(caller)?;
         organizations::insert(&mut tx, id, &name, now).await.map_err(|error| match error {
-            StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another organization, or was by one that is deleted")),
+            StoreError::Conflict(_) => Error::Conflict(FieldError::new(
+                "name",
+                "is taken by another organization, or was by one that is deleted",
+            )),
             error => error.into(),
         })?;
         if let Some(person) = caller.principal.person() {

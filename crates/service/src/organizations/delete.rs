@@ -1,13 +1,13 @@
 use latchkey_domain::RevocationReason;
-use latchkey_store::tokens::{self, Revocation};
 use latchkey_store::organizations::{self, Organization};
+use latchkey_store::tokens::{self, Revocation};
 use latchkey_store::{Tx, invitations, memberships};
 use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
+use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
 use crate::transaction::{Keeps, Write};
-use crate::page::{Page, check_limit};
 use crate::users::administers_instance;
 use crate::{Caller, Error, Service, cursor};
 

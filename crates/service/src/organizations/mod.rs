@@ -90,7 +90,8 @@ impl Service {
             (Principal::ApiToken(token), Some(named)) if token.level.organization().is_some() => {
                 // By id: another organization may have a name that was the token's once.
                 let other = token.organization_name != named
-                    || organizations::by_name(self.store(), named).await?.map(|found| found.id) != token.level.organization();
+                    || organizations::by_name(self.store(), named).await?.map(|found| found.id)
+                        != token.level.organization();
                 if other { Err(Denial::OtherOrganization.into()) } else { Ok(named.to_owned()) }
             }
             (Principal::ApiToken(token), None) if token.level.organization().is_some() => {

@@ -1,6 +1,6 @@
 use latchkey_domain::{
-    AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId, RepositoryAccess, ScopeSet, Secret,
-    Timestamp, TokenId, TokenName,
+    AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId, RepositoryAccess,
+    ScopeSet, Secret, Timestamp, TokenId, TokenName,
 };
 use latchkey_store::tokens::{NewToken, Token};
 use latchkey_store::{StoreError, projects, tokens};
@@ -13,7 +13,7 @@ use crate::authorization::{Action, OrganizationAccess};
 use crate::idempotency::Keyed;
 use crate::recorder::Happened;
 use crate::transaction::Write;
-use crate::{Caller, Error, FieldError, Once, Service};
+use crate::{Caller, Denial, Error, FieldError, Once, Service};
 
 /// What somebody asks for, as it was sent; checked here and nowhere else.
 #[derive(Clone, Debug, Default)]
@@ -209,8 +209,12 @@ impl Service {
                     Err(_) => projects::by_name(self.store(), access.id(), project).await?,
                 };
                 let level = found.map(|found| Level::Project(access.id(), found.id));
-                // Likewise with projects.
-                let level = level.filter(|level| caller.principal.level().is_none_or(|own| own.contains(*level)));
+                if let Some(own @ Level::Project(..)) = caller.principal.level()
+                    && level != Some(own)
+                {
+                    // Likewise with projects.
+                    return Err(Denial::Exceeds("its level".to_owned()).into());
+                }
                 Ok(level.ok_or_else(|| "there is no such project in this organization".to_owned()))
             }
         }
@@ -230,16 +234,15 @@ impl Service {
         let mut ids = Vec::with_capacity(named.len());
         let reach = caller.principal.reach();
         for (text, found) in named.iter().zip(self.find_repositories(access.id(), named).await?) {
-            // Whoever reaches only some does not learn here which others there are.
-            match found.filter(|found| reach.reaches(found.id)) {
+            if reach != RepositoryAccess::All && !found.as_ref().is_some_and(|found| reach.reaches(found.id)) {
+                // Whoever reaches only some does not learn which others there are.
+                return Err(Denial::Exceeds("its repositories".to_owned()).into());
+            }
+            match found {
                 Some(repository) => ids.push(repository.id),
                 None => {
                     let shown: String = text.chars().take(80).collect();
-                    let within = match reach {
-                        RepositoryAccess::All => "in this organization",
-                        RepositoryAccess::Only(_) => "that your token reaches",
-                    };
-                    return Ok(Err(format!("there is no repository {shown:?} {within}")));
+                    return Ok(Err(format!("there is no repository {shown:?} in this organization")));
                 }
             }
         }

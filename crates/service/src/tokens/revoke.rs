@@ -3,8 +3,8 @@ use latchkey_store::Tx;
 use latchkey_store::tokens::{self, Revocation, Token};
 use serde_json::json;
 
-use super::{TokenDetail, visible};
 use super::version::check_version;
+use super::{TokenDetail, visible};
 use crate::authorization::{Action, OrganizationAccess, Whose};
 use crate::recorder::Happened;
 use crate::transaction::Write;

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use latchkey_domain::{
-    Catalogue, Email, MembershipId, OrganizationId, OrganizationName, ProjectId, ProjectName, RepositoryId,
-    RepositoryName, Role, Timestamp, UserId,
+    AuditEventId, Catalogue, CredentialId, Email, MembershipId, OrganizationId, OrganizationName, ProjectId,
+    ProjectName, RepositoryId, RepositoryName, Role, Secret, SecretKind, Timestamp, UserId,
 };
 use latchkey_service::{
     Caller, Clock, CreateToken, CreatedToken, Error, ListTokens, Origin, Person, Principal, Random, Service, Sort,
     SortKey, StateFilter, SystemRandom,
 };
-use latchkey_store::{Store, memberships, organizations, projects, repositories, users};
+use latchkey_store::{Store, Tx, audit, memberships, organizations, projects, repositories, sessions, users};
 
 /// 2026-11-22T12:34:56Z
 pub const START: Timestamp = Timestamp::from_micros(1_795_350_896_000_000);
@@ -133,8 +133,9 @@ impl World {
         users::insert(&mut tx, id, &email, None, false, START).await.unwrap();
         let membership = MembershipId(SystemRandom.id(START));
         memberships::insert(&mut tx, membership, organization, id, role, START).await.unwrap();
+        let credential = session(&mut tx, id).await;
         tx.commit().await.unwrap();
-        let person = Person { id, email: email.as_str().to_owned(), instance_admin: false };
+        let person = Person { id, email: email.as_str().to_owned(), instance_admin: false, credential };
         Caller { principal: Principal::Session(person), origin: origin("203.0.113.7") }
     }
 
@@ -153,9 +154,29 @@ impl World {
         Caller { principal, origin }
     }
 
-    pub async fn events(&self, action: &str) -> u64 {
-        latchkey_store::audit::count(&self.store, Some(self.acme), action).await.unwrap()
+    /// The newest audit event of each organization and of the instance: another one when anything was written.
+    pub async fn newest_events(&self) -> Vec<Option<AuditEventId>> {
+        let mut newest = Vec::new();
+        for organization in [Some(self.acme), Some(self.globex), None] {
+            let (action, actor, target, outcome, from, to) = (None, None, None, None, None, None);
+            let filter = audit::Filter { organization, action, actor, target, outcome, from, to };
+            let page = audit::list(&self.store, &filter, None, 1).await.unwrap();
+            newest.push(page.events.first().map(|event| event.id));
+        }
+        newest
     }
+
+    pub async fn events(&self, action: &str) -> u64 {
+        audit::count(&self.store, Some(self.acme), action).await.unwrap()
+    }
+}
+
+/// A session of a user, which will never be idle.
+pub async fn session(tx: &mut Tx, user: UserId) -> CredentialId {
+    let id = CredentialId(SystemRandom.id(START));
+    let hash = Secret::generate(SecretKind::Session, |bytes| SystemRandom.fill(bytes)).hash();
+    sessions::insert(tx, id, &hash, user, None, "tests/1.0", START.plus_days(3_650)).await.unwrap();
+    id
 }
 
 pub fn origin(address: &str) -> Origin {

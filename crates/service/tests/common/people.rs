@@ -8,7 +8,7 @@ use latchkey_service::{
 };
 use latchkey_store::users;
 
-use super::{START, World, origin, scoped};
+use super::{START, World, origin, scoped, session};
 
 /// `ok`, or what refused.
 pub fn outcome<T: std::fmt::Debug>(result: Result<T, Error>) -> &'static str {
@@ -34,8 +34,9 @@ pub async fn nobody(world: &World, email: &str, instance_admin: bool) -> Caller 
     let (id, email) = (UserId(SystemRandom.id(START)), Email::new(email).unwrap());
     let mut tx = world.store.begin().await.unwrap();
     users::insert(&mut tx, id, &email, None, instance_admin, START).await.unwrap();
+    let credential = session(&mut tx, id).await;
     tx.commit().await.unwrap();
-    let person = Person { id, email: email.as_str().to_owned(), instance_admin };
+    let person = Person { id, email: email.as_str().to_owned(), instance_admin, credential };
     Caller { principal: Principal::Session(person), origin: origin("203.0.113.8") }
 }
 

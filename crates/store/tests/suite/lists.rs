@@ -218,5 +218,5 @@ async fn organizations_do_not_see_each_other(given: &Given) {
         let theirs = Filter { organization: Some(given.other), ..filter };
         assert_eq!(tokens::count(given.store(), &theirs, NOW).await.unwrap(), 1, "{theirs:?}");
     }
-    assert_eq!(tokens::inactive(given.store(), given.acme, NOW, 10, NOW).await.unwrap(), []);
+    assert_eq!(tokens::inactive(given.store(), given.acme, None, NOW, 10, NOW).await.unwrap(), []);
 }

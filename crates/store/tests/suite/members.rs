@@ -21,7 +21,7 @@ on_both_engines!(
     members_are_walked_by_email,
     a_chosen_organization_counts_while_one_belongs_to_it,
     an_invitation_is_pending_once,
-    a_deleted_name_is_free_and_out_of_sight,
+    a_deleted_name_is_out_of_sight_and_taken_until_it_is_freed,
     the_last_tokens_are_revoked_in_batches,
     a_deletion_waits_for_what_is_being_added,
 );
@@ -110,7 +110,7 @@ async fn an_invitation_is_pending_once(given: &Given) {
     assert!(given.write(async |tx| invitations::delete(tx, again.id).await).await);
 }
 
-async fn a_deleted_name_is_free_and_out_of_sight(given: &Given) {
+async fn a_deleted_name_is_out_of_sight_and_taken_until_it_is_freed(given: &Given) {
     let store = given.store();
     join(given, given.acme, "ada@example.com", Role::Owner).await;
     given
@@ -134,6 +134,15 @@ async fn a_deleted_name_is_free_and_out_of_sight(given: &Given) {
     assert_eq!(names, ["other"]);
     let name = OrganizationName::new("acme").unwrap();
     let again = OrganizationId(given.id());
+    let taken = given.try_write(async |tx| organizations::insert(tx, again, &name, NOW).await).await;
+    assert_eq!(conflict(taken), "organization name");
+    let deleted = async || -> Vec<_> {
+        organizations::deleted(store, "", 10).await.unwrap().into_iter().map(|deleted| deleted.id).collect()
+    };
+    assert_eq!(deleted().await, [given.acme]);
+    assert_eq!(given.write(async |tx| organizations::free_name(tx, "other", NOW).await).await, None);
+    assert_eq!(given.write(async |tx| organizations::free_name(tx, "acme", NOW).await).await, Some(given.acme));
+    assert_eq!(deleted().await, []);
     given.write(async |tx| organizations::insert(tx, again, &name, NOW).await).await;
     assert_eq!(organizations::by_name(store, "acme").await.unwrap().unwrap().id, again);
 

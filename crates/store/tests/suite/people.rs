@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use latchkey_domain::{Email, SecretKind, UserId};
+use latchkey_domain::{CredentialId, Email, SecretKind, UserId};
 use latchkey_store::{
     attempts::{self, Attempts},
     instance,
@@ -30,7 +30,13 @@ on_both_engines!(
 );
 
 async fn users_are_read_as_written(given: &Given) {
-    let user = User { id: UserId(given.id()), email: "ada@example.com".into(), instance_admin: true, created_at: NOW };
+    let user = User {
+        id: UserId(given.id()),
+        email: "ada@example.com".into(),
+        instance_admin: true,
+        created_at: NOW,
+        locked_at: None,
+    };
     let email = Email::new(&user.email).unwrap();
     given.write(async |tx| users::insert(tx, user.id, &email, Some("hash"), true, NOW).await).await;
     let without = UserId(given.id());
@@ -58,7 +64,8 @@ async fn a_session_lives_until_idle_or_old(given: &Given) {
     let user = given.user("ada@example.com").await;
     let hash = given.secret(SecretKind::Session).hash();
     let address = Some("192.0.2.1".parse().unwrap());
-    given.write(async |tx| sessions::insert(tx, &hash, user, address, "agent", NOW).await).await;
+    let id = CredentialId(given.id());
+    given.write(async |tx| sessions::insert(tx, id, &hash, user, address, "agent", NOW).await).await;
     let seen = NOW.plus_seconds(100);
     given.write(async |tx| sessions::touch(tx, &hash, seen).await).await;
     // A slower replica doesn't turn the clock back.
@@ -67,7 +74,7 @@ async fn a_session_lives_until_idle_or_old(given: &Given) {
     let live =
         async |made_since, seen_since| sessions::live(given.store(), &hash, made_since, seen_since).await.unwrap();
     let ada = users::by_id(given.store(), user).await.unwrap().unwrap();
-    let expected = Session { user: ada, created_at: NOW, last_seen_at: seen };
+    let expected = Session { id, user: ada, created_at: NOW, last_seen_at: seen };
     assert_eq!(live(NOW, seen).await, Some(expected));
     assert_eq!(live(NOW, seen.plus_seconds(1)).await, None);
     assert_eq!(live(NOW.plus_seconds(1), seen).await, None);
@@ -86,7 +93,7 @@ async fn dead_sessions_are_removed_in_batches(given: &Given) {
     for (made, seen) in [(-1, 5), (-9, -9), (5, -1), (0, 0), (5, 5)] {
         let hash = given.secret(SecretKind::Session).hash();
         let made = NOW.plus_seconds(made);
-        given.write(async |tx| sessions::insert(tx, &hash, user, None, "", made).await).await;
+        given.write(async |tx| sessions::insert(tx, CredentialId(given.id()), &hash, user, None, "", made).await).await;
         given.write(async |tx| sessions::touch(tx, &hash, made.plus_seconds(100)).await).await;
         hashes.push((hash, made, seen));
     }
@@ -112,11 +119,17 @@ async fn user_tokens_tell_their_expiry(given: &Given) {
     for seconds in [-2, -1, 0, 1] {
         let hash = given.secret(SecretKind::UserToken).hash();
         let expires_at = NOW.plus_seconds(seconds);
-        given.write(async |tx| user_tokens::insert(tx, &hash, user, NOW.plus_days(-1), expires_at).await).await;
+        given
+            .write(async |tx| {
+                user_tokens::insert(tx, CredentialId(given.id()), &hash, user, None, "", NOW.plus_days(-1), expires_at)
+                    .await
+            })
+            .await;
         hashes.push((hash, expires_at));
     }
     for (hash, expires_at) in &hashes {
-        let (found, expiry) = user_tokens::by_hash(given.store(), hash).await.unwrap().unwrap();
+        let user_tokens::UserToken { user: found, expires_at: expiry, .. } =
+            user_tokens::by_hash(given.store(), hash).await.unwrap().unwrap();
         assert_eq!((found.id, expiry), (user, *expires_at));
     }
     let delete = |limit| given.write(async move |tx| user_tokens::delete_expired(tx, NOW, limit).await);

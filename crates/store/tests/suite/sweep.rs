@@ -38,7 +38,7 @@ async fn idle(given: &Given, name: &str) -> TokenId {
 }
 
 async fn preview(given: &Given, organization: OrganizationId) -> Vec<TokenId> {
-    let tokens = tokens::inactive(given.store(), organization, CUTOFF, 100, NOW).await.unwrap();
+    let tokens = tokens::inactive(given.store(), organization, None, CUTOFF, 100, NOW).await.unwrap();
     tokens.into_iter().map(|token| token.id).collect()
 }
 
@@ -78,7 +78,7 @@ async fn the_preview_is_what_the_sweep_takes(given: &Given) {
     longest_first.sort();
     let ids: Vec<_> = longest_first.into_iter().map(|(_, id)| id).collect();
     assert_eq!(preview(given, given.acme).await, ids);
-    let two = tokens::inactive(given.store(), given.acme, CUTOFF, 2, NOW).await.unwrap();
+    let two = tokens::inactive(given.store(), given.acme, None, CUTOFF, 2, NOW).await.unwrap();
     assert_eq!(two.iter().map(|token| token.id).collect::<Vec<_>>(), ids[..2]);
 
     assert_eq!(BTreeSet::from_iter(sweep(given.store(), given.acme, 2).await), BTreeSet::from_iter(ids[..2].to_vec()));
