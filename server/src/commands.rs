@@ -1,5 +1,7 @@
 //! One function per command.
 
+mod operator;
+
 use std::sync::Arc;
 
 use latchkey_service::{Service, SweepKind, SystemClock, SystemRandom};
@@ -10,7 +12,7 @@ use crate::config::{Cli, Command, Config, Flags, LogFormat};
 use crate::redis::RedisNonces;
 use crate::{assets, secret_key, serve};
 
-type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
@@ -45,6 +47,13 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
                 None => Err("another sweep is running; try again when it has ended".into()),
             }
         }
+        Command::Revoke { id, flags } => operator::revoke(&open(&load(&flags)?).await?, id).await,
+        Command::Tokens { flags } => operator::tokens(&open(&load(&flags)?).await?).await,
+        Command::Users { flags } => operator::users(&open(&load(&flags)?).await?).await,
+        Command::LockUser { email, flags } => operator::lock(&open(&load(&flags)?).await?, &email, true).await,
+        Command::UnlockUser { email, flags } => operator::lock(&open(&load(&flags)?).await?, &email, false).await,
+        Command::SignOut { email, flags } => operator::sign_out(&open(&load(&flags)?).await?, &email).await,
+        Command::SetPassword { email, flags } => operator::set_password(&open(&load(&flags)?).await?, &email).await,
         Command::Doctor { flags } => doctor(&load(&flags)?).await,
     }
 }
@@ -92,7 +101,7 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
 }
 
 /// A result for whoever runs the command, apart from the log.
-fn say(line: &str) -> Result<(), Failure> {
+pub(crate) fn say(line: &str) -> Result<(), Failure> {
     std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes())?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use latchkey_service::Settings as InstanceSettings;
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
+use uuid::Uuid;
 
 use crate::secret_key;
 
@@ -41,6 +42,47 @@ pub(crate) enum Command {
     },
     /// Run auto-revoke once now, and end
     Sweep {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// End the API token, session or user token of an id for good, at once on every replica
+    Revoke {
+        /// Of an API token of whatever level, a session or a user token
+        id: Uuid,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// List the instance's own API tokens
+    Tokens {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// List the accounts
+    Users {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Lock an account, and end all that it is signed in with
+    LockUser {
+        email: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Open a locked account again
+    UnlockUser {
+        email: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// End all that an account is signed in with
+    SignOut {
+        email: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Set an account's password, which is read from standard input, and end all that it is signed in with
+    SetPassword {
+        email: String,
         #[command(flatten)]
         flags: Flags,
     },

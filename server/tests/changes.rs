@@ -85,7 +85,12 @@ async fn a_token_is_changed_by_who_has_seen_it(server: Server) {
     // Nothing named, nothing changed.
     let response = change(None, json!({})).await;
     let same = tag(&response);
-    assert_eq!(answer(response).await.1, body);
+    // But for the last use, which is written whenever it is written.
+    let (mut now, mut body) = (answer(response).await.1, body);
+    for field in ["lastUsedAt", "lastUsedFrom"] {
+        (now[field], body[field]) = (Value::Null, Value::Null);
+    }
+    assert_eq!(now, body);
     let response = server.request(Method::DELETE, &path, &user).header(IF_MATCH, same).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     let (status, ended) = answer(change(None, json!({ "name": "x" })).await).await;

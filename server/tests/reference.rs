@@ -135,6 +135,17 @@ async fn made_for(server: &Server, user: &str, path: &str, number: usize) -> Str
         made("/api/orgs", json!({ "name": name })).await;
         path = path.replace("{name}", &name);
     }
+    if path.contains("/deleted-orgs/{name}") {
+        let name = format!("org-{number}");
+        made("/api/orgs", json!({ "name": name })).await;
+        server.delete(&format!("/api/orgs/{name}"), user).await;
+        return path.replace("{name}", &name);
+    }
+    if path.contains("/users/{id}") {
+        let id = server.join(user, &format!("user-{number}@example.com"), "member").await;
+        let (_, page) = server.get(&format!("/api/users/{id}/credentials"), user).await;
+        return path.replace("{id}", &id).replace("{credential}", &text(&page["items"][0]["id"]));
+    }
     let id = match path.rsplit_once("/{id}").map_or("", |(things, _)| things) {
         "/api/auth/cli-tokens" => server.create_token(user, &format!("Token {number}")).await.0,
         "/api/repos" => text(&made("/api/repos", json!({ "name": format!("acme/repo-{number}") })).await["id"]),

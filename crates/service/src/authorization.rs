@@ -348,6 +348,13 @@ impl Service {
         Ok(access)
     }
 
+    /// The scopes that the caller may not even give to a token of a project: what a form does not offer.
+    pub fn withheld_scopes(&self, caller: &Caller, access: &OrganizationAccess) -> Vec<String> {
+        let all = self.catalogue().scopes().map(|info| &info.name);
+        let withheld = all.filter(|scope| access.allow_scope(caller, scope, LevelKind::Project).is_err());
+        withheld.map(ToString::to_string).collect()
+    }
+
     /// Creating an organization: instance admins, instance tokens with the scope, and everybody who has signed in
     /// unless the operator has restricted it.
     pub(crate) fn may_create_organizations(&self, caller: &Caller) -> Result<(), Error> {

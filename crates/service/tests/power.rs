@@ -7,17 +7,20 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use common::people::{instance_token, membership, nobody};
+use common::people::{events, instance_token, membership, nobody};
 use common::{World, asked, listing, scoped};
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
-    Caller, CreateToken, EditToken, Error, ExpiresIn, ListTokens, Once, Principal, RotateToken, Service, StateFilter,
+    Caller, CreateToken, Denial, EditToken, Error, ExpiresIn, ListMembers, ListTokens, Once, Principal, RotateToken,
+    Service, StateFilter, SweepKind,
 };
 
 on_both_engines!(
     nothing_is_written_for_a_person_whose_power_is_gone,
     nothing_is_written_with_a_token_whose_power_is_gone,
     a_write_under_way_comes_before_the_end_or_not_at_all,
+    no_token_does_what_its_maker_may_not,
+    a_token_of_a_project_stays_in_it,
 );
 
 /// What writes act on.
@@ -348,6 +351,137 @@ async fn a_write_under_way_comes_before_the_end_or_not_at_all(world: &World) {
         let then = tokens().await;
         let made = writers.join_all().await.into_iter().filter(|made| *made).count();
         assert_eq!(tokens().await, then, "{first} and {made} made");
+    }
+}
+
+/// Every use case in an organization × every role × every token that somebody of this role can make.
+async fn no_token_does_what_its_maker_may_not(world: &World) {
+    let service = &world.service;
+    let on = targets(world, &everything(world, "ada").await).await;
+    // What these end would not be there for the next one.
+    let ends = ["delete_organization", "delete_repository", "delete_project", "remove_member", "leave"];
+    let names: Vec<_> = WRITES.iter().chain(READS).filter(|name| !ends.contains(name)).collect();
+    let scopes: Vec<_> = service.catalogue().scopes().map(|info| info.name.to_string()).collect();
+    let mut made = 0;
+    for role in Role::ALL {
+        let person = world.person(world.acme, role).await;
+        for (level, project) in [("organization", None), ("project", Some("Website".to_owned()))] {
+            for scope in &scopes {
+                let name = format!("{role:?} {level} {scope}");
+                let asked = CreateToken { project: project.clone(), ..scoped(&name, &[scope]) };
+                let Ok(token) = world.create(&person, asked).await else { continue };
+                made += 1;
+                let token = world.pipeline(&token).await;
+                for what in &names {
+                    if ask(service, what, &token, &on).await.is_ok() {
+                        let own = ask(service, what, &person, &on).await;
+                        let may = !matches!(own, Err(Error::Forbidden(_) | Error::NotFound(_)));
+                        assert!(may, "{name} does {what}, which its maker may not: {own:?}");
+                    }
+                }
+            }
+        }
+        let may = |level: Option<&str>, scope: &str| {
+            let asked = scoped(&format!("{role:?} {level:?} {scope} again"), &[scope]);
+            world.create(&person, CreateToken { project: level.map(str::to_owned), ..asked })
+        };
+        // Services behind take these at their word, too.
+        for scope in ["repos:write", "tokens:manage", "tokens:introspect"] {
+            assert_eq!(may(Some("Website"), scope).await.is_ok(), role.administers(), "{role:?} {scope}");
+        }
+        assert_eq!(may(Some("Website"), "org:read").await.is_ok(), role.creates_project_tokens(), "{role:?}");
+    }
+    assert!(made > 60, "{made}");
+}
+
+async fn a_token_of_a_project_stays_in_it(world: &World) {
+    let (service, admin) = (&world.service, world.admin().await);
+    service.create_project(&admin, "acme", "Elsewhere").await.unwrap();
+    for (name, project) in [("org", None), ("web", Some("Website")), ("else", Some("Elsewhere"))] {
+        let asked = CreateToken { project: project.map(str::to_owned), ..asked(name) };
+        world.create(&admin, asked).await.unwrap();
+    }
+    service.set_auto_revoke(&admin, "acme", 30).await.unwrap();
+    world.clock.advance_days(40);
+    let scopes = ["repos:write", "repos:read", "tokens:read", "tokens:manage", "org:read"];
+    let asked = CreateToken { project: Some("Website".into()), ..scoped("confined", &scopes) };
+    let confined = world.pipeline(&world.create(&admin, asked).await.unwrap()).await;
+    let preview = service.preview_auto_revoke(&confined, "acme", 30).await.unwrap();
+    let names: Vec<_> = preview.tokens.iter().map(|detail| detail.token.name.as_str()).collect();
+    assert_eq!((names, preview.would_revoke, preview.active), (vec!["web"], 1, 2));
+    assert_eq!(service.preview_auto_revoke(&admin, "acme", 30).await.unwrap().would_revoke, 3);
+    service.sweep(SweepKind::Manual).await.unwrap();
+    assert!(service.auto_revoke(&confined, "acme").await.unwrap().sweeps.is_empty());
+    assert_eq!(service.auto_revoke(&admin, "acme").await.unwrap().sweeps.len(), 1);
+    let projects = service.projects(&confined, "acme").await.unwrap();
+    assert_eq!(projects.iter().map(|project| project.name.as_str()).collect::<Vec<_>>(), ["Website"]);
+    for refused in [
+        service.create_repository(&confined, "acme", "acme/mine").await.map(drop),
+        service.delete_repository(&confined, "acme", "acme/api").await,
+    ] {
+        assert!(matches!(refused, Err(Error::Forbidden(Denial::BeyondProject))), "{refused:?}");
+    }
+    // One that reaches a few repositories learns nothing of the others, nor of what there is not.
+    let asked = CreateToken {
+        all_repositories: false,
+        repositories: vec!["acme/web".into()],
+        ..scoped("few", &["repos:read", "repos:write", "tokens:manage"])
+    };
+    let few = world.pipeline(&world.create(&admin, asked).await.unwrap()).await;
+    for name in ["acme/docs", "acme/nowhere"] {
+        let asked =
+            CreateToken { all_repositories: false, repositories: vec![name.into()], ..scoped("x", &["repos:read"]) };
+        let answers = [
+            format!("{:?}", service.repository(&few, "acme", name).await.unwrap_err()),
+            format!("{:?}", service.delete_repository(&few, "acme", name).await.unwrap_err()),
+            format!("{:?}", service.create_token(&few, "acme", asked).await.unwrap_err()),
+        ];
+        let expected = ["Forbidden(MissingRepository(None))"; 2];
+        assert_eq!(
+            (&answers[..2], &*answers[2]),
+            (&expected.map(str::to_owned)[..], "Forbidden(Exceeds(\"its repositories\"))")
+        );
+        assert!(service.repositories_by_id(&few, "acme", &[name.to_owned()]).await.unwrap().is_empty());
+    }
+}
+
+/// A use case that writes or reads.
+async fn ask(service: &Service, name: &str, caller: &Caller, on: &Targets) -> Result<(), Error> {
+    let (id, list) = (on.user.as_str(), ListMembers::default());
+    match name {
+        "token" => service.token(caller, "acme", &on.token).await.map(drop),
+        "tokens" => service.tokens(caller, "acme", listing(StateFilter::All)).await.map(drop),
+        "tokens_by_id" => service.tokens_by_id(caller, "acme", &[on.token.clone()]).await.map(drop),
+        "overview" => service.overview(caller, "acme", listing(StateFilter::All)).await.map(drop),
+        "repositories" => service.repositories(caller, "acme", "", None, 10).await.map(drop),
+        "repository" => service.repository(caller, "acme", &on.repository).await.map(drop),
+        "repositories_by_id" => service.repositories_by_id(caller, "acme", &[on.repository.clone()]).await.map(drop),
+        "auto_revoke" => service.auto_revoke(caller, "acme").await.map(drop),
+        "preview_auto_revoke" => service.preview_auto_revoke(caller, "acme", 90).await.map(drop),
+        "projects" => service.projects(caller, "acme").await.map(drop),
+        "list_projects" => service.list_projects(caller, "acme", None, 10).await.map(drop),
+        "project" => service.project(caller, "acme", "Website").await.map(drop),
+        "sent_invitations" => service.sent_invitations(caller, "acme", None, 10).await.map(drop),
+        "received_invitations" => service.received_invitations(caller, None, 10).await.map(drop),
+        "members" => service.members(caller, "acme", &list, None, 10).await.map(drop),
+        "numbered_members" => service.numbered_members(caller, "acme", &list, 1, 10).await.map(drop),
+        "member" => service.member(caller, "acme", &on.membership).await.map(drop),
+        "own_membership" => service.own_membership(caller, "acme").await.map(drop),
+        "own_memberships" => service.own_memberships(caller, None, 10).await.map(drop),
+        "current_user" => service.current_user(caller).await.map(drop),
+        "organization" => service.organization(caller, "acme").await.map(drop),
+        "organization_of" => service.organization_of(caller, Some("acme")).await.map(drop),
+        "organizations" => service.organizations(caller).await.map(drop),
+        "list_organizations" => service.list_organizations(caller, None, 10).await.map(drop),
+        "deleted_organizations" => service.deleted_organizations(caller, None, 10).await.map(drop),
+        "events" => service.events(caller, "acme", &events()).await.map(drop),
+        "instance_events" => service.instance_events(caller, &events()).await.map(drop),
+        "users" => service.users(caller, None, 10).await.map(drop),
+        "user" => service.user(caller, id).await.map(drop),
+        "credentials" => service.credentials(caller, id, None, 10).await.map(drop),
+        // For resource servers alone: people have no such power to compare with.
+        "verify_for" | "introspect" => Err(Denial::ApiTokensOnly.into()),
+        name => write(service, name, caller, on).await,
     }
 }
 

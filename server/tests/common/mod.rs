@@ -190,6 +190,26 @@ impl Server {
         body["token"].as_str().unwrap().to_owned()
     }
 
+    /// The id of a new member of the organization `default`, whose password is [`PASSWORD`] and who has a session.
+    pub async fn join(&self, admin: &str, email: &str, role: &str) -> String {
+        let (_, invited) =
+            self.post("/api/orgs/default/invitations", admin, json!({ "email": email, "role": role })).await;
+        let link = text(&invited["link"]).split("link=").nth(1).unwrap().to_owned();
+        // Not in the browser whose cookies are kept.
+        let browser = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let form = browser.post(format!("{}/join", self.url)).header("sec-fetch-site", "same-origin");
+        let joined = form.form(&[("link", &*link), ("password", PASSWORD)]).send().await.unwrap();
+        assert_eq!(joined.status(), StatusCode::SEE_OTHER);
+        self.user_id(admin, email).await
+    }
+
+    /// The id of the user with this email.
+    pub async fn user_id(&self, admin: &str, email: &str) -> String {
+        let (_, page) = self.get("/api/users?limit=100", admin).await;
+        let found = page["items"].as_array().unwrap().iter().find(|user| user["email"] == email);
+        text(&found.unwrap_or_else(|| panic!("{page}"))["id"])
+    }
+
     /// A token that reads scans and repositories everywhere; its id and secret.
     pub async fn create_token(&self, user: &str, name: &str) -> (String, String) {
         let body = json!({ "name": name, "scopes": ["scans:read", "repos:read"], "allRepositories": true });

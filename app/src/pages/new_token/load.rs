@@ -31,9 +31,10 @@ pub async fn offer(service: &Service, caller: &Caller, organization: &str) -> Re
     let found = find(service, caller, organization, "").await?;
     let choice = |project: latchkey_service::Project| Choice { id: project.id.to_string(), name: project.name };
     let offer = Offer {
-        organization: access.organization.name,
+        organization: access.organization.name.clone(),
         catalogue: service.catalogue().clone(),
         projects: projects.into_iter().map(choice).collect(),
+        withheld: service.withheld_scopes(caller, &access),
         may_administer: role.administers(),
         no_repositories: found.repositories.is_empty(),
         now: service.now(),

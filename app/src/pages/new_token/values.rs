@@ -165,6 +165,8 @@ pub struct Offer {
     pub catalogue: Catalogue,
     /// By name.
     pub projects: Vec<Choice>,
+    /// Scopes of the catalogue that this person can't give; the service has the last word on it.
+    pub withheld: Vec<String>,
     /// May make tokens of the whole organization, not only of a project.
     pub may_administer: bool,
     /// The organization has no repository at all.
@@ -180,10 +182,7 @@ impl Offer {
     /// form.
     pub fn groups(&self) -> impl Iterator<Item = (&Group, impl Iterator<Item = &ScopeInfo>)> {
         let of_any = self.catalogue.groups().iter().filter(|group| group.level == GroupLevel::Any);
-        // Only who administers may give the power over other tokens; the service has the last word on it.
-        let given = |info: &&ScopeInfo| {
-            self.may_administer || !matches!(info.name.as_str(), "tokens:manage" | "tokens:introspect")
-        };
+        let given = |info: &&ScopeInfo| !self.withheld.iter().any(|withheld| withheld == info.name.as_str());
         of_any.map(move |group| (group, group.scopes.iter().filter(given)))
     }
 
@@ -236,6 +235,7 @@ pub(super) mod tests {
             organization: "acme".into(),
             catalogue: Catalogue::built_in(),
             projects: vec![choice("p1", "Payments"), choice("p2", "Web")],
+            withheld: Vec::new(),
             may_administer: true,
             no_repositories: false,
             now: NOW.parse().unwrap(),

@@ -2,7 +2,7 @@
 //! everything else, and as immediate.
 
 use latchkey_domain::{CredentialId, Password, RevocationReason, TokenId};
-use latchkey_store::tokens::{self, Actor, Revocation};
+use latchkey_store::tokens::{self, Actor, Filter, Position, Revocation, Sort, SortKey};
 use latchkey_store::{Tx, credentials, users, users::User};
 use serde_json::json;
 use uuid::Uuid;
@@ -74,6 +74,28 @@ impl Service {
         let (mut tx, user) = self.begin_on_email(email).await?;
         self.replace_password(&mut tx, &operator(), &Origin::default(), &user, &hash, None).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// The tokens of the instance itself, newest first, in whatever state.
+    pub async fn instance_tokens_for_operator(
+        &self,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<tokens::Page, Error> {
+        let filter = Filter {
+            organization: None,
+            state: None,
+            level: None,
+            project: None,
+            scope: None,
+            repository: None,
+            creator: None,
+            terms: Vec::new(),
+            expires_before: None,
+            idle_before: None,
+        };
+        let newest = Sort { key: SortKey::Created, descending: true };
+        Ok(tokens::list(self.store(), &filter, newest, after.as_ref(), limit, self.now()).await?)
     }
 
     /// All accounts, by email, after an email.
