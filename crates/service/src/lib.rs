@@ -24,6 +24,7 @@ mod repositories;
 mod root_key;
 mod sessions;
 mod setup;
+mod sign_in;
 mod stats;
 mod tokens;
 mod uses;
@@ -59,7 +60,7 @@ pub use page::Page;
 pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
-pub use sessions::{SignedIn, UserToken};
+pub use sign_in::{Browser, Device, SignedIn, UserToken};
 pub use stats::Stats;
 pub use tokens::{
     BulkRevoked, ChosenRepositories, Counts, CreateToken, CreatedToken, EditToken, ExpiresIn, ListTokens, Overview,
