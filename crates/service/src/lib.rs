@@ -9,6 +9,7 @@ mod caller;
 pub mod cursor;
 mod demo;
 mod error;
+mod forwarded;
 mod idempotency;
 mod invitations;
 mod known;

@@ -1,6 +1,7 @@
 //! What happens to every request before and after its handler.
 
 pub(crate) mod context;
+mod forwarded;
 pub(crate) mod limit;
 pub(crate) mod same_origin;
 pub(crate) mod security;
