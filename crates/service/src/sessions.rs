@@ -95,13 +95,10 @@ impl Service {
     async fn end_session(&self, tx: &mut Tx, origin: &Origin, by: Option<&User>, cookie: &str) -> Result<(), Error> {
         let Some(hash) = session_hash(cookie) else { return Ok(()) };
         let (made_since, seen_since) = live_since(self.now());
-        let session = sessions::live(self.store(), &hash, made_since, seen_since).await?;
         // Of several at once that end it, the one that finds it says so.
-        if sessions::delete(tx, &hash).await?
-            && let Some(session) = session
-        {
-            let ended = on_user("session.ended", &session.user, true);
-            self.record(tx, &actor(by.unwrap_or(&session.user)), origin, ended).await?;
+        if let Some(user) = sessions::end(tx, &hash, made_since, seen_since).await? {
+            let ended = on_user("session.ended", &user, true);
+            self.record(tx, &actor(by.unwrap_or(&user)), origin, ended).await?;
         }
         Ok(())
     }

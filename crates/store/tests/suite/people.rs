@@ -21,6 +21,7 @@ on_both_engines!(
     users_are_read_as_written,
     an_email_is_taken_once,
     a_session_lives_until_idle_or_old,
+    a_session_is_ended_once,
     dead_sessions_are_removed_in_batches,
     user_tokens_tell_their_expiry,
     attempts_are_counted_within_a_window,
@@ -80,6 +81,24 @@ async fn a_session_lives_until_idle_or_old(given: &Given) {
     assert!(given.write(async |tx| sessions::delete(tx, &hash).await).await);
     assert_eq!(live(NOW, NOW).await, None);
     assert!(!given.write(async |tx| sessions::delete(tx, &hash).await).await);
+}
+
+async fn a_session_is_ended_once(given: &Given) {
+    let user = given.user("ada@example.com").await;
+    let hash = given.secret(SecretKind::Session).hash();
+    let insert = || given.write(async |tx| sessions::insert(tx, &hash, user, None, "agent", NOW).await);
+    let end = |made_since, seen_since| {
+        given.write(async move |tx| Ok(sessions::end(tx, &hash, made_since, seen_since).await?.map(|user| user.id)))
+    };
+    insert().await;
+    let ended = join_all((0..4).map(|_| end(NOW, NOW))).await;
+    assert_eq!(ended.into_iter().flatten().collect::<Vec<_>>(), [user]);
+    // One that is dead goes too, without a word.
+    for (made, seen) in [(1, 0), (0, 1)] {
+        insert().await;
+        assert_eq!(end(NOW.plus_seconds(made), NOW.plus_seconds(seen)).await, None);
+        assert_eq!(sessions::live(given.store(), &hash, NOW, NOW).await.unwrap(), None);
+    }
 }
 
 async fn dead_sessions_are_removed_in_batches(given: &Given) {
