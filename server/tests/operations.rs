@@ -114,9 +114,10 @@ async fn secrets_are_nowhere() {
 
 /// The value of a cookie that an answer sets, by what stands before it.
 fn cookie_of(response: &Response, name: &str) -> String {
-    let set = response.headers().get_all("set-cookie").iter().map(|header| header.to_str().unwrap());
-    let value = set.clone().find_map(|cookie| cookie.strip_prefix(name)).unwrap();
-    assert!(set.clone().all(|cookie| cookie.contains("; Path=/; ") && cookie.contains("; HttpOnly; SameSite=Lax")));
+    let set = response.headers().get_all("set-cookie").iter();
+    let set: Vec<_> = set.map(|header| header.to_str().unwrap()).collect();
+    assert!(set.iter().all(|cookie| cookie.contains("; Path=/; ") && cookie.contains("; HttpOnly; SameSite=Lax")));
+    let value = set.iter().find_map(|cookie| cookie.strip_prefix(name)).unwrap();
     value.split(';').next().unwrap().to_owned()
 }
 
