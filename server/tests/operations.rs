@@ -174,8 +174,7 @@ async fn strangers_do_not_keep_people_from_signing_in() {
     // Long after the set-up, and with links that nobody has given: nothing is hashed for them.
     let hashed = async || {
         let (_, metrics) = server.page("/metrics").await;
-        let line = metrics.lines().find(|line| line.starts_with("latchkey_password_hashes_total ")).unwrap().to_owned();
-        line
+        metrics.lines().find(|line| line.starts_with("latchkey_password_hashes_total ")).unwrap().to_owned()
     };
     let before = hashed().await;
     for _ in 0..100 {
