@@ -1,7 +1,9 @@
-//! The two cookies of the portal: who is signed in, and which theme they chose.
+//! The three cookies of the portal: who is signed in, that somebody has signed in with this browser before, and which
+//! theme they chose.
 
 use http::{HeaderMap, HeaderValue, header};
 use latchkey_domain::Secret;
+use latchkey_service::{Browser, Device};
 
 use crate::portal::{Site, Theme};
 
@@ -25,6 +27,22 @@ pub fn set_session(site: &Site, session: &Secret) -> Option<HeaderValue> {
     let mut header = cookie(site, session_name(site), session.reveal(), SESSION_MAX_AGE)?;
     header.set_sensitive(true);
     Some(header)
+}
+
+/// What a browser that signs in has from earlier.
+pub(crate) fn browser<'a>(site: &Site, headers: &'a HeaderMap) -> Browser<'a> {
+    Browser { session: session(site, headers), device: value(headers, device_name(site)) }
+}
+
+/// Sets the cookie that a browser is known by, as happens at each sign-in. Signing out leaves it.
+pub(crate) fn set_device(site: &Site, device: &Device) -> Option<HeaderValue> {
+    let mut header = cookie(site, device_name(site), device.reveal(), Device::MAX_AGE)?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+const fn device_name(site: &Site) -> &'static str {
+    if site.secure { "__Host-latchkey-device" } else { "latchkey-device" }
 }
 
 /// Takes the session cookie away.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use latchkey_domain::Catalogue;
 use latchkey_service::{
-    Caller, CreateToken, ListTokens, Origin, Position, Principal, Service, Sort, SortKey, StateFilter, SystemClock,
-    SystemRandom,
+    Browser, Caller, CreateToken, ListTokens, Origin, Position, Principal, Service, Sort, SortKey, StateFilter,
+    SystemClock, SystemRandom,
 };
 use latchkey_store::Store;
 
@@ -68,7 +68,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let store = Store::connect(&options.database_url).await?;
     let service = Service::new(store, Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
     let origin = Origin::new("192.0.2.1".parse().ok(), "latchkey-bench", "bench");
-    let signed_in = service.sign_in(&origin, corpus::READER, corpus::PASSWORD).await?;
+    let signed_in = service.sign_in(&origin, Browser::default(), corpus::READER, corpus::PASSWORD).await?;
     let caller = Caller { principal: Principal::Session(signed_in.person), origin };
     let mut deep = None;
     for _ in 0..20 {

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, Command, Config, Flags, LogFormat};
 use crate::redis::RedisNonces;
-use crate::{assets, secret_key, serve};
+use crate::{assets, hints, secret_key, serve};
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
@@ -31,6 +31,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
                 }
                 None => service,
             };
+            for hint in hints::all(&config, &service).await? {
+                tracing::warn!("{hint}");
+            }
             serve::run(config, service, demo).await
         }
         Command::Migrate { flags } => {
@@ -97,7 +100,11 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
         "first account   none yet: `serve` prints a set-up link"
     } else {
         "first account   there"
-    })
+    })?;
+    for hint in hints::all(config, &service).await? {
+        say(&format!("warning         {hint}"))?;
+    }
+    Ok(())
 }
 
 /// A result for whoever runs the command, apart from the log.

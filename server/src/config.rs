@@ -298,6 +298,11 @@ impl Config {
         })
     }
 
+    /// Whether browsers come by https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
     /// What browsers and clients use, without a slash at the end; `bound` is where the server really listens.
     pub(crate) fn public_url(&self, bound: SocketAddr) -> String {
         let url = self.public_url.as_ref().map_or_else(|| format!("http://{bound}"), Url::to_string);

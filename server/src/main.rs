@@ -4,6 +4,7 @@ mod assets;
 mod commands;
 mod config;
 mod grpc;
+mod hints;
 mod jobs;
 mod metrics;
 mod middleware;

@@ -83,8 +83,18 @@ impl std::fmt::Debug for OfService {
 
 impl Collector for OfService {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), FormatError> {
-        let Stats { waiting_uses, known_tokens, known_hits, known_reads, looks, signed, unsigned, sweeps, swept } =
-            self.0.stats();
+        let Stats {
+            waiting_uses,
+            known_tokens,
+            known_hits,
+            known_reads,
+            looks,
+            signed,
+            unsigned,
+            hashed,
+            sweeps,
+            swept,
+        } = self.0.stats();
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
@@ -102,6 +112,7 @@ impl Collector for OfService {
         counter("looks", "Looks at the database for what has changed", looks)?;
         counter("signed_requests", "Requests with a signature that was right", signed)?;
         counter("unsigned_requests", "Accepted requests of API tokens without a signature", unsigned)?;
+        counter("password_hashes", "Passwords that were hashed, for sign-in, set-up and invitations", hashed)?;
         counter("sweeps", "Auto-revoke sweeps of this replica", sweeps)?;
         counter("swept_tokens", "Tokens that they revoked", swept)
     }

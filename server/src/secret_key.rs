@@ -20,14 +20,21 @@ pub(crate) enum SecretKeyError {
 
 /// Where the key is if nobody says: beside SQLite's database, where nothing else has to be writable.
 pub(crate) fn beside(database_url: &str) -> PathBuf {
-    let file = database_url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"));
-    let file = file.and_then(|rest| rest.split('?').next()).filter(|file| !file.is_empty());
-    let folder = match file {
-        Some(file) if database_url.starts_with("sqlite:///") => Path::new("/").join(file.trim_start_matches('/')),
-        Some(file) => PathBuf::from(file),
-        None => PathBuf::from("data/latchkey.db"),
-    };
-    folder.with_file_name("secret.key")
+    database_file(database_url).unwrap_or_else(|| PathBuf::from("data/latchkey.db")).with_file_name("secret.key")
+}
+
+/// SQLite's file, if the database is one.
+pub(crate) fn database_file(database_url: &str) -> Option<PathBuf> {
+    let rest = database_url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    let file = rest.split('?').next().filter(|file| !file.is_empty())?;
+    let absolute = database_url.starts_with("sqlite:///");
+    Some(if absolute { Path::new("/").join(file.trim_start_matches('/')) } else { PathBuf::from(file) })
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 /// The key of the file, which is made if it is not there.
@@ -68,9 +75,12 @@ fn read(path: &Path) -> Result<RootKey, SecretKeyError> {
 /// Writes a file of another name and then links it: nobody ever reads half a key, and of two starts at once both take
 /// the key of the first.
 fn make(path: &Path, random: &dyn Random) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)?;
-    }
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true);
+    // The database comes to be in the same folder as a rule.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(folder_of(path))?;
     let mut key = [0; RootKey::LENGTH];
     random.fill(&mut key);
     let draft = path.with_extension(format!("{}.new", std::process::id()));
@@ -93,13 +103,14 @@ fn write(path: &Path, key: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Whether anybody but the owner may do anything with it.
 #[cfg(unix)]
-fn open_to_others(file: &fs::Metadata) -> bool {
+pub(crate) fn open_to_others(file: &fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(file) & 0o077 != 0
 }
 
 #[cfg(not(unix))]
-fn open_to_others(_: &fs::Metadata) -> bool {
+pub(crate) fn open_to_others(_: &fs::Metadata) -> bool {
     false
 }
 
@@ -131,6 +142,9 @@ mod tests {
         open(&path, &SystemRandom).unwrap();
         let made = fs::read(&path).unwrap();
         assert_eq!((made.len(), fs::metadata(&path).unwrap().permissions().mode() & 0o777), (32, 0o600));
+        for made in [folder.as_path(), &folder.join("deep")] {
+            assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o700, "{}", made.display());
+        }
         open(&path, &SystemRandom).unwrap();
         make(&path, &SystemRandom).unwrap();
         assert_eq!(fs::read(&path).unwrap(), made, "a second start makes no other key");

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::{Server, found_in_files, text};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 
 on_both_engines!(
@@ -74,6 +74,7 @@ async fn secrets_are_nowhere() {
     let signed_in = server.sign_in().await;
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().to_owned();
     let session = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
+    let device = cookie_of(&signed_in, "latchkey-device=");
     assert_eq!((&session[..4], session.len()), ("lks_", 40));
 
     // Used rightly, and pasted where it does not belong.
@@ -100,6 +101,7 @@ async fn secrets_are_nowhere() {
         ("Idempotency-Key", &key.to_owned()),
         ("user token", &user),
         ("session", &session),
+        ("mark of the browser", &device),
         ("password", &common::PASSWORD.to_owned()),
     ] {
         assert!(!found_in_files(&server.directory, wanted), "the {what} is in the database");
@@ -108,6 +110,137 @@ async fn secrets_are_nowhere() {
     }
     assert!(found_in_files(&server.directory, &secret[..8]), "the search itself works");
     assert!(Path::new(&server.directory).join("latchkey.db").exists());
+}
+
+/// The value of a cookie that an answer sets, by what stands before it.
+fn cookie_of(response: &Response, name: &str) -> String {
+    let set = response.headers().get_all("set-cookie").iter();
+    let set: Vec<_> = set.map(|header| header.to_str().unwrap()).collect();
+    assert!(set.iter().all(|cookie| cookie.contains("; Path=/; ") && cookie.contains("; HttpOnly; SameSite=Lax")));
+    let value = set.iter().find_map(|cookie| cookie.strip_prefix(name)).unwrap();
+    value.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_in_again_ends_the_session_before() {
+    let server = Server::start();
+    let first = cookie_of(&server.sign_in().await, "latchkey=");
+    let second = cookie_of(&server.sign_in().await, "latchkey=");
+    let opens = async |session: &str| {
+        let path = format!("{}/orgs/default/settings/tokens", server.url);
+        // A client without the cookies of the other.
+        let request = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap().get(path);
+        request.header("cookie", format!("latchkey={session}")).send().await.unwrap().status()
+    };
+    assert_eq!((opens(&first).await, opens(&second).await), (StatusCode::SEE_OTHER, StatusCode::OK));
+    let user = server.log_in().await;
+    let (_, events) = server.get("/api/audit?level=instance&action=session.ended", &user).await;
+    assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_do_not_keep_people_from_signing_in() {
+    let directory = std::env::temp_dir().join(format!("latchkey-strangers-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let url = format!("sqlite://{}", directory.join("latchkey.db").display());
+    let settings = [("LATCHKEY_PUBLIC_URL", "https://tokens.example.com"), ("LATCHKEY_TRUSTED_PROXIES", "127.0.0.0/8")];
+    let server = Server::start_with(directory.clone(), url, &settings, true);
+    let post = async |path: &str, from: &str, device: &str, email: &str, password: &str| {
+        let form = [("link", "lki_nonsense"), ("email", email), ("password", password)];
+        let request = server.http.post(format!("{}{path}", server.url)).header("sec-fetch-site", "same-origin");
+        let cookie = format!("__Host-latchkey-device={device}");
+        request.header("x-forwarded-for", from).header("cookie", cookie).form(&form).send().await.unwrap()
+    };
+    let (home, office, right) = ("203.0.113.7", "198.51.100.1", common::PASSWORD);
+    let device = cookie_of(&post("/login", home, "", common::EMAIL, right).await, "__Host-latchkey-device=");
+    // The clock is the machine's: what is left of a wait depends on how busy that is, so nothing here does.
+    let slowed = async |path: &str, from: &str, email: fn(usize) -> String| {
+        for number in 0..60 {
+            let answer = post(path, from, "", &email(number), "wrong").await;
+            if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+                return answer.headers()["retry-after"].to_str().unwrap().parse::<u64>().is_ok_and(|wait| wait > 0);
+            }
+        }
+        false
+    };
+    assert!(slowed("/login", office, |number| format!("user{number}@example.com")).await);
+    assert!(slowed("/login", home, |_| common::EMAIL.to_owned()).await);
+    for from in [home, office] {
+        let known = post("/login", from, &device, common::EMAIL, right).await;
+        assert_eq!(known.status(), StatusCode::SEE_OTHER, "{from}");
+    }
+    assert_eq!(post("/login", "192.0.2.1", "", common::EMAIL, right).await.status(), StatusCode::SEE_OTHER);
+
+    // Long after the set-up, and with links that nobody has given: nothing is hashed for them.
+    let hashed = async || {
+        let (_, metrics) = server.page("/metrics").await;
+        metrics.lines().find(|line| line.starts_with("latchkey_password_hashes_total ")).unwrap().to_owned()
+    };
+    let before = hashed().await;
+    for _ in 0..100 {
+        assert_eq!(post("/setup", "192.0.2.2", "", "eve@example.com", right).await.headers()["location"], "/login");
+    }
+    assert!(slowed("/join", "192.0.2.2", |_| "eve@example.com".to_owned()).await);
+    assert_eq!(hashed().await, before);
+    drop(server);
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_are_told_of_a_proxy_that_they_have_not_named() {
+    let server = Server::start();
+    let told = "127.0.0.1 sends X-Forwarded-For and is not a trusted proxy";
+    assert!(!server.command(&["doctor"]).contains(told));
+    for _ in 0..3 {
+        let request = server.http.get(format!("{}/login", server.url)).header("x-forwarded-for", "198.51.100.1");
+        request.send().await.unwrap();
+    }
+    // It is noted beside the requests: the note is there a moment later.
+    let noted = (0..100).any(|_| server.command(&["doctor"]).contains(told));
+    assert!(noted && server.start_again().log().contains(told), "nor forgotten at the next start");
+    assert_eq!(server.log().matches(told).count(), 1, "not at each request");
+    assert!(server.log().contains("LATCHKEY_TRUSTED_PROXIES"));
+    // Once the proxy is named, there is nothing to say.
+    let trusting = [("LATCHKEY_TRUSTED_PROXIES", "127.0.0.1")];
+    let url = server.database_url.clone();
+    assert!(!Server::start_with(server.directory.clone(), url.clone(), &trusting, true).log().contains(told));
+    let https = [("LATCHKEY_PUBLIC_URL", "https://tokens.example.com")];
+    let elsewhere = format!("{url}-2");
+    let log = Server::start_with(server.directory.clone(), elsewhere, &https, true).log();
+    assert!(log.contains("the public URL is https, so a proxy stands in front"));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_is_for_the_server_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = std::env::temp_dir().join(format!("latchkey-data-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let data = directory.join("new/data");
+    let url = format!("sqlite://{}", data.join("latchkey.db").display());
+    let server = Server::start_with(directory.clone(), url, &[], true);
+    server.log_in().await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&data), mode(&directory.join("new"))), (0o700, 0o700));
+    for file in ["latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "secret.key"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    let doctor = || server.command(&["doctor"]);
+    assert!(!doctor().contains("warning"), "{}", doctor());
+    // What is there is the operator's: it is said, and left as it is.
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o750)).unwrap();
+    std::fs::set_permissions(data.join("latchkey.db"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let told = [
+        format!("others can look into {}; make it yours alone with `chmod 700`", data.display()),
+        format!("others can look into {}; make it yours alone with `chmod 600`", data.join("latchkey.db").display()),
+    ];
+    assert!(told.iter().all(|told| doctor().contains(told)), "{}", doctor());
+    let again = server.start_again().log();
+    assert!(told.iter().all(|told| again.contains(told)), "{again}");
+    assert_eq!(mode(&data), 0o750);
+    drop(server);
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,9 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::TooManyAttempts { retry_after } => {
             (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", again_in(*retry_after))
         }
+        Error::Busy { retry_after } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Too many people at once", again_in(*retry_after))
+        }
         Error::Unavailable | Error::NoncesUnavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Back in a moment",
@@ -69,7 +72,7 @@ fn told(error: &Error, request_id: &str) -> Told {
         ),
     };
     let retry_after = match error {
-        Error::TooManyAttempts { retry_after } => Some(*retry_after),
+        Error::TooManyAttempts { retry_after } | Error::Busy { retry_after } => Some(*retry_after),
         Error::Unavailable | Error::NoncesUnavailable => Some(5),
         _ => None,
     };
@@ -200,6 +203,8 @@ mod tests {
         assert_eq!(status(&Denial::MissingRole("admin").into()), 403);
         assert_eq!(told(&Error::Unavailable, "r1").retry_after, Some(5));
         assert_eq!(status(&Error::TooManyAttempts { retry_after: 9 }), 429);
+        let busy = told(&Error::Busy { retry_after: 2 }, "r1");
+        assert_eq!((busy.status.as_u16(), busy.retry_after), (503, Some(2)));
         assert!(told(&Denial::MissingRole("admin").into(), "r1").text.contains("the role admin"));
     }
 }

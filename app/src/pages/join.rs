@@ -5,13 +5,14 @@ use axum::{
     extract::{Query, State},
     response::Response,
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use latchkey_service::{Error, Invitation};
 use leptos::{either::Either, prelude::*};
 
 use super::{failure, session};
 use crate::{
     components::{ErrorSummary, NewAccount, Plain, Problems},
+    cookies,
     fields::Fields,
     portal::{Portal, Visitor},
     render,
@@ -33,9 +34,11 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    match portal.service.join(&visitor.origin, fields.text("link"), fields.raw("password")).await {
+    let browser = cookies::browser(&portal.site, &headers);
+    match portal.service.join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await {
         Ok(signed_in) => session::enter(&portal, &signed_in, "/"),
         Err(Error::Invalid(problems)) => answer(&portal, &visitor, &fields, problems.into()).await,
         Err(Error::Conflict(problem)) => answer(&portal, &visitor, &fields, vec![problem].into()).await,

@@ -25,13 +25,18 @@ pub use failure::{not_found, plain as failure_page};
 /// Every page that the portal answers.
 #[cfg(feature = "ssr")]
 pub fn routes() -> axum::Router<crate::portal::Portal> {
-    use axum::routing::{get, post};
+    use axum::{
+        extract::DefaultBodyLimit,
+        routing::{get, post},
+    };
 
+    // Anybody may send these forms, and the longest that can be right is far shorter.
+    let small = DefaultBodyLimit::max(16 * 1024);
     axum::Router::new()
         .route("/", get(home::home))
-        .route("/setup", get(setup::show).post(setup::submit))
-        .route("/join", get(join::show).post(join::submit))
-        .route("/login", get(session::show).post(session::sign_in))
+        .route("/setup", get(setup::show).post(setup::submit).layer(small))
+        .route("/join", get(join::show).post(join::submit).layer(small))
+        .route("/login", get(session::show).post(session::sign_in).layer(small))
         .route("/logout", post(session::sign_out))
         .route("/theme", post(theme::choose))
         .route("/orgs/{organization}", get(home::organization))

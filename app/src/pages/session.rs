@@ -40,21 +40,29 @@ pub(crate) async fn show(
 pub(crate) async fn sign_in(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
+    let browser = cookies::browser(&portal.site, &headers);
     // One message for an unknown email, a wrong password and no password: nobody learns who has an account.
     let wrong = |message: String| form(&portal, &visitor, &fields, Problems::new([("", message)]));
-    match portal.service.sign_in(&visitor.origin, fields.text("email"), fields.raw("password")).await {
+    let again = |status: StatusCode, said: &str, retry_after: u64| {
+        let mut response = wrong([said, &failure::again_in(retry_after)].concat());
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+        response
+    };
+    let signed_in = portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password"));
+    match signed_in.await {
         Ok(signed_in) => enter(&portal, &signed_in, next(&fields)),
         Err(Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_)) => {
             wrong("This email and password don't match. Check both and try again".to_owned())
         }
         Err(Error::TooManyAttempts { retry_after }) => {
-            let message = ["Too many attempts. ", &failure::again_in(retry_after)].concat();
-            let mut response = wrong(message);
-            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
-            response
+            again(StatusCode::TOO_MANY_REQUESTS, "Too many attempts. ", retry_after)
+        }
+        Err(Error::Busy { retry_after }) => {
+            again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in at this moment. ", retry_after)
         }
         Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
     }
@@ -81,7 +89,9 @@ pub(crate) async fn sign_out(
 /// Sends somebody who has just signed in on their way, with a new session.
 pub(super) fn enter(portal: &Portal, signed_in: &SignedIn, next: &str) -> Response {
     let mut response = Redirect::to(next).into_response();
-    if let Some(cookie) = cookies::set_session(&portal.site, &signed_in.session) {
+    let site = &portal.site;
+    let cookies = [cookies::set_session(site, &signed_in.session), cookies::set_device(site, &signed_in.device)];
+    for cookie in cookies.into_iter().flatten() {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     no_store(response)

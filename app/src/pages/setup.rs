@@ -5,13 +5,14 @@ use axum::{
     extract::{Query, State},
     response::{IntoResponse, Redirect, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use latchkey_service::{Error, Refusal};
 use leptos::{either::Either, prelude::*};
 
 use super::{failure, session};
 use crate::{
     components::{ErrorSummary, NewAccount, Plain, Problems, TextField},
+    cookies,
     fields::Fields,
     portal::{Portal, Visitor},
     render,
@@ -37,10 +38,12 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let service = &portal.service;
-    match service.set_up(&visitor.origin, fields.text("link"), fields.text("email"), fields.raw("password")).await {
+    let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers));
+    let (link, email, password) = (fields.text("link"), fields.text("email"), fields.raw("password"));
+    match portal.service.set_up(origin, browser, link, email, password).await {
         Ok(signed_in) => session::enter(&portal, &signed_in, "/"),
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, true, problems.into()),
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, true, vec![problem].into()),

@@ -26,9 +26,12 @@ pub enum Error {
     /// What is there now is not what the request takes it for.
     #[error("{0}")]
     Clash(#[from] Clash),
-    /// Too many wrong passwords for the account or from the address.
+    /// Too many wrong passwords or links for the account or from the network.
     #[error("too many attempts; try again in {retry_after} seconds")]
     TooManyAttempts { retry_after: u64 },
+    /// So many passwords wait to be hashed that there is no room for one more.
+    #[error("too many people sign in at this moment; try again in {retry_after} seconds")]
+    Busy { retry_after: u64 },
     /// The database does not answer; the same request may work in a moment.
     #[error("the service is not available for a moment")]
     Unavailable,

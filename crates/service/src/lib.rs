@@ -9,6 +9,7 @@ mod caller;
 pub mod cursor;
 mod demo;
 mod error;
+mod forwarded;
 mod idempotency;
 mod invitations;
 mod known;
@@ -24,6 +25,7 @@ mod repositories;
 mod root_key;
 mod sessions;
 mod setup;
+mod sign_in;
 mod stats;
 mod tokens;
 mod transaction;
@@ -62,7 +64,7 @@ pub use page::Page;
 pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
 pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
-pub use sessions::{SignedIn, UserToken};
+pub use sign_in::{Browser, Device, SignedIn, UserToken};
 pub use stats::Stats;
 pub use tokens::{
     BulkRevoked, ChosenRepositories, Counts, CreateToken, CreatedToken, EditToken, ExpiresIn, ListTokens, Overview,

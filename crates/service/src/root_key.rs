@@ -64,13 +64,7 @@ impl RootKey {
         salt: &[u8; 32],
     ) -> impl Iterator<Item = Secret> {
         self.0.iter().map(move |key| {
-            let mut mac = keyed(key);
-            mac.update(b"idempotent-secret");
-            for part in parts {
-                // With their lengths, so that no two lists of parts look the same.
-                mac.update(&(part.len() as u64).to_be_bytes());
-                mac.update(part);
-            }
+            let mut mac = labelled(key, b"idempotent-secret", &parts);
             mac.update(salt);
             let seed = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
             let mut block = 0_u32;
@@ -85,6 +79,27 @@ impl RootKey {
             })
         })
     }
+
+    /// Signs parts with the newest key; `label` says what for.
+    pub(crate) fn sign(&self, label: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        self.0.first().map(|key| labelled(key, label, parts).finalize().into_bytes().into()).unwrap_or_default()
+    }
+
+    /// Whether one of the keys has signed that; takes as long whatever is wrong.
+    pub(crate) fn has_signed(&self, label: &[u8], parts: &[&[u8]], tag: &[u8; 32]) -> bool {
+        self.0.iter().any(|key| labelled(key, label, parts).verify_slice(tag).is_ok())
+    }
+}
+
+fn labelled(key: &[u8; 32], label: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac = keyed(key);
+    mac.update(label);
+    for part in parts {
+        // With their lengths, so that no two lists of parts look the same.
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac
 }
 
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104, section 2)")]
@@ -133,6 +148,21 @@ mod tests {
         let secrets: Vec<_> = rotated.idempotent_secrets(SecretKind::ApiToken, parts, &[1; 32]).collect();
         assert_eq!(secrets.len(), 2);
         assert_eq!(secrets[1].reveal(), secret(&[7; 32], ["a", "b", "c", "d"], 1));
+    }
+
+    #[test]
+    fn what_was_signed_is_known_until_its_key_is_gone() {
+        let (old, new) = (RootKey::new(&[7; 32]).unwrap(), RootKey::new(&[9; 32]).unwrap());
+        let rotated = RootKey::new(&[[9; 32], [7; 32]].concat()).unwrap();
+        let tag = old.sign(b"device", &[b"one", b"two"]);
+        assert!(old.has_signed(b"device", &[b"one", b"two"], &tag));
+        assert!(rotated.has_signed(b"device", &[b"one", b"two"], &tag));
+        assert!(!new.has_signed(b"device", &[b"one", b"two"], &tag));
+        assert!(!old.has_signed(b"other", &[b"one", b"two"], &tag));
+        assert!(!old.has_signed(b"device", &[b"onet", b"wo"], &tag));
+        assert_eq!(rotated.sign(b"device", &[b"one"]), new.sign(b"device", &[b"one"]));
+        // An all-zero tag, which an impossible empty key would give, is nobody's.
+        assert!(!old.has_signed(b"device", &[], &[0; 32]));
     }
 
     #[test]

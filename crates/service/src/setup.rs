@@ -7,8 +7,12 @@ use latchkey_domain::{
 use latchkey_store::{StoreError, Tx, instance, memberships, organizations, users, users::User};
 use serde_json::json;
 
+use crate::passwords::Source;
 use crate::recorder::{Happened, system};
-use crate::{Error, FieldError, Origin, Service, SignedIn};
+use crate::sign_in::{Buckets, source_of};
+use crate::{Browser, Error, FieldError, Origin, Service, SignedIn};
+
+const NO_LINK: Error = Error::NotFound("set-up link");
 
 impl Service {
     /// Nobody can sign in yet: the instance waits for its set-up.
@@ -37,15 +41,32 @@ impl Service {
     }
 
     /// Uses the set-up link up: makes the instance admin with the organization `default`, and signs them in.
-    pub async fn set_up(&self, origin: &Origin, link: &str, email: &str, password: &str) -> Result<SignedIn, Error> {
-        let hash = setup_hash(link).ok_or(Error::NotFound("set-up link"))?;
-        let (email, password_hash) = self.first_account(email, password).await?;
+    pub async fn set_up(
+        &self,
+        origin: &Origin,
+        browser: Browser<'_>,
+        link: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<SignedIn, Error> {
+        // What costs little comes first: nobody without the link has a password hashed.
+        if !self.is_new().await? {
+            return Err(NO_LINK);
+        }
+        let guess = self.count_guess(Buckets::of_link(origin.address)).await?;
+        let hash = setup_hash(link).ok_or(NO_LINK)?;
+        if !instance::has_setup_hash(self.store(), &hash).await? {
+            return Err(NO_LINK);
+        }
+        self.give_back(&guess).await?;
+        let source = Source::Network(source_of(origin.address));
+        let (email, password_hash) = self.first_account(source, email, password).await?;
         let mut tx = self.begin_system().await?;
         if !instance::take_setup_hash(&mut tx, &hash).await? {
-            return Err(Error::NotFound("set-up link"));
+            return Err(NO_LINK);
         }
         let user = self.make_instance_admin(&mut tx, origin, &email, &password_hash).await?;
-        let signed_in = self.open_session(&mut tx, origin, user).await?;
+        let signed_in = self.open_session(&mut tx, origin, browser, user, &password_hash).await?;
         tx.commit().await?;
         Ok(signed_in)
     }
@@ -55,7 +76,7 @@ impl Service {
         if !self.is_new().await? {
             return Ok(false);
         }
-        let (email, password_hash) = self.first_account(email, password).await?;
+        let (email, password_hash) = self.first_account(Source::Inside, email, password).await?;
         let mut tx = self.begin_system().await?;
         let made = self.make_instance_admin(&mut tx, &Origin::default(), &email, &password_hash).await;
         match made {
@@ -68,12 +89,12 @@ impl Service {
         Ok(true)
     }
 
-    async fn first_account(&self, email: &str, password: &str) -> Result<(Email, String), Error> {
+    async fn first_account(&self, source: Source, email: &str, password: &str) -> Result<(Email, String), Error> {
         let email = Email::new(email).map_err(|error| FieldError::new("email", error));
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error));
         match (email, password) {
             (Ok(email), Ok(password)) => {
-                let hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
+                let hash = self.inner.passwords.hash_for(source, password, self.inner.random.as_ref()).await?;
                 Ok((email, hash))
             }
             (email, password) => {

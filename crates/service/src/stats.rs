@@ -21,6 +21,8 @@ pub struct Stats {
     pub signed: u64,
     /// Accepted requests of API tokens without a signature.
     pub unsigned: u64,
+    /// Passwords that were hashed.
+    pub hashed: u64,
     /// Sweeps of this replica.
     pub sweeps: u64,
     /// Tokens that they revoked.
@@ -62,6 +64,7 @@ impl Service {
             looks: known.looks.get(),
             signed: counted.signed.get(),
             unsigned: counted.unsigned.get(),
+            hashed: self.inner.passwords.hashed.get(),
             sweeps: counted.sweeps.get(),
             swept: counted.swept.get(),
         }

@@ -6,7 +6,7 @@ mod common;
 use common::people::{instance_token, nobody, outcome};
 use common::{World, fields, origin};
 use latchkey_domain::Role;
-use latchkey_service::Caller;
+use latchkey_service::{Browser, Caller};
 
 on_both_engines!(
     an_invitation_makes_a_member_once,
@@ -74,15 +74,18 @@ async fn a_link_makes_an_account_once(world: &World) {
     let bob = link(world, &root, "Bob@example.com").await;
     assert_eq!(service.invitation_of_link(&bob).await.unwrap().unwrap().email, "bob@example.com");
     let from = origin("203.0.113.9");
-    assert_eq!(fields(service.join(&from, &bob, "short").await.unwrap_err()), ["password"]);
+    assert_eq!(fields(service.join(&from, Browser::default(), &bob, "short").await.unwrap_err()), ["password"]);
     let replica = world.replica();
-    let (one, two) = tokio::join!(service.join(&from, &bob, PASSWORD), replica.join(&from, &bob, PASSWORD));
+    let (one, two) = tokio::join!(
+        service.join(&from, Browser::default(), &bob, PASSWORD),
+        replica.join(&from, Browser::default(), &bob, PASSWORD)
+    );
     let (joined, refused) = if one.is_ok() { (one, two) } else { (two, one) };
     let joined = joined.unwrap();
     assert_eq!(outcome(refused), "not found");
     assert_eq!((joined.person.email.as_str(), joined.person.instance_admin), ("bob@example.com", false));
     assert_eq!(service.session(joined.session.reveal()).await.unwrap().unwrap(), joined.person);
-    service.sign_in(&from, "bob@example.com", PASSWORD).await.unwrap();
+    service.sign_in(&from, Browser::default(), "bob@example.com", PASSWORD).await.unwrap();
     let caller = Caller { principal: latchkey_service::Principal::Session(joined.person), origin: from.clone() };
     assert_eq!(service.own_membership(&caller, "acme").await.unwrap().unwrap().member.role, Role::Member);
     assert_eq!(world.events("invitation.accepted").await, 1);
@@ -92,16 +95,16 @@ async fn a_link_makes_an_account_once(world: &World) {
     world.clock.advance_days(7);
     assert!(service.invitation_of_link(&eve).await.unwrap().is_some());
     world.clock.advance_seconds(1);
-    assert_eq!(outcome(service.join(&from, &eve, PASSWORD).await), "not found");
+    assert_eq!(outcome(service.join(&from, Browser::default(), &eve, PASSWORD).await), "not found");
     let carl = link(world, &root, "carl@example.com").await;
     nobody(world, "carl@example.com", false).await;
-    assert_eq!(outcome(service.join(&from, &carl, PASSWORD).await), "conflict");
+    assert_eq!(outcome(service.join(&from, Browser::default(), &carl, PASSWORD).await), "conflict");
     let sent = service.sent_invitations(&root, "acme", None, 10).await.unwrap().items;
     assert_eq!((sent[0].email.as_str(), sent[0].accepted_at), ("carl@example.com", None));
     service.revoke_invitation(&root, "acme", &sent[0].id.to_string()).await.unwrap();
-    assert_eq!(outcome(service.join(&from, &carl, PASSWORD).await), "not found");
+    assert_eq!(outcome(service.join(&from, Browser::default(), &carl, PASSWORD).await), "not found");
     for made_up in ["", "lkj_", &carl.replacen("lkj_", "lki_", 1), &carl[..39]] {
-        assert_eq!(outcome(service.join(&from, made_up, PASSWORD).await), "not found", "{made_up}");
+        assert_eq!(outcome(service.join(&from, Browser::default(), made_up, PASSWORD).await), "not found", "{made_up}");
     }
     // It is no credential of the API.
     assert!(service.authenticate(&carl, &from).await.is_err());

@@ -1,10 +1,11 @@
-//! Sign-in attempts, counted per account and per address so that guesses slow down on every replica alike.
+//! Sign-in attempts, counted by keys so that guesses slow down on every replica alike, and the networks that accounts
+//! are signed in to from.
 
 use latchkey_domain::Timestamp;
 
-use crate::{StoreError, Tx, engine::Begun};
+use crate::{Store, StoreError, Tx, engine::Begun};
 
-/// What is known of a key (a hash of an email or an address) before this attempt.
+/// What is known of a key (a hash of whom or what is counted) before this attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempts {
     /// Attempts since the last success or since the window began, without this one.
@@ -13,7 +14,8 @@ pub struct Attempts {
     pub last_at: Timestamp,
 }
 
-/// The count for `key`, or `None` when nothing was tried since `window_start`. Locks the key until the transaction ends.
+/// The count for `key`, or `None` when nothing was tried since `window_start`. Locks the key until the transaction ends:
+/// who asks for several asks in their order.
 pub async fn get(tx: &mut Tx, key: &[u8; 32], window_start: Timestamp) -> Result<Option<Attempts>, StoreError> {
     if let Begun::Postgres(tx) = &mut tx.begun {
         // A row can't be locked before the first attempt has made it, and that one must be counted alone, too. Two
@@ -51,6 +53,24 @@ pub async fn add(tx: &mut Tx, key: &[u8; 32], window_start: Timestamp, now: Time
     Ok(())
 }
 
+/// Takes back the attempt that was counted `at` a time, when `before` was known; in the order of keys, too.
+pub async fn give_back(tx: &mut Tx, key: &[u8; 32], at: Timestamp, before: Option<Attempts>) -> Result<(), StoreError> {
+    // Others may have been counted meanwhile: theirs stay.
+    const SQL: &str = "UPDATE sign_in_attempts SET failures = failures - 1, \
+        last_at = CASE WHEN last_at = $2 THEN $3 ELSE last_at END WHERE key = $1 AND failures > 0";
+    let last_at = before.map_or(at, |before| before.last_at);
+    writing!(tx, db => {
+        sqlx::query(SQL)
+            .bind(key.as_slice())
+            .bind(at.micros())
+            .bind(last_at.micros())
+            .execute(db)
+            .await
+            .map(|_| ())
+    })?;
+    Ok(())
+}
+
 /// Forgets a key, after a success.
 pub async fn clear(tx: &mut Tx, key: &[u8; 32]) -> Result<(), StoreError> {
     const SQL: &str = "DELETE FROM sign_in_attempts WHERE key = $1";
@@ -62,6 +82,36 @@ pub async fn clear(tx: &mut Tx, key: &[u8; 32]) -> Result<(), StoreError> {
 pub async fn delete_old(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM sign_in_attempts WHERE last_at < $1 AND key IN \
         (SELECT a.key FROM sign_in_attempts a WHERE a.last_at < $1 ORDER BY a.last_at LIMIT $2)";
+    Ok(writing!(tx, db => {
+        sqlx::query(SQL)
+            .bind(before.micros())
+            .bind(i64::from(limit))
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+    })?)
+}
+
+/// Remembers that somebody signed in; `key` is a hash of the account and the network.
+pub async fn remember(tx: &mut Tx, key: &[u8; 32], now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO sign_in_networks AS n (key, last_at) VALUES ($1, $2) \
+        ON CONFLICT (key) DO UPDATE SET last_at = $2 WHERE n.last_at < $2";
+    writing!(tx, db => sqlx::query(SQL).bind(key.as_slice()).bind(now.micros()).execute(db).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Whether somebody signed in with this key at or after `since`.
+pub async fn is_remembered(store: &Store, key: &[u8; 32], since: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM sign_in_networks WHERE key = $1 AND last_at >= $2)";
+    Ok(reading!(store, db => {
+        sqlx::query_scalar(SQL).bind(key.as_slice()).bind(since.micros()).fetch_one(db).await
+    })?)
+}
+
+/// Forgets up to `limit` networks that nobody has signed in from since `before`; returns how many.
+pub async fn forget_old(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "DELETE FROM sign_in_networks WHERE last_at < $1 AND key IN \
+        (SELECT n.key FROM sign_in_networks n WHERE n.last_at < $1 ORDER BY n.last_at LIMIT $2)";
     Ok(writing!(tx, db => {
         sqlx::query(SQL)
             .bind(before.micros())

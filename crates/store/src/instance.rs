@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use latchkey_domain::{SecretHash, Timestamp};
 
 use crate::{Store, StoreError, Tx};
@@ -32,4 +34,19 @@ pub async fn take_setup_hash(tx: &mut Tx, hash: &SecretHash) -> Result<bool, Sto
 pub async fn has_setup_hash(store: &Store, hash: &SecretHash) -> Result<bool, StoreError> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM instance WHERE setup_hash = $1)";
     Ok(reading!(store, db => sqlx::query_scalar(SQL).bind(hash.as_bytes().as_slice()).fetch_one(db).await)?)
+}
+
+/// Notes who sent `X-Forwarded-For` without being a trusted proxy.
+pub async fn set_forwarded_by(tx: &mut Tx, peer: IpAddr, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO instance (id, created_at, forwarded_by, forwarded_at) VALUES (1, $1, $2, $1) \
+        ON CONFLICT (id) DO UPDATE SET forwarded_by = $2, forwarded_at = $1";
+    writing!(tx, db => sqlx::query(SQL).bind(now.micros()).bind(peer.to_string()).execute(db).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Who did so last, and when.
+pub async fn forwarded_by(store: &Store) -> Result<Option<(IpAddr, Timestamp)>, StoreError> {
+    const SQL: &str = "SELECT forwarded_by, forwarded_at FROM instance WHERE forwarded_by IS NOT NULL";
+    let row: Option<(String, i64)> = reading!(store, db => sqlx::query_as(SQL).fetch_optional(db).await)?;
+    Ok(row.and_then(|(peer, at)| Some((peer.parse().ok()?, Timestamp::from_micros(at)))))
 }

@@ -139,6 +139,31 @@ pub async fn delete(tx: &mut Tx, hash: &SecretHash) -> Result<bool, StoreError> 
     Ok(deleted == 1)
 }
 
+/// Ends a session; its user, if it was live (see [`live`]) and nobody else has ended it meanwhile.
+pub async fn end(
+    tx: &mut Tx,
+    hash: &SecretHash,
+    made_since: Timestamp,
+    seen_since: Timestamp,
+) -> Result<Option<User>, StoreError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        users::columns!(),
+        " FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.hash = $1 AND s.created_at >= $2 AND s.last_seen_at >= $3"
+    );
+    let row: Option<UserRow> = writing!(tx, db => {
+        sqlx::query_as(SQL)
+            .bind(hash.as_bytes().as_slice())
+            .bind(made_since.micros())
+            .bind(seen_since.micros())
+            .fetch_optional(db)
+            .await
+    })?;
+    let ended = delete(tx, hash).await?;
+    Ok(row.map(User::from).filter(|_| ended))
+}
+
 /// Removes up to `limit` sessions that are no longer live; returns how many.
 pub async fn delete_dead(
     tx: &mut Tx,

@@ -112,6 +112,15 @@ async fn user(tx: &mut Tx, sql: &'static str, id: UserId) -> Result<Option<User>
     Ok(row.map(User::from))
 }
 
+/// The hash of the user's password; under [`hold`] or [`lock`].
+pub async fn password_hash(tx: &mut Tx, id: UserId) -> Result<Option<String>, StoreError> {
+    const SQL: &str = "SELECT u.password_hash FROM users u WHERE u.id = $1";
+    let hash: Option<Option<String>> = writing!(tx, db => {
+        sqlx::query_scalar(SQL).bind(id.0).fetch_optional(db).await
+    })?;
+    Ok(hash.flatten())
+}
+
 /// All, by email, after an email.
 pub async fn list(store: &Store, after: &str, limit: u32) -> Result<Vec<User>, StoreError> {
     const SQL: &str = select!("u.email > $1 ORDER BY u.email LIMIT $2");

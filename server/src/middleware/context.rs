@@ -58,6 +58,7 @@ pub(crate) async fn quiet_layer(State(context): State<Context>, request: Request
 /// Where a request comes from.
 pub(crate) fn origin(context: &Context, parts: &Parts, id: &str) -> Origin {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    super::forwarded::notice(context, peer, &parts.headers);
     let address = client_address(peer, &parts.headers, context.trusted_proxies.as_deref());
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Origin::new(address, user_agent.unwrap_or_default(), id)

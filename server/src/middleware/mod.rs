@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod context;
+mod forwarded;
 pub(crate) mod limit;
 pub(crate) mod same_origin;
 pub(crate) mod security;

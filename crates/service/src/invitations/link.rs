@@ -6,8 +6,10 @@ use latchkey_store::{StoreError, memberships, users, users::User};
 use serde_json::json;
 
 use super::UNKNOWN;
+use crate::passwords::Source;
 use crate::recorder::Happened;
-use crate::{Caller, Error, FieldError, Origin, Principal, Service, SignedIn};
+use crate::sign_in::{Buckets, source_of};
+use crate::{Browser, Caller, Error, FieldError, Origin, Principal, Service, SignedIn};
 
 /// A link works for so long.
 const LINK_DAYS: i64 = 7;
@@ -40,11 +42,21 @@ impl Service {
 
     /// Uses a link up: makes the account with the email of the invitation, the membership, and signs the person in.
     /// Authorized by the link.
-    pub async fn join(&self, origin: &Origin, link: &str, password: &str) -> Result<SignedIn, Error> {
+    pub async fn join(
+        &self,
+        origin: &Origin,
+        browser: Browser<'_>,
+        link: &str,
+        password: &str,
+    ) -> Result<SignedIn, Error> {
+        // What costs little comes first: nobody without the link has a password hashed.
+        let guess = self.count_guess(Buckets::of_link(origin.address)).await?;
         let invitation = self.invitation_of_link(link).await?.ok_or(UNKNOWN)?;
+        self.give_back(&guess).await?;
         let email = Email::new(&invitation.email).map_err(|error| FieldError::new("email", error))?;
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
-        let password_hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
+        let source = Source::Network(source_of(origin.address));
+        let password_hash = self.inner.passwords.hash_for(source, password, self.inner.random.as_ref()).await?;
         let (id, now, organization) = (UserId(self.new_id()), self.now(), invitation.organization_id);
         let user =
             User { id, email: invitation.email.clone(), instance_admin: false, created_at: now, locked_at: None };
@@ -58,7 +70,7 @@ impl Service {
             error => error.into(),
         })?;
         memberships::insert(&mut tx, MembershipId(self.new_id()), organization, id, invitation.role, now).await?;
-        let signed_in = self.open_session(&mut tx, origin, user.clone()).await?;
+        let signed_in = self.open_session(&mut tx, origin, browser, user.clone(), &password_hash).await?;
         let caller = Caller { principal: Principal::Session(signed_in.person.clone()), origin: origin.clone() };
         let happened = Happened {
             organization: None,

@@ -21,12 +21,16 @@ on_both_engines!(
     users_are_read_as_written,
     an_email_is_taken_once,
     a_session_lives_until_idle_or_old,
+    a_session_is_ended_once,
     dead_sessions_are_removed_in_batches,
     user_tokens_tell_their_expiry,
     attempts_are_counted_within_a_window,
     attempts_at_once_are_counted_one_by_one,
+    an_attempt_is_given_back_alone,
     old_attempts_are_removed_in_batches,
+    networks_are_remembered_for_a_while,
     a_new_instance_is_set_up_once,
+    who_forwards_without_trust_is_noted,
 );
 
 async fn users_are_read_as_written(given: &Given) {
@@ -84,6 +88,24 @@ async fn a_session_lives_until_idle_or_old(given: &Given) {
     assert!(given.write(async |tx| sessions::delete(tx, &hash).await).await);
     assert_eq!(live(NOW, NOW).await, None);
     assert!(!given.write(async |tx| sessions::delete(tx, &hash).await).await);
+}
+
+async fn a_session_is_ended_once(given: &Given) {
+    let user = given.user("ada@example.com").await;
+    let hash = given.secret(SecretKind::Session).hash();
+    let insert = || given.write(async |tx| sessions::insert(tx, &hash, user, None, "agent", NOW).await);
+    let end = |made_since, seen_since| {
+        given.write(async move |tx| Ok(sessions::end(tx, &hash, made_since, seen_since).await?.map(|user| user.id)))
+    };
+    insert().await;
+    let ended = join_all((0..4).map(|_| end(NOW, NOW))).await;
+    assert_eq!(ended.into_iter().flatten().collect::<Vec<_>>(), [user]);
+    // One that is dead goes too, without a word.
+    for (made, seen) in [(1, 0), (0, 1)] {
+        insert().await;
+        assert_eq!(end(NOW.plus_seconds(made), NOW.plus_seconds(seen)).await, None);
+        assert_eq!(sessions::live(given.store(), &hash, NOW, NOW).await.unwrap(), None);
+    }
 }
 
 async fn dead_sessions_are_removed_in_batches(given: &Given) {
@@ -170,6 +192,53 @@ async fn attempts_at_once_are_counted_one_by_one(given: &Given) {
     assert_eq!(BTreeSet::from_iter(seen), BTreeSet::from_iter(0..10));
 }
 
+async fn an_attempt_is_given_back_alone(given: &Given) {
+    let key = [3; 32];
+    let count = |at| {
+        given.write(async move |tx| {
+            let before = attempts::get(tx, &key, NOW).await?;
+            attempts::add(tx, &key, NOW, at).await?;
+            Ok(before)
+        })
+    };
+    let give_back = |at, before| given.write(async move |tx| attempts::give_back(tx, &key, at, before).await);
+    let now = || given.write(async |tx| attempts::get(tx, &key, NOW).await);
+    let attempts = |failures, last_at| Some(Attempts { failures, last_at });
+    let (one, two, three) = (NOW.plus_seconds(1), NOW.plus_seconds(2), NOW.plus_seconds(3));
+    assert_eq!(count(one).await, None);
+    let before = count(two).await;
+    // As if it had not been.
+    give_back(two, before).await;
+    assert_eq!(now().await, attempts(1, one));
+    // One that was made meanwhile stays, with its time.
+    let before = count(two).await;
+    count(three).await;
+    give_back(two, before).await;
+    assert_eq!(now().await, attempts(2, three));
+    // Never below nothing, and not of what was forgotten.
+    for _ in 0..3 {
+        give_back(three, None).await;
+    }
+    assert_eq!(now().await.unwrap().failures, 0);
+    given.write(async |tx| attempts::clear(tx, &key).await).await;
+    give_back(three, None).await;
+    assert_eq!(now().await, None);
+}
+
+async fn networks_are_remembered_for_a_while(given: &Given) {
+    let (ada, bob) = ([1; 32], [2; 32]);
+    let remember = |key, at| given.write(async move |tx| attempts::remember(tx, &key, at).await);
+    let known = async |key, since| attempts::is_remembered(given.store(), &key, since).await.unwrap();
+    assert!(!known(ada, NOW).await);
+    remember(ada, NOW.plus_seconds(5)).await;
+    remember(ada, NOW).await;
+    remember(bob, NOW).await;
+    assert!(known(ada, NOW.plus_seconds(5)).await && !known(ada, NOW.plus_seconds(6)).await);
+    let forget = |before, limit| given.write(async move |tx| attempts::forget_old(tx, before, limit).await);
+    assert_eq!((forget(NOW, 9).await, forget(NOW.plus_seconds(6), 1).await), (0, 1));
+    assert!(!known(bob, NOW).await && known(ada, NOW).await, "the oldest goes first");
+}
+
 async fn old_attempts_are_removed_in_batches(given: &Given) {
     for number in 0..5_u8 {
         let at = NOW.plus_seconds(i64::from(number));
@@ -202,4 +271,18 @@ async fn a_new_instance_is_set_up_once(given: &Given) {
     given.user("ada@example.com").await;
     assert!(!instance::is_new(store).await.unwrap());
     assert!(!take(new).await);
+}
+
+async fn who_forwards_without_trust_is_noted(given: &Given) {
+    assert_eq!(instance::forwarded_by(given.store()).await.unwrap(), None);
+    for (peer, at) in [("192.0.2.1", NOW), ("2001:db8::1", NOW.plus_seconds(1))] {
+        let peer = peer.parse().unwrap();
+        given.write(async |tx| instance::set_forwarded_by(tx, peer, at).await).await;
+        assert_eq!(instance::forwarded_by(given.store()).await.unwrap(), Some((peer, at)));
+    }
+    // It makes no set-up link, and takes none away.
+    let hash = given.secret(SecretKind::Setup).hash();
+    given.write(async |tx| instance::set_setup_hash(tx, &hash, NOW).await).await;
+    given.write(async |tx| instance::set_forwarded_by(tx, "192.0.2.1".parse().unwrap(), NOW).await).await;
+    assert!(instance::has_setup_hash(given.store(), &hash).await.unwrap());
 }

@@ -1,0 +1,26 @@
+//! A proxy in front that nobody has told the server of.
+
+use std::net::IpAddr;
+
+use latchkey_store::instance;
+
+use crate::{Error, Service};
+
+/// What was seen longer ago may be mended.
+const DAYS: i64 = 7;
+
+impl Service {
+    /// Notes that a peer sends `X-Forwarded-For` without being a trusted proxy.
+    pub async fn note_untrusted_proxy(&self, peer: IpAddr) -> Result<(), Error> {
+        let mut tx = self.begin_system().await?;
+        instance::set_forwarded_by(&mut tx, peer, self.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Who did so last, on any replica, within a week.
+    pub async fn untrusted_proxy(&self) -> Result<Option<IpAddr>, Error> {
+        let since = self.now().plus_days(-DAYS);
+        let seen = instance::forwarded_by(self.store()).await?;
+        Ok(seen.filter(|(_, at)| *at >= since).map(|(peer, _)| peer))
+    }
+}

@@ -1,0 +1,161 @@
+//! Signing in with a password: at the browser, and for the CLI and the API.
+
+mod device;
+mod guesses;
+
+use latchkey_domain::{CredentialId, Email, Password, Secret, SecretKind, Timestamp, UserId};
+use latchkey_store::{attempts, tokens::Actor, user_tokens, users, users::User};
+use serde_json::json;
+
+pub use device::Device;
+pub(crate) use guesses::{Buckets, Key, source_of, window};
+
+use crate::passwords::Source;
+use crate::recorder::Happened;
+use crate::sessions::{actor, on_user, open_account};
+use crate::{Error, Origin, Person, Refusal, Service};
+
+/// How long a user token lives.
+const USER_TOKEN_SECONDS: i64 = 24 * 3_600;
+/// A network from which nobody has signed in for so long is a stranger's to the account.
+pub(crate) const REMEMBERED_DAYS: i64 = 90;
+
+/// What a browser brings along that signs in, sets up or joins: its cookies, as they were sent.
+#[derive(Clone, Copy, Default)]
+pub struct Browser<'a> {
+    /// Of the session that it has now, whoever that belongs to; the new one takes its place.
+    pub session: Option<&'a str>,
+    /// That it has signed in before ([`Device`]).
+    pub device: Option<&'a str>,
+}
+
+/// A new session; the secret goes into the cookie and nowhere else.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub session: Secret,
+    pub person: Person,
+    /// For another cookie, by which the browser is known when it signs in again.
+    pub device: Device,
+}
+
+/// A 24-hour credential for the CLI and the API.
+#[derive(Debug)]
+pub struct UserToken {
+    pub token: Secret,
+    pub expires_at: Timestamp,
+}
+
+impl Service {
+    /// Signs a person in at the browser; the session that it had ends.
+    pub async fn sign_in(
+        &self,
+        origin: &Origin,
+        browser: Browser<'_>,
+        email: &str,
+        password: &str,
+    ) -> Result<SignedIn, Error> {
+        let (user, hash) = self.prove(origin, browser, email, password).await?;
+        let mut tx = self.begin_system().await?;
+        let signed_in = self.open_session(&mut tx, origin, browser, user, &hash).await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+
+    /// Signs a person in at the API: a user token for 24 hours.
+    pub async fn log_in(&self, origin: &Origin, email: &str, password: &str) -> Result<UserToken, Error> {
+        let (user, password_hash) = self.prove(origin, Browser::default(), email, password).await?;
+        let token = self.new_secret(SecretKind::UserToken);
+        let now = self.now();
+        let expires_at = now.plus_seconds(USER_TOKEN_SECONDS);
+        let mut tx = self.begin_system().await?;
+        open_account(&mut tx, &user, &password_hash).await?;
+        let (id, from) = (CredentialId(self.new_id()), origin.address);
+        let (hash, agent) = (token.hash(), origin.user_agent());
+        user_tokens::insert(&mut tx, id, &hash, user.id, from, agent, now, expires_at).await?;
+        self.record(&mut tx, &actor(&user), origin, on_user("user_token.created", &user, true)).await?;
+        tx.commit().await?;
+        Ok(UserToken { token, expires_at })
+    }
+
+    /// The user of an email and password. The answer and its time are the same for an unknown email and a wrong
+    /// password.
+    pub(crate) async fn check_password(&self, origin: &Origin, email: &str, password: &str) -> Result<User, Error> {
+        self.prove(origin, Browser::default(), email, password).await.map(|(user, _)| user)
+    }
+
+    /// The same with the password's hash, and for a browser that may be known.
+    ///
+    /// There are three ways through. A browser that has signed in to the account before has a bucket of guesses of its
+    /// own. Everybody else has one for the account and their network, and shares others. When those are used up by
+    /// somebody else's guesses, who has signed in from the same network lately goes on with their own bucket; nobody is
+    /// told whether they are among these, so that everybody's password is hashed and answered alike.
+    async fn prove(
+        &self,
+        origin: &Origin,
+        browser: Browser<'_>,
+        email: &str,
+        password: &str,
+    ) -> Result<(User, String), Error> {
+        let email = Email::new(email).map_err(|_| Refusal::Password)?;
+        let password = Password::presented(password).map_err(|_| Refusal::Password)?;
+        let (user, hash) = users::by_email(self.store(), email.as_str()).await?.unzip();
+        let account = user.clone().zip(hash.flatten());
+        let (id, of_hash) = account.as_ref().map_or((UserId(uuid::Uuid::nil()), ""), |(user, hash)| (user.id, hash));
+        let device = browser.device.and_then(|cookie| self.known_device(cookie, id, of_hash));
+
+        let (address, network) = (origin.address, source_of(origin.address));
+        let buckets = device.map_or_else(|| Buckets::of_stranger(address, &email), |id| Buckets::of_device(&id));
+        let guess = self.count_guess(buckets).await?;
+        let here = guesses::account_at(address, &email);
+        let (source, known) = match (device, guess.wait) {
+            (Some(id), _) => (Source::Device(id), true),
+            (None, None) => (Source::Network(network), true),
+            (None, Some(_)) => (Source::Beyond(network), self.signs_in_from(&here).await?),
+        };
+        let account = account.filter(|_| known);
+        let hash = account.as_ref().map(|(_, hash)| hash.clone());
+        let right = match self.inner.passwords.verify_for(source, password, hash).await {
+            Ok(right) => right,
+            Err(error) => {
+                self.give_back(&guess).await?;
+                return Err(guess.wait.map_or(error, |retry_after| Error::TooManyAttempts { retry_after }));
+            }
+        };
+        match (account, guess.wait) {
+            (Some(account), _) if right => {
+                let mut tx = self.begin_system().await?;
+                self.forgive(&mut tx, &guess).await?;
+                if address.is_some() {
+                    attempts::remember(&mut tx, &here, self.now()).await?;
+                }
+                tx.commit().await?;
+                Ok(account)
+            }
+            (_, Some(retry_after)) => Err(Error::TooManyAttempts { retry_after }),
+            (_, None) => {
+                self.record_refusal(origin, user).await?;
+                Err(Refusal::Password.into())
+            }
+        }
+    }
+
+    async fn signs_in_from(&self, here: &Key) -> Result<bool, Error> {
+        Ok(attempts::is_remembered(self.store(), here, self.now().plus_days(-REMEMBERED_DAYS)).await?)
+    }
+
+    /// For an unknown email too, or the time that it takes would tell. What was typed is not kept: it may be a password.
+    async fn record_refusal(&self, origin: &Origin, user: Option<User>) -> Result<(), Error> {
+        let nobody = Actor { kind: "system", id: None, name: "anonymous".to_owned() };
+        let unknown = Happened {
+            organization: None,
+            action: "session.refused",
+            target: ("user", None, "unknown email"),
+            success: false,
+            details: json!({}),
+        };
+        let mut tx = self.begin_system().await?;
+        let happened = user.as_ref().map_or(unknown, |user| on_user("session.refused", user, false));
+        self.record(&mut tx, &nobody, origin, happened).await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,10 @@
+-- From which networks somebody has signed in to an account; the key is a hash of both.
+CREATE TABLE sign_in_networks (
+    key      BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    last_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_in_networks_by_age ON sign_in_networks (last_at);
+
+-- Who sent X-Forwarded-For last without being a trusted proxy, and when.
+ALTER TABLE instance ADD COLUMN forwarded_by TEXT;
+ALTER TABLE instance ADD COLUMN forwarded_at INTEGER;

@@ -1,0 +1,49 @@
+//! What works, but not as an operator may think: said in the log at the start, and by `doctor`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use latchkey_service::{Error, Service};
+
+use crate::config::Config;
+use crate::secret_key;
+
+/// All that there is to say.
+pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String>, Error> {
+    let mut hints = Vec::new();
+    let trusted = |peer| config.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
+    if let Some(peer) = service.untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
+        hints.push(untrusted(peer));
+    } else if config.trusted_proxies.is_none() && config.is_https() {
+        hints.push(
+            "the public URL is https, so a proxy stands in front; name its network in LATCHKEY_TRUSTED_PROXIES, or \
+             everybody counts as one address, for allowed networks and guesses at passwords alike"
+                .to_owned(),
+        );
+    }
+    let database = secret_key::database_file(&config.database_url);
+    let files = [database.as_deref(), Some(config.secret_key_file.as_path())];
+    let folders: BTreeSet<_> = files.into_iter().flatten().map(secret_key::folder_of).collect();
+    let mut places: Vec<(PathBuf, &str)> = folders.into_iter().map(|folder| (folder, "700")).collect();
+    if let Some(database) = database {
+        // What SQLite puts beside it takes its mode.
+        places.push((database, "600"));
+    }
+    let open =
+        places.into_iter().filter(|(place, _)| fs::metadata(place).is_ok_and(|of| secret_key::open_to_others(&of)));
+    hints.extend(open.map(|(place, mode)| {
+        format!("others can look into {}; make it yours alone with `chmod {mode}`", place.display())
+    }));
+    Ok(hints)
+}
+
+/// A peer that sends `X-Forwarded-For` and is not trusted.
+pub(crate) fn untrusted(peer: IpAddr) -> String {
+    format!(
+        "{peer} sends X-Forwarded-For and is not a trusted proxy, so what it says is not believed; if it is a proxy of \
+         yours, name its network in LATCHKEY_TRUSTED_PROXIES, or everybody behind it counts as one address, for allowed \
+         networks and guesses at passwords alike"
+    )
+}

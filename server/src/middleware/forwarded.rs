@@ -1,0 +1,42 @@
+//! A proxy in front that nobody has told us of: everybody behind it is one address.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::http::HeaderMap;
+
+use super::context::Context;
+use crate::hints;
+
+/// Said at most this often: anybody can send the header.
+const EVERY_MICROS: i64 = 3_600 * 1_000_000;
+
+/// When this process said it last.
+static SAID_AT: AtomicI64 = AtomicI64::new(i64::MIN);
+
+/// Warns of `X-Forwarded-For` from a peer that is not trusted, and notes it for `doctor` and the next start.
+pub(crate) fn notice(context: &Context, peer: Option<IpAddr>, headers: &HeaderMap) {
+    if !headers.contains_key("x-forwarded-for") {
+        return;
+    }
+    let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return };
+    if context.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer))
+        || !due(context.service.now().micros())
+    {
+        return;
+    }
+    tracing::warn!("{}", hints::untrusted(peer));
+    let service = context.service.clone();
+    tokio::spawn(async move {
+        if let Err(error) = service.note_untrusted_proxy(peer).await {
+            tracing::warn!(%error, "can't note the proxy that is not trusted");
+        }
+    });
+}
+
+/// True for one of those who ask within the time.
+fn due(now: i64) -> bool {
+    let said = SAID_AT.load(Ordering::Relaxed);
+    now.saturating_sub(said) >= EVERY_MICROS
+        && SAID_AT.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
