@@ -86,6 +86,7 @@ use crate::verification;
         verification::decisions::batch,
         verification::introspect::introspect,
         verification::forward_auth::forward_auth,
+        verification::forward_auth::pinned,
         verification::metrics,
         operations::live,
         operations::ready,

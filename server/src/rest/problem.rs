@@ -45,7 +45,7 @@ pub(crate) struct Problem {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = FieldProblem)]
-struct Field {
+pub(crate) struct Field {
     field: &'static str,
     message: String,
 }
@@ -100,6 +100,11 @@ impl Problem {
         self.missing_repository.as_deref()
     }
 
+    /// Each field that is wrong.
+    pub(crate) fn errors(&self) -> &[Field] {
+        &self.errors
+    }
+
     /// For a proxy, which takes anything but `401` and `403` for a fault of ours: what is not there may not be used.
     pub(crate) fn for_proxy(self) -> Self {
         let status = if self.status == StatusCode::NOT_FOUND { StatusCode::FORBIDDEN } else { self.status };
@@ -151,6 +156,8 @@ impl Problem {
             Denial::NoRoute => of("no-route"),
             Denial::OtherOrganization => of("other-organization"),
             Denial::NoOrganization => of("no-organization"),
+            Denial::NotPinned => of("organization-not-pinned"),
+            Denial::PinnedToNone => of("pinned-organization-unknown"),
             Denial::Exceeds(_) => of("exceeds-own"),
         }
     }

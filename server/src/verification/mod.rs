@@ -4,6 +4,7 @@
 pub(crate) mod decisions;
 pub(crate) mod forward_auth;
 pub(crate) mod introspect;
+mod question;
 mod signed;
 
 use std::ops::Deref;
@@ -15,7 +16,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use latchkey_app::portal::Portal;
-use latchkey_domain::Routes;
+use latchkey_domain::{Pin, Routes};
 
 pub(crate) use signed::{SignedBody, layer as read_signature};
 
@@ -32,14 +33,16 @@ pub(crate) struct Verification(Arc<Tools>);
 pub(crate) struct Tools {
     pub(crate) portal: Portal,
     pub(crate) routes: Routes,
+    /// Which organizations the configuration pins decisions to.
+    pub(crate) pin: Option<Pin>,
     pub(crate) context: context::Context,
     pub(crate) metrics: Metrics,
 }
 
 impl Verification {
-    pub(crate) fn new(portal: Portal, routes: Routes, context: context::Context) -> Self {
+    pub(crate) fn new(portal: Portal, routes: Routes, pin: Option<Pin>, context: context::Context) -> Self {
         let metrics = Metrics::new(portal.service.clone());
-        Self(Arc::new(Tools { portal, routes, context, metrics }))
+        Self(Arc::new(Tools { portal, routes, pin, context, metrics }))
     }
 }
 
@@ -85,6 +88,9 @@ pub(crate) fn plain() -> Router<Verification> {
         .route("/forward-auth", any(forward_auth::forward_auth))
         .route("/forward-auth/", any(forward_auth::forward_auth))
         .route("/forward-auth/{*path}", any(forward_auth::forward_auth))
+        .route("/orgs/{organization}/forward-auth", any(forward_auth::pinned))
+        .route("/orgs/{organization}/forward-auth/", any(forward_auth::pinned))
+        .route("/orgs/{organization}/forward-auth/{*path}", any(forward_auth::pinned))
         .merge(counters)
 }
 
