@@ -102,6 +102,7 @@ async fn the_description_is_whole() {
                 ("/metrics", _) => Some("application/openmetrics-text"),
                 // How the process is stands in a 503, too.
                 (_, "503") if operation["tags"] == json!(["Operations"]) => Some("application/json"),
+                (oauth, _) if oauth.starts_with("/oauth/") => Some("application/json"),
                 (_, refused) if refused >= "400" => Some("application/problem+json"),
                 _ => Some("application/json"),
             };

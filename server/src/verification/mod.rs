@@ -4,6 +4,7 @@
 pub(crate) mod decisions;
 pub(crate) mod forward_auth;
 pub(crate) mod introspect;
+pub(crate) mod oauth;
 mod question;
 mod signed;
 
@@ -71,11 +72,20 @@ pub(crate) fn decisions() -> Router<Verification> {
     Router::new()
         .route("/api/verify", post(decisions::one))
         .route("/api/verify/batch", post(decisions::batch))
-        .route("/oauth/introspect", post(introspect::introspect))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn(read_signature))
+        .merge(of_oauth())
         .layer(from_fn(problem::complete))
+}
+
+/// What speaks OAuth, in its errors too.
+fn of_oauth() -> Router<Verification> {
+    Router::new()
+        .route("/oauth/introspect", post(introspect::introspect))
+        .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn(read_signature))
+        .layer(from_fn(oauth::errors))
 }
 
 /// What needs no layers.
