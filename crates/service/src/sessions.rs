@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::recorder::Happened;
 use crate::sign_in::{REMEMBERED_DAYS, window};
-use crate::{Browser, Error, Origin, Person, Principal, Service, SignedIn};
+use crate::{Browser, Error, Origin, Person, Principal, Refusal, Service, SignedIn};
 
 /// A session ends after so long without a request.
 const IDLE_SECONDS: i64 = 12 * 3_600;

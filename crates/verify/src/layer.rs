@@ -114,7 +114,7 @@ impl Guard {
                 None => return Err(refused(403, "no-repository", "The path names no repository")),
             },
         };
-        let signature = signature(&parts.headers)?;
+        let signature = signature(&parts.headers, parts.method.as_str(), &path)?;
         let mut body_hash = SignedRequest::NO_BODY;
         if signature.is_some() {
             let bytes = to_bytes(body, BODY_MAX).await;
@@ -122,14 +122,15 @@ impl Guard {
             body_hash = sha256(&bytes);
             body = Body::from(bytes);
         }
-        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let by_routes = matches!(self.demand, Demand::Routes);
         let question = Question {
-            token: bearer(&parts.headers).unwrap_or_default(),
-            method: parts.method.as_str(),
-            path: &path,
+            token: bearer(&parts.headers)?.unwrap_or_default(),
+            // The route file is asked only where it is to decide: paths of a service of its own are unknown to it.
+            method: by_routes.then_some(parts.method.as_str()),
+            path: by_routes.then_some(&path),
             scope,
             repository: repository.as_deref(),
-            organization: text("latchkey-organization"),
+            organization: named_organization(&parts.headers)?,
             address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string()),
             user_agent: parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default(),
             signature,
@@ -169,15 +170,36 @@ impl Refused {
     }
 }
 
-/// The bearer of the header (RFC 6750, section 2.1); never one from the query.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, bearer) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| bearer.trim())
+/// The bearer of the header (RFC 6750, section 2.1); never one from the query, nor the first of several.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, more) = (values.next(), values.next());
+    if more.is_some() {
+        return Err(refused(400, "ambiguous-request", "The request has two credentials"));
+    }
+    let credential = value.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
+    Ok(credential.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, bearer)| bearer.trim()))
 }
 
-/// The three headers as they came. One that is missing, unreadable or there twice goes on as empty, which Latchkey
-/// refuses.
-fn signature(headers: &HeaderMap) -> Result<Option<SignatureHeaders<'_>>, Refused> {
+/// The organization that the request names; all headers that do must name the same.
+fn named_organization(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    let mut named = None;
+    for name in ["latchkey-organization", "chainloop-organization"] {
+        for value in headers.get_all(name) {
+            let value = value.to_str().ok().filter(|value| named.is_none_or(|other| other == *value));
+            let differs = || refused(400, "ambiguous-request", "The request does not name one organization");
+            named = Some(value.ok_or_else(differs)?);
+        }
+    }
+    Ok(named)
+}
+
+/// The three headers as they came, and what they sign. One that is missing, unreadable or there twice is refused.
+fn signature<'a>(
+    headers: &'a HeaderMap,
+    method: &'a str,
+    path: &'a str,
+) -> Result<Option<SignatureHeaders<'a>>, Refused> {
     let names = ["x-cli-signature", "x-cli-timestamp", "x-cli-nonce"];
     if names.iter().all(|name| !headers.contains_key(*name)) {
         return Ok(None);
@@ -189,7 +211,8 @@ fn signature(headers: &HeaderMap) -> Result<Option<SignatureHeaders<'_>>, Refuse
             _ => Err(refused(401, "signature", "A signed request has each of the three headers once")),
         }
     };
-    Ok(Some(SignatureHeaders { signature: read(names[0])?, timestamp: read(names[1])?, nonce: read(names[2])? }))
+    let [signature, timestamp, nonce] = names.map(read);
+    Ok(Some(SignatureHeaders { signature: signature?, timestamp: timestamp?, nonce: nonce?, method, path }))
 }
 
 fn refused(status: u16, reason: &str, detail: &str) -> Refused {
