@@ -39,7 +39,7 @@ pub use role::Role;
 pub use routes::{Needed, NoRule, Routes, RoutesError};
 pub use scope::{Scope, ScopeError, ScopeSet};
 #[cfg(feature = "unicode")]
-pub use search::{SearchTerm, search_terms, search_words};
+pub use search::{SearchTerm, prefix_entry, search_terms, search_words};
 pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix, sha256};
 pub use signing::{Signature, SignatureError, SignedRequest, from_hex, to_hex};
 pub use threshold::{InactivityThreshold, ThresholdError};

@@ -35,6 +35,10 @@ pub enum NameError {
     Form(&'static str),
 }
 
+/// Most bytes of a text for each character that it may have: a family with its joiners has 25. The longest name has its
+/// place in PostgreSQL's indexes, which take 2,704 bytes.
+pub(crate) const BYTES_PER_CHARACTER: usize = 25;
+
 /// Declares a text that is checked when it is made.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident) => {
@@ -86,6 +90,8 @@ text!(
 impl TokenName {
     /// Longest name, in characters.
     pub const MAX: usize = 100;
+    /// Longest name, and longest key of one, in bytes.
+    pub const BYTES_MAX: usize = Self::MAX * BYTES_PER_CHARACTER;
 
     /// What can be said of a name while it is typed: all that is wrong with it, or less where the tables of Unicode are
     /// not at hand. It never refuses what [`TokenName::new`] takes.
@@ -103,6 +109,8 @@ impl TokenName {
 impl Description {
     /// Longest description, in characters.
     pub const MAX: usize = 500;
+    /// Longest description, in bytes.
+    pub const BYTES_MAX: usize = Self::MAX * BYTES_PER_CHARACTER;
 
     /// As [`TokenName::check`].
     pub fn check(text: &str) -> Result<(), NameError> {

@@ -24,14 +24,13 @@ const PREFIX: usize = 8;
 pub struct SearchTerm {
     /// What an entry begins with.
     pub begins: String,
-    /// Where nothing begins so: an entry that is exactly this.
-    pub or_is: Option<String>,
+    /// What an entry begins with, where none in the list begins like that.
+    pub or_begins: Option<String>,
 }
 
-impl SearchTerm {
-    /// What an entry begins with, and nothing else.
-    pub fn beginning(text: &str) -> Self {
-        Self { begins: text.to_owned(), or_is: None }
+impl From<&str> for SearchTerm {
+    fn from(text: &str) -> Self {
+        Self { begins: text.to_owned(), or_begins: None }
     }
 }
 
@@ -59,6 +58,12 @@ pub fn search_words<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<St
     entries
 }
 
+/// The entry under which a token is found by the first characters of its secret. It is none of a word: all secrets begin
+/// alike, and `ci` finds what is called so.
+pub fn prefix_entry(prefix: &str) -> String {
+    format!("\u{1}{}", prefix.to_lowercase())
+}
+
 /// What a query asks for: all terms must match. `None`: there is no query, and everything matches; nothing matches a
 /// query in which there is nothing to look for.
 ///
@@ -70,7 +75,7 @@ pub fn search_terms(query: &str) -> Option<Vec<SearchTerm>> {
         return None;
     }
     let mut terms: Vec<SearchTerm> = Vec::new();
-    for run in usual(query).split_whitespace() {
+    for run in usual(query).split(|c: char| c.is_whitespace() || c.is_control()) {
         let term = term(run.trim_start_matches(|c| is_mark(general(c))));
         if !term.begins.is_empty() && !terms.contains(&term) {
             terms.push(term);
@@ -82,17 +87,20 @@ pub fn search_terms(query: &str) -> Option<Vec<SearchTerm>> {
 }
 
 fn term(run: &str) -> SearchTerm {
-    let folded = cut(fold(run));
-    if let Some(at) = run.find(SecretKind::ApiToken.prefix()) {
-        let prefix: String = run[at..].chars().take(PREFIX).collect::<String>().to_lowercase();
-        let body = run[at..].chars().skip(SecretKind::ApiToken.prefix().len());
-        if body.take_while(char::is_ascii_alphanumeric).count() >= Secret::BODY {
-            return SearchTerm::beginning(&prefix);
-        }
-        return SearchTerm { or_is: (at == 0 && prefix.chars().count() == PREFIX).then_some(prefix), begins: folded };
+    let begins = cut(fold(run));
+    let scheme = SecretKind::ApiToken.prefix();
+    if let Some(at) = run.find(scheme) {
+        let prefix: String = run[at..].chars().take(PREFIX).collect();
+        let body = run[at..].chars().skip(scheme.len());
+        let whole = body.take_while(char::is_ascii_alphanumeric).count() >= Secret::BODY;
+        let part = at == 0 && prefix.len() > scheme.len();
+        return SearchTerm {
+            begins: if whole { prefix.to_lowercase() } else { begins },
+            or_begins: (whole || part).then(|| prefix_entry(&prefix)),
+        };
     }
     let id = uuid::Uuid::try_parse(run).ok();
-    SearchTerm { begins: folded, or_is: id.map(|id| id.hyphenated().to_string()) }
+    SearchTerm { begins, or_begins: id.map(|id| id.hyphenated().to_string()) }
 }
 
 /// Whether something that people look for begins with `c`.
@@ -220,7 +228,9 @@ mod tests {
             assert!(!finds(text, query), "{text:?} {query:?}");
         }
         assert_eq!(search_terms(""), None);
-        assert_eq!(search_terms("\u{200b}"), Some(Vec::new()));
+        for nothing in ["\u{200b}", "\u{1}", "\0", "\u{301}"] {
+            assert_eq!(search_terms(nothing), Some(Vec::new()));
+        }
     }
 
     #[test]
@@ -229,18 +239,19 @@ mod tests {
         let prefix = secret.prefix().as_str().to_lowercase();
         let first = |query: &str| search_terms(query).unwrap().remove(0);
         for query in [secret.reveal().to_owned(), format!("TOKEN=\"{}\"", secret.reveal())] {
-            assert_eq!(first(&query), SearchTerm::beginning(&prefix));
+            assert_eq!(first(&query), SearchTerm { begins: prefix.clone(), or_begins: Some(prefix_entry(&prefix)) });
         }
         // Cut or masked, or a name.
         let cut = &secret.reveal()[..20];
-        assert_eq!(first(cut), SearchTerm { begins: cut.to_lowercase(), or_is: Some(prefix.clone()) });
-        assert_eq!(first(&format!("{}…", &secret.reveal()[..8])).or_is, Some(prefix));
+        assert_eq!(first(cut), SearchTerm { begins: cut.to_lowercase(), or_begins: Some(prefix_entry(&prefix)) });
+        assert_eq!(first(&format!("{}…", &secret.reveal()[..8])).or_begins, Some(prefix_entry(&prefix)));
+        assert_eq!(first("ci_").or_begins, None);
         assert_eq!(first("ci_deploy").begins, "ci_deploy");
         let long = "ci_deploy_to_production_in_europe_and_asia";
         assert!(finds(long, long));
         let id = "0193b9a0-0000-7000-8000-000000000001";
         assert_eq!(first(&id.to_uppercase()).begins, id);
-        assert_eq!(first(&id.replace('-', "")).or_is.as_deref(), Some(id));
+        assert_eq!(first(&id.replace('-', "")).or_begins.as_deref(), Some(id));
     }
 
     #[test]

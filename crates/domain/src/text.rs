@@ -19,10 +19,8 @@ use icu_properties::{
 };
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::NameError;
+use crate::name::{BYTES_PER_CHARACTER, NameError};
 
-/// Most bytes of a text for each character that it may have: a family with its joiners has 25.
-const BYTES_PER_CHARACTER: usize = 25;
 /// Most code points that may be one character; the longest emoji has 10, the longest cluster of consonants not more.
 const CLUSTER_MAX: usize = 16;
 /// Most nonspacing marks on one letter (UTS 39, section 5.4).

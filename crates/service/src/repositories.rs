@@ -32,8 +32,7 @@ impl Service {
         check_limit(limit)?;
         let after = cursor::decode_text(after)?;
         let reach = caller.principal.reach();
-        let terms = search_terms(query);
-        if !terms.is_empty() {
+        if let Some(terms) = search_terms(query) {
             let mut repositories = repositories::search(self.store(), access.id(), &terms, limit).await?;
             repositories.retain(|repository| reach.reaches(repository.id));
             return Ok(RepositoryPage { repositories, next: None });

@@ -1,4 +1,4 @@
-use latchkey_domain::{OrganizationId, RepositoryId, RepositoryName, Timestamp, search_words};
+use latchkey_domain::{OrganizationId, RepositoryId, RepositoryName, SearchTerm, Timestamp, search_words};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -144,12 +144,9 @@ pub async fn list(
 pub async fn search(
     store: &Store,
     organization: OrganizationId,
-    terms: &[String],
+    terms: &[SearchTerm],
     limit: u32,
 ) -> Result<Vec<Repository>, StoreError> {
-    if terms.is_empty() {
-        return list(store, organization, None, "", limit).await;
-    }
     let found = search::candidates(store, organization.0, Kind::Repository, terms, None).await?;
     let ids: Vec<_> = found.ids.into_iter().map(RepositoryId).collect();
     if ids.is_empty() {

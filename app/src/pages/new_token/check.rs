@@ -13,13 +13,13 @@ use crate::answers::Problem;
 pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut wrong = |field: &str, message: &str| problems.push(Problem::new(field, message));
-    match TokenName::new(&values.name) {
+    match TokenName::check(&values.name) {
         Ok(_) => (),
         Err(NameError::Empty) => wrong("name", "Enter a name, such as GitHub Actions CI"),
         Err(NameError::TooLong { .. }) => wrong("name", "Use at most 100 characters for the name"),
         Err(_) => wrong("name", "Type the name again: it has characters in it that can't be seen"),
     }
-    match Description::new(&values.description) {
+    match Description::check(&values.description) {
         Ok(_) => (),
         Err(NameError::TooLong { .. }) => wrong("description", "Use at most 500 characters for the description"),
         Err(_) => wrong("description", "Type the description again: it has characters in it that can't be seen"),

@@ -38,7 +38,7 @@ impl Service {
     /// Authorized by the link.
     pub async fn join(&self, origin: &Origin, link: &str, password: &str) -> Result<SignedIn, Error> {
         let invitation = self.invitation_of_link(link).await?.ok_or(UNKNOWN)?;
-        let email = Email::new(&invitation.email).map_err(|error| FieldError::new("email", error))?;
+        let email = Email::stored(&invitation.email);
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
         let password_hash = self.inner.passwords.hash(password, self.inner.random.as_ref()).await?;
         let (id, now, organization) = (UserId(self.new_id()), self.now(), invitation.organization_id);

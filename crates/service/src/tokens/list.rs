@@ -149,7 +149,7 @@ impl Service {
             scope: None,
             repository: None,
             creator: None,
-            terms: Vec::new(),
+            terms: None,
             expires_before: (state == StateFilter::ExpiringSoon).then(|| now.plus_days(SOON_DAYS)),
             idle_before: (state == StateFilter::Unused).then(|| now.plus_days(-UNUSED_DAYS)),
         }
@@ -197,6 +197,10 @@ impl Service {
         }
         filter.scope = list.scope.clone().filter(|scope| !scope.is_empty());
         filter.terms = search_terms(&list.query);
+        if filter.scope.as_deref().is_some_and(|scope| scope.contains(' ')) {
+            // No scope has a space in it; how a token's scopes are stored has.
+            filter.terms = Some(Vec::new());
+        }
         Ok(filter)
     }
 }
