@@ -15,6 +15,7 @@ on_both_engines!(
     another_organization_is_not_there,
     refusals_are_problems_with_a_challenge,
     lists_are_paged,
+    names_searches_and_networks_are_what_they_look_like,
     guesses_are_slowed_down,
     other_addresses_and_methods_are_problems,
 );
@@ -338,6 +339,57 @@ async fn lists_are_paged(server: Server) {
         }
         assert_eq!((names.len(), names[0].as_str(), names[6].as_str()), (7, first, last));
     }
+}
+
+async fn names_searches_and_networks_are_what_they_look_like(server: Server) {
+    let user = server.log_in().await;
+    let token = |name: &str| {
+        json!({ "name": name, "scopes": ["scans:read"], "allRepositories": true,
+            "allowedNetworks": ["::ffff:203.0.113.0/120", "203.0.113.7/24"] })
+    };
+    let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦".repeat(100);
+    for name in ["ci_deploy", "生产部署", "ship 🚀🔥", "Cafe\u{301}", &family] {
+        let (status, made) = server.post("/api/auth/cli-tokens", &user, token(name)).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+        assert_eq!(made["allowedNetworks"], json!(["203.0.113.0/24"]));
+        let (status, made) = server.post("/api/projects", &user, json!({ "name": name })).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+    }
+    for (name, refused) in [("Café", 409), ("CI_DEPLOY", 409), ("dep\u{ad}loy", 422), ("\u{3164}", 422)] {
+        for (path, body) in [("/api/auth/cli-tokens", token(name)), ("/api/projects", json!({ "name": name }))] {
+            let (status, body) = server.post(path, &user, body).await;
+            assert_eq!(
+                (status.as_u16(), body["errors"][0]["field"].as_str()),
+                (refused, Some("name")),
+                "{name:?} {body}"
+            );
+        }
+    }
+    for (query, names) in [
+        ("ci_dep", vec!["ci_deploy"]),
+        ("部署", vec!["生产部署"]),
+        ("🚀🔥", vec!["ship 🚀🔥"]),
+        ("CAFÉ", vec!["Café"]),
+        ("%25", vec![]),
+        ("★★★", vec![]),
+        ("%E2%80%8B", vec![]),
+    ] {
+        let (_, found) = server.get(&format!("/api/auth/cli-tokens?query={query}"), &user).await;
+        let found: Vec<_> = found["items"].as_array().unwrap().iter().map(|item| text(&item["name"])).collect();
+        assert_eq!(found, names, "{query}");
+    }
+    for network in ["::ffff:203.0.113.0/95", "::203.0.113.7", "fe80::1%25eth0"] {
+        let mut body = token("office");
+        body["allowedNetworks"] = json!([network]);
+        let (status, body) = server.post("/api/auth/cli-tokens", &user, body).await;
+        assert_eq!((status.as_u16(), &body["errors"][0]["field"]), (422, &json!("allowedNetworks")), "{body}");
+    }
+    // The longest names are also where a page ends.
+    server.post("/api/projects", &user, json!({ "name": "🚀" })).await;
+    let (_, page) = server.get("/api/projects?limit=5", &user).await;
+    let next = text(&page["nextCursor"]);
+    let (status, page) = server.get(&format!("/api/projects?limit=5&cursor={next}"), &user).await;
+    assert_eq!((status, page["items"].as_array().map(Vec::len)), (StatusCode::OK, Some(1)), "{page}");
 }
 
 async fn guesses_are_slowed_down(server: Server) {

@@ -1,7 +1,7 @@
 //! What is planned, as rows of the tables. The derived columns are told in `crates/store/migrations/README.md`; a test
 //! compares these rows with those that the store writes.
 
-use latchkey_domain::{Timestamp, TokenState, search_words};
+use latchkey_domain::{Timestamp, TokenName, TokenState, prefix_entry, search_words};
 use uuid::Uuid;
 
 use crate::corpus::{self, Planned};
@@ -115,7 +115,7 @@ impl Batch {
         let listed = token.repositories.iter().map(|number| cast.repositories[at(*number)]);
         self.repositories.extend(listed.map(|repository| vec![id.clone(), Value::Id(repository)]));
         let mut words = search_words([token.name.as_str(), token.description.as_str()]);
-        words.insert(token.secret.prefix().as_str().to_lowercase());
+        words.insert(prefix_entry(token.secret.prefix().as_str()));
         words.insert(token.id.hyphenated().to_string());
         let words = words.into_iter().map(Value::Text);
         self.words.extend(words.map(|word| vec![Value::Number(1), id.clone(), word, Value::Id(cast.organization)]));
@@ -148,7 +148,7 @@ fn row(token: &Planned, cast: &Cast) -> Row {
             TokenState::Revoked => 2,
         }),
         text(&token.name),
-        text(&token.name.to_lowercase()),
+        text(&TokenName::stored(&token.name).key()),
         text(&token.description),
         text(&token.scopes),
         Value::Flag(token.repositories.is_empty()),

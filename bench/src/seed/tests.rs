@@ -111,7 +111,7 @@ async fn rows_are_those_that_the_store_writes() {
         scope: None,
         repository: None,
         creator: None,
-        terms: Vec::new(),
+        terms: None,
         expires_before: None,
         idle_before: None,
     };

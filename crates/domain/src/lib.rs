@@ -15,9 +15,12 @@ mod role;
 #[cfg(feature = "files")]
 mod routes;
 mod scope;
+#[cfg(feature = "unicode")]
 mod search;
 mod secret;
 mod signing;
+#[cfg(feature = "unicode")]
+mod text;
 mod threshold;
 mod timestamp;
 mod token;
@@ -38,7 +41,8 @@ pub use role::Role;
 #[cfg(feature = "files")]
 pub use routes::{Needed, NoRule, Routes, RoutesError};
 pub use scope::{Scope, ScopeError, ScopeSet};
-pub use search::{search_terms, search_words};
+#[cfg(feature = "unicode")]
+pub use search::{SearchTerm, prefix_entry, search_terms, search_words};
 pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix, sha256};
 pub use signing::{Signature, SignatureError, SignedRequest, from_hex, to_hex};
 pub use threshold::{InactivityThreshold, ThresholdError};

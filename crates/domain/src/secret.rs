@@ -66,6 +66,9 @@ impl Secret {
     /// The published regular expression that recognises API tokens, for secret scanners.
     pub const API_TOKEN_PATTERN: &'static str = "ci_[0-9A-Za-z]{36}";
 
+    /// Characters after the prefix.
+    pub const BODY: usize = RANDOM_CHARS + CHECKSUM_CHARS;
+
     /// Makes a secret from a source of random bytes, each of 62 characters being equally likely.
     pub fn generate(kind: SecretKind, mut random: impl FnMut(&mut [u8])) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(kind.prefix().len() + RANDOM_CHARS + CHECKSUM_CHARS));

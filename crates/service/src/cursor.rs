@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::str::FromStr;
 
-use latchkey_domain::{AuditEventId, Timestamp};
+use latchkey_domain::{AuditEventId, Timestamp, TokenName};
 use latchkey_store::audit;
 use latchkey_store::tokens::Position;
 
 use crate::{Error, FieldError};
 
-/// Longest cursor, in characters: an email of 254 characters of four bytes each, in hexadecimal, and a little more.
-const MAX: usize = 2_100;
+/// Longest cursor, in characters: an id and the longest name, in hexadecimal.
+const MAX: usize = 32 + 2 * TokenName::BYTES_MAX;
 
 /// The cursor for what comes after a position: id and sort value, in hexadecimal.
 pub fn encode(position: &Position) -> String {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_it_writes_it_reads() {
-        for key in ["", "1800000000000000", "déploiement: prod"] {
+        for key in ["", "1800000000000000", "déploiement: prod", &"日".repeat(800)] {
             let position = Position { key: key.to_owned(), id: "0193b9a0000070008000000000000001".parse().unwrap() };
             assert_eq!(decode(&encode(&position)).unwrap(), position);
         }

@@ -169,14 +169,8 @@ impl Known {
         let tokens::Found { token, retired_until } = found;
         let repositories =
             if token.all_repositories { Vec::new() } else { tokens::repositories(&self.store, token.id).await? };
-        let known = Arc::new(KnownToken {
-            token,
-            repositories,
-            hash: *hash,
-            retired_until,
-            age,
-            used_at: AtomicI64::new(0),
-        });
+        let known =
+            Arc::new(KnownToken { token, repositories, hash: *hash, retired_until, age, used_at: AtomicI64::new(0) });
         self.tokens.insert(*hash.as_bytes(), known.clone());
         Ok(Some(known))
     }

@@ -15,6 +15,7 @@ mod invitations;
 mod known;
 mod members;
 mod memberships;
+mod names;
 mod organizations;
 mod page;
 mod passwords;

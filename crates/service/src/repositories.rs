@@ -32,18 +32,16 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ReadRepositories).await?;
         check_limit(limit)?;
         let after = cursor::decode_text(after)?;
-        let reach = caller.principal.reach();
-        let terms = search_terms(query);
-        if !terms.is_empty() {
-            let mut repositories = repositories::search(self.store(), access.id(), &terms, limit).await?;
-            repositories.retain(|repository| reach.reaches(repository.id));
-            return Ok(RepositoryPage { repositories, next: None });
-        }
-        let within: Option<Vec<RepositoryId>> = match reach {
+        let within: Option<Vec<RepositoryId>> = match caller.principal.reach() {
             RepositoryAccess::All => None,
             RepositoryAccess::Only(ids) => Some(ids.into_iter().collect()),
         };
-        let rows = repositories::list(self.store(), access.id(), within.as_deref(), &after, limit + 1).await?;
+        let within = within.as_deref();
+        if let Some(terms) = search_terms(query) {
+            let repositories = repositories::search(self.store(), access.id(), &terms, within, limit).await?;
+            return Ok(RepositoryPage { repositories, next: None });
+        }
+        let rows = repositories::list(self.store(), access.id(), within, &after, limit + 1).await?;
         let page = Page::of(rows, limit, |repository| cursor::encode_text(&repository.name));
         Ok(RepositoryPage { repositories: page.items, next: page.next })
     }

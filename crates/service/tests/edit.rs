@@ -62,7 +62,7 @@ async fn an_edit_changes_what_it_names_and_nothing_else(world: &World) {
     let renamed = EditToken { name: Some("Weekly".into()), ..EditToken::default() };
     let after = edit(world, &admin, &id, renamed).await.unwrap();
     let mut expected = created.detail.clone();
-    expected.token.name = "Weekly".into();
+    (expected.token.name, expected.token.name_key) = ("Weekly".into(), "weekly".into());
     assert_eq!(after, expected);
     assert_ne!(after.version(), created.detail.version());
     // Found by its new name, and not by its old one.

@@ -12,8 +12,8 @@ use common::use_cases::{READS, Targets, WRITES, ask, targets, write};
 use common::{World, asked, listing, scoped};
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
-    Caller, CreateToken, Denial, EditToken, Error, ExpiresIn, ListMembers, ListTokens, Once, Principal, RotateToken,
-    Service, StateFilter, SweepKind,
+    Caller, CreateToken, Denial, EditToken, Error, ExpiresIn, ListTokens, Principal, RotateToken, StateFilter,
+    SweepKind,
 };
 
 on_both_engines!(

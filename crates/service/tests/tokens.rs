@@ -4,8 +4,11 @@
 mod common;
 
 use common::{World, asked, fields, listing, scoped};
-use latchkey_domain::{Role, TokenState};
-use latchkey_service::{CreateToken, Denial, Error, ExpiresIn, Principal, Refusal, StateFilter};
+use latchkey_domain::{Description, Role, TokenName, TokenState};
+use latchkey_service::{
+    CreateToken, Denial, EditToken, Error, ExpiresIn, ListMembers, ListTokens, Principal, Refusal, StateFilter,
+};
+use latchkey_store::tokens;
 
 on_both_engines!(
     a_token_is_made_used_and_revoked,
@@ -17,6 +20,9 @@ on_both_engines!(
     organizations_do_not_see_each_other,
     a_project_token_sees_its_project_only,
     the_list_finds_what_is_asked_for,
+    names_are_seen_and_told_apart,
+    a_name_of_before_goes_on,
+    what_can_not_be_found_is_not_everything,
     bulk_revocation_is_all_or_nothing,
     a_failed_use_case_leaves_no_audit_event,
 );
@@ -237,7 +243,7 @@ async fn the_list_finds_what_is_asked_for(world: &World) {
         found.page.tokens.into_iter().map(|detail| detail.token.name).collect::<Vec<_>>()
     };
     let all = listing(StateFilter::Active);
-    let with = |query: &str| latchkey_service::ListTokens { query: query.into(), ..all.clone() };
+    let with = |query: &str| ListTokens { query: query.into(), ..all.clone() };
     assert_eq!(names(all.clone()).await, ["Deploy api", "Nightly", "Site"]);
     assert_eq!(names(with("depl")).await, ["Deploy api"]);
     assert_eq!(names(with("CHAT")).await, ["Nightly"]);
@@ -264,6 +270,80 @@ async fn the_list_finds_what_is_asked_for(world: &World) {
     assert_eq!(names(listing(StateFilter::Unused)).await, ["Nightly", "Site"]);
     let counts = world.service.overview(&admin, "acme", listing(StateFilter::All)).await.unwrap().counts;
     assert_eq!((counts.active, counts.expiring_soon, counts.unused), (2, 0, 2));
+}
+
+async fn names_are_seen_and_told_apart(world: &World) {
+    let owner = world.person(world.acme, Role::Owner).await;
+    for unseen in ["dep\u{ad}loy", "\u{3164}", "\u{2800}", "a\u{e0061}", "a\u{200d}b"] {
+        assert_eq!(fields(world.create(&owner, asked(unseen)).await.unwrap_err()), ["name"], "{unseen:?}");
+        let described = CreateToken { description: unseen.into(), ..asked("CI") };
+        assert_eq!(fields(world.create(&owner, described).await.unwrap_err()), ["description"], "{unseen:?}");
+        let project = world.service.create_project(&owner, "acme", unseen).await;
+        assert_eq!(fields(project.unwrap_err()), ["name"], "{unseen:?}");
+    }
+    for name in ["Cafe\u{301}", "👩\u{200d}💻", "می\u{200c}خواهم"] {
+        let token = world.create(&owner, asked(name)).await.unwrap().detail.token;
+        let project = world.service.create_project(&owner, "acme", name).await.unwrap();
+        assert_eq!(project.name, token.name);
+        // A project is meant by any form of its name.
+        let same = name.replace("Cafe\u{301}", "CAFÉ");
+        assert_eq!(world.service.project(&owner, "acme", &same).await.unwrap(), project);
+    }
+    for same in ["Café", "CAFE\u{301}", "Ｃａｆé"] {
+        assert!(matches!(world.create(&owner, asked(same)).await, Err(Error::Conflict(_))), "{same}");
+        assert!(matches!(world.service.create_project(&owner, "acme", same).await, Err(Error::Conflict(_))), "{same}");
+    }
+}
+
+async fn a_name_of_before_goes_on(world: &World) {
+    let admin = world.admin().await;
+    let created = world.create(&admin, asked("CI")).await.unwrap().detail;
+    let (name, description) = (TokenName::stored("dep\u{ad}loy"), Description::stored("\u{2800}"));
+    let edited = tokens::Edited {
+        name: &name,
+        description: &description,
+        scopes: &created.token.scopes,
+        repositories: None,
+        require_signing: false,
+        allowed_networks: &created.token.allowed_networks,
+        expires_at: None,
+    };
+    let mut tx = world.store.begin().await.unwrap();
+    tokens::update(&mut tx, &created.token, &edited).await.unwrap();
+    tx.commit().await.unwrap();
+    let id = created.token.id.to_string();
+    let signing = EditToken { require_signing: Some(true), ..EditToken::default() };
+    let after = world.service.edit_token(&admin, "acme", &id, signing).await.unwrap();
+    assert_eq!((&*after.token.name, &*after.token.description), ("dep\u{ad}loy", "\u{2800}"));
+    // What looks like it is it.
+    assert!(matches!(world.create(&admin, asked("Deploy")).await, Err(Error::Conflict(_))));
+}
+
+async fn what_can_not_be_found_is_not_everything(world: &World) {
+    let admin = world.admin().await;
+    world.create(&admin, scoped("ci_deploy", &["repos:read", "scans:read"])).await.unwrap();
+    let count = async |list: ListTokens| world.service.tokens(&admin, "acme", list).await.unwrap().tokens.len();
+    let all = || listing(StateFilter::All);
+    for (query, found) in [("ci_dep", 1), (" ", 1), ("%", 0), ("\u{200b}", 0), ("★★★", 0), ("\u{1}", 0)] {
+        assert_eq!(count(ListTokens { query: query.into(), ..all() }).await, found, "{query:?}");
+    }
+    for query in ["%", "\u{200b}", "★★★"] {
+        let found = world.service.repositories(&admin, "acme", query, None, 50).await.unwrap();
+        assert_eq!(found.repositories, [], "{query:?}");
+    }
+    for wrong in ["nobody", "%", "\u{200b}", "repos:read scans:read"] {
+        let some = || Some(wrong.to_owned());
+        for list in [
+            ListTokens { scope: some(), ..all() },
+            ListTokens { level: some(), ..all() },
+            ListTokens { repository: some(), ..all() },
+            ListTokens { creator: some(), ..all() },
+        ] {
+            assert_eq!(count(list.clone()).await, 0, "{list:?}");
+        }
+        let members = ListMembers { name: some(), ..ListMembers::default() };
+        assert_eq!(world.service.members(&admin, "acme", &members, None, 50).await.unwrap().items, []);
+    }
 }
 
 async fn bulk_revocation_is_all_or_nothing(world: &World) {

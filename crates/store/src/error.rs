@@ -19,13 +19,14 @@ pub enum StoreError {
 }
 
 /// Unique indexes: the name, which PostgreSQL reports; the columns, which SQLite reports; what a conflict is called.
-const UNIQUE: [(&str, &str, &str); 14] = [
+const UNIQUE: [(&str, &str, &str); 15] = [
     ("api_tokens_name", "api_tokens.owner_id, api_tokens.name_key", "token name"),
     ("api_tokens_creation_key", "api_tokens.created_by_id, api_tokens.creation_key", "creation key"),
     ("api_tokens_hash", "api_tokens.hash", "secret"),
     ("api_tokens_pkey", "api_tokens.id", "token"),
     ("organizations_name", "organizations.name", "organization name"),
     ("projects_name", "projects.organization_id, projects.name", "project name"),
+    ("projects_key", "projects.organization_id, projects.name_key", "project name"),
     ("repositories_name", "repositories.organization_id, repositories.name", "repository name"),
     ("users_email", "users.email", "email"),
     ("memberships_id", "memberships.id", "membership"),

@@ -22,6 +22,7 @@ pub mod idempotency;
 pub mod instance;
 pub mod invitations;
 pub mod memberships;
+pub mod names;
 pub mod nonces;
 pub mod organizations;
 pub mod projects;

@@ -11,7 +11,7 @@ pub struct Project {
     pub id: ProjectId,
     /// What it is a part of.
     pub organization_id: OrganizationId,
-    /// Unique in its organization.
+    /// Unique in its organization, as names are compared.
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
@@ -49,14 +49,16 @@ macro_rules! present {
     };
 }
 
-/// Adds a project. `Conflict("project name")` when the organization has one of that name.
+/// Adds a project. `Conflict("project name")` when the organization has one of that name, as names are compared.
 pub async fn insert(tx: &mut Tx, project: &Project, name: &ProjectName) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO projects (id, organization_id, name, created_at) VALUES ($1, $2, $3, $4)";
+    const SQL: &str = "INSERT INTO projects (id, organization_id, name, name_key, created_at) \
+        VALUES ($1, $2, $3, $4, $5)";
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(project.id.0)
             .bind(project.organization_id.0)
             .bind(name.as_str())
+            .bind(name.key())
             .bind(project.created_at.micros())
             .execute(db)
             .await
@@ -74,13 +76,20 @@ pub async fn by_id(store: &Store, organization: OrganizationId, id: ProjectId) -
     Ok(row.map(Project::from))
 }
 
-/// The organization's project of a name.
+/// The organization's project of a name, as names are compared.
 pub async fn by_name(store: &Store, organization: OrganizationId, name: &str) -> Result<Option<Project>, StoreError> {
-    const SQL: &str = select!("organization_id = $1 AND name = $2");
-    let row: Option<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(organization.0).bind(text(name)).fetch_optional(db).await
-    })?;
-    Ok(row.map(Project::from))
+    // Of two that were made before names were compared so, one has no key.
+    const EXACT: &str = select!("organization_id = $1 AND name = $2");
+    const ALIKE: &str = select!("organization_id = $1 AND name_key = $2");
+    for (sql, name) in [(EXACT, name.to_owned()), (ALIKE, ProjectName::stored(name).key())] {
+        let row: Option<Row> = reading!(store, db => {
+            sqlx::query_as(sql).bind(organization.0).bind(text(&name)).fetch_optional(db).await
+        })?;
+        if row.is_some() {
+            return Ok(row.map(Project::from));
+        }
+    }
+    Ok(None)
 }
 
 /// By name, after a name, `limit` at most.

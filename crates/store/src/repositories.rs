@@ -1,4 +1,4 @@
-use latchkey_domain::{OrganizationId, RepositoryId, RepositoryName, Timestamp, search_words};
+use latchkey_domain::{OrganizationId, RepositoryId, RepositoryName, SearchTerm, Timestamp, search_words};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -139,19 +139,21 @@ pub async fn list(
     Ok(rows.into_iter().map(Repository::from).collect())
 }
 
-/// Those with a word for each term (see `latchkey_domain::search_terms`), by name, `limit` at most. Reads no more than
-/// a fixed number of index entries, however many match.
+/// Those with a word for each term (see `latchkey_domain::search_terms`), by name, `limit` at most; only those in
+/// `within` when given. Reads no more than a fixed number of index entries, however many match.
 pub async fn search(
     store: &Store,
     organization: OrganizationId,
-    terms: &[String],
+    terms: &[SearchTerm],
+    within: Option<&[RepositoryId]>,
     limit: u32,
 ) -> Result<Vec<Repository>, StoreError> {
-    if terms.is_empty() {
-        return list(store, organization, None, "", limit).await;
-    }
-    let found = search::candidates(store, organization.0, Kind::Repository, terms, None).await?;
-    let ids: Vec<_> = found.ids.into_iter().map(RepositoryId).collect();
+    let (list_id, kind) = (organization.0, Kind::Repository);
+    let found = match within {
+        None => search::candidates(store, list_id, kind, terms, None).await?.ids,
+        Some(ids) => search::matching(store, list_id, kind, ids.iter().map(|id| id.0).collect(), terms).await?,
+    };
+    let ids: Vec<_> = found.into_iter().map(RepositoryId).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }

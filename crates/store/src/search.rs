@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use latchkey_domain::SearchTerm;
 use uuid::Uuid;
 
 use crate::{
@@ -59,24 +60,33 @@ pub(crate) async fn forget(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), 
     Ok(())
 }
 
-/// The objects of a list that have a word for each term. The longest term whose matches are few enough to be read whole
+/// Most terms of a query that may lead its search.
+const LEADERS_MAX: usize = 5;
+
+/// The words that a term asks for: from one, and before another.
+type Range = (String, String);
+
+/// The objects of a list that have a word for each term; none without terms. The longest term whose matches are few enough to be read whole
 /// picks, or else the longest one, by word and then the newest first; the others are checked on what it picked. With a
 /// phase, only tokens that are in it.
 pub(crate) async fn candidates(
     store: &Store,
     list: Uuid,
     kind: Kind,
-    terms: &[String],
+    terms: &[SearchTerm],
     phase: Option<i16>,
 ) -> Result<Candidates, StoreError> {
-    let mut terms: Vec<_> = terms.iter().collect();
-    terms.sort_by_key(|term| std::cmp::Reverse(term.chars().count()));
-    let mut best: Option<(&String, Candidates)> = None;
-    for term in &terms {
-        let picked = pick(store, list, kind, term, phase).await?;
+    let mut ranges = Vec::with_capacity(terms.len());
+    for term in terms {
+        ranges.push(asked(store, list, kind, term).await?);
+    }
+    ranges.sort_by_key(|(from, _)| std::cmp::Reverse(from.chars().count()));
+    let mut best: Option<(&Range, Candidates)> = None;
+    for range in ranges.iter().take(LEADERS_MAX) {
+        let picked = pick(store, list, kind, range, phase).await?;
         let whole = !picked.capped;
         if whole || best.is_none() {
-            best = Some((*term, picked));
+            best = Some((range, picked));
         }
         if whole {
             break;
@@ -85,17 +95,23 @@ pub(crate) async fn candidates(
     let Some((leader, Candidates { mut ids, capped })) = best else {
         return Ok(Candidates { ids: Vec::new(), capped: false });
     };
-    for term in terms.into_iter().filter(|term| *term != leader) {
+    for range in ranges.iter().filter(|range| *range != leader) {
         if ids.is_empty() {
             break;
         }
-        ids = with_word(store, kind, ids, term).await?;
+        ids = with_word(store, kind, ids, range).await?;
     }
     Ok(Candidates { ids, capped })
 }
 
 /// The objects that have a word for one term, as many as one look-up takes.
-async fn pick(store: &Store, list: Uuid, kind: Kind, term: &str, phase: Option<i16>) -> Result<Candidates, StoreError> {
+async fn pick(
+    store: &Store,
+    list: Uuid,
+    kind: Kind,
+    (from, to): &Range,
+    phase: Option<i16>,
+) -> Result<Candidates, StoreError> {
     // The subquery for the phase can't be turned into a join, for which the planner might read the whole table.
     const PICK: &str = "SELECT w.object_id \
         FROM (SELECT s.word, s.object_id FROM search_words s \
@@ -105,7 +121,6 @@ async fn pick(store: &Store, list: Uuid, kind: Kind, term: &str, phase: Option<i
         LIMIT $7";
 
     let most = i64::from(store.limits.candidates);
-    let (from, to) = range(term);
     // Without a phase to check, an entry that is read is an entry that is picked.
     let read = if phase.is_some() { i64::from(store.limits.read) } else { most };
     let picked: Vec<Uuid> = reading!(store, db => {
@@ -126,8 +141,29 @@ async fn pick(store: &Store, list: Uuid, kind: Kind, term: &str, phase: Option<i
     Ok(Candidates { ids: picked.into_iter().filter(|id| seen.insert(*id)).collect(), capped })
 }
 
-/// Those of `ids` that also have a word that begins with `term`.
-async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, term: &str) -> Result<Vec<Uuid>, StoreError> {
+/// Those of `ids` that have a word for each term; none, if there is no term.
+pub(crate) async fn matching(
+    store: &Store,
+    list: Uuid,
+    kind: Kind,
+    mut ids: Vec<Uuid>,
+    terms: &[SearchTerm],
+) -> Result<Vec<Uuid>, StoreError> {
+    if terms.is_empty() {
+        return Ok(Vec::new());
+    }
+    for term in terms {
+        if ids.is_empty() {
+            break;
+        }
+        let range = asked(store, list, kind, term).await?;
+        ids = with_word(store, kind, ids, &range).await?;
+    }
+    Ok(ids)
+}
+
+/// Those of `ids` that also have a word of a range.
+async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, (from, to): &Range) -> Result<Vec<Uuid>, StoreError> {
     macro_rules! sql {
         ($engine:ident) => {
             concat!(
@@ -138,16 +174,27 @@ async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, term: &str) -> Res
         };
     }
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
-    let (from, to) = range(term);
     let ids = Ids::from_iter(ids);
     Ok(reading!(store, db => {
         sqlx::query_scalar(sql).bind(kind.number()).bind(ids).bind(from).bind(to).fetch_all(db).await
     })?)
 }
 
-/// The words that begin with `term`: from it to before it followed by the last character, which is in no word.
-fn range(term: &str) -> (String, String) {
-    let from = text(term).into_owned();
+/// The words that begin as a term says, or else, if there are none in the list, as it says then.
+async fn asked(store: &Store, list: Uuid, kind: Kind, term: &SearchTerm) -> Result<Range, StoreError> {
+    const ANY: &str = "SELECT s.object_id FROM search_words s \
+        WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 ORDER BY s.word, s.object_id DESC LIMIT 1";
+    let (from, to) = range(&term.begins);
+    let Some(other) = &term.or_begins else { return Ok((from, to)) };
+    let any: Option<Uuid> = reading!(store, db => {
+        sqlx::query_scalar(ANY).bind(list).bind(kind.number()).bind(&from).bind(&to).fetch_optional(db).await
+    })?;
+    Ok(if any.is_some() { (from, to) } else { range(other) })
+}
+
+/// The words that begin with `text`: from it to before it followed by the last character, which is in no word.
+fn range(begins: &str) -> Range {
+    let from = text(begins).into_owned();
     let to = format!("{from}{}", char::MAX);
     (from, to)
 }

@@ -129,7 +129,12 @@ const REFUSALS: [(&str, &str, &str, &str); 9] = [
     ("415", "UnsupportedMediaType", "The body is not of the media type that it must have", "unsupported-media-type"),
     ("422", "Invalid", "A field is wrong; `errors` lists each with its `field` and `message`", "invalid"),
     ("429", "TooManyRequests", "Too many requests; `Retry-After` says how many seconds to wait", "rate-limited"),
-    ("503", "Unavailable", "The database does not answer; try again after `Retry-After`", "unavailable"),
+    (
+        "503",
+        "Unavailable",
+        "The database does not answer, or too much waits already; try again after `Retry-After`",
+        "unavailable",
+    ),
 ];
 
 impl Modify for Common {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::oauth::{Form, client};
-use crate::rest::json::whole;
+use crate::middleware::body::whole;
 use crate::rest::problem::Problem;
 
 /// What to tell about, as a form. Unknown parameters are ignored.

@@ -13,16 +13,20 @@ use crate::answers::Problem;
 pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut wrong = |field: &str, message: &str| problems.push(Problem::new(field, message));
-    match TokenName::new(&values.name) {
+    match TokenName::check(&values.name) {
         Ok(_) => (),
         Err(NameError::Empty) => wrong("name", "Enter a name, such as GitHub Actions CI"),
         Err(NameError::TooLong { .. }) => wrong("name", "Use at most 100 characters for the name"),
-        Err(_) => wrong("name", "Type the name again: it has characters in it that can't be seen"),
+        Err(NameError::Unseen) => wrong("name", "Type the name again: it has characters in it that can't be seen"),
+        Err(error) => wrong("name", &["The name ", &error.to_string()].concat()),
     }
-    match Description::new(&values.description) {
+    match Description::check(&values.description) {
         Ok(_) => (),
         Err(NameError::TooLong { .. }) => wrong("description", "Use at most 500 characters for the description"),
-        Err(_) => wrong("description", "Type the description again: it has characters in it that can't be seen"),
+        Err(NameError::Unseen) => {
+            wrong("description", "Type the description again: it has characters in it that can't be seen");
+        }
+        Err(error) => wrong("description", &["The description ", &error.to_string()].concat()),
     }
     match values.expires_at(now) {
         Ok(Ok(_)) => (),
@@ -94,6 +98,8 @@ mod tests {
     fn each_rule() {
         assert_eq!(wrong(|values| values.name = "n".repeat(101)), ["name"]);
         assert_eq!(wrong(|values| values.name = "a\u{202e}b".into()), ["name"]);
+        assert_eq!(wrong(|values| values.name = "dep\u{ad}loy".into()), ["name"]);
+        assert_eq!(wrong(|values| values.name = "👩\u{200d}💻".repeat(100)), [""; 0]);
         assert_eq!(wrong(|values| values.description = "d".repeat(501)), ["description"]);
         assert_eq!(wrong(|values| values.expires = Expires::OnDate), ["expires"]);
         assert_eq!(wrong(|values| values.scopes = vec!["orgs:create".into()]), ["scopes"]);

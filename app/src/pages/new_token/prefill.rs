@@ -1,6 +1,6 @@
 //! What a link to the form asks it to be filled in with.
 
-use latchkey_domain::{RepositoryAccess, Timestamp};
+use latchkey_domain::{ProjectName, RepositoryAccess, Timestamp};
 
 use super::values::{Expires, Offer, Values};
 use crate::fields::Fields;
@@ -94,7 +94,8 @@ impl Prefill {
     }
 
     fn project(&mut self, text: &str, offer: &Offer) {
-        match offer.projects.iter().find(|project| project.id == text || project.name.eq_ignore_ascii_case(text)) {
+        let key = |name| ProjectName::stored(name).key();
+        match offer.projects.iter().find(|project| project.id == text || key(&project.name) == key(text)) {
             Some(project) => {
                 self.values.in_project = true;
                 self.values.project.clone_from(&project.id);

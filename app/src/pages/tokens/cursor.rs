@@ -1,4 +1,4 @@
-use latchkey_domain::TokenId;
+use latchkey_domain::{TokenId, TokenName};
 use latchkey_service::Position;
 
 /// Where a page begins, as it stands in the address: `50.0198c5de-….github actions ci`.
@@ -12,8 +12,8 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Longest sort value, in bytes: a name of 100 characters.
-    const KEY_MAX: usize = 400;
+    /// Longest sort value, in bytes.
+    const KEY_MAX: usize = TokenName::BYTES_MAX;
 
     pub(super) fn encode(&self) -> String {
         [&self.offset.to_string(), ".", &self.position.id.to_string(), ".", &self.position.key].concat()
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_cursor() {
-        let long = format!("50.0198c5de-0000-7000-8000-000000000001.{}", "a".repeat(500));
+        let long = format!("50.0198c5de-0000-7000-8000-000000000001.{}", "a".repeat(TokenName::BYTES_MAX + 1));
         for text in ["", "50", "50.", "x.0198c5de-0000-7000-8000-000000000001.a", "50.nobody.a", "-1.a.b", &long] {
             assert_eq!(Cursor::decode(text), None, "{text}");
         }

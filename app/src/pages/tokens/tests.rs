@@ -33,6 +33,7 @@ fn token(number: u128, name: &str) -> TokenDetail {
         token: Token {
             id: TokenId(id(number)),
             name: name.to_owned(),
+            name_key: name.to_lowercase(),
             description: String::new(),
             level: Level::Organization(organization),
             organization_name: "acme".to_owned(),

@@ -53,7 +53,7 @@ impl Service {
         let guess = self.count_guess(Buckets::of_link(origin.address)).await?;
         let invitation = self.invitation_of_link(link).await?.ok_or(UNKNOWN)?;
         self.give_back(&guess).await?;
-        let email = Email::new(&invitation.email).map_err(|error| FieldError::new("email", error))?;
+        let email = Email::stored(&invitation.email);
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
         let source = Source::Network(source_of(origin.address));
         let password_hash = self.inner.passwords.hash_for(source, password, self.inner.random.as_ref()).await?;

@@ -2,7 +2,7 @@
 
 mod change;
 
-use latchkey_domain::{MembershipId, Role};
+use latchkey_domain::{Email, MembershipId, Role};
 use latchkey_store::memberships::{self, Filter, Member};
 
 use crate::authorization::{Action, OrganizationAccess};
@@ -122,7 +122,7 @@ fn filter(list: &ListMembers) -> Result<Filter, Error> {
         Some(text) if text.chars().count() > FILTER_MAX => {
             Err(FieldError::new(field, format!("must have at most {FILTER_MAX} characters")))
         }
-        text => Ok(text.map(str::to_lowercase)),
+        text => Ok(text.map(Email::written)),
     };
     let (email, name) = (text("email", &list.email)?, text("name", &list.name)?);
     Ok(Filter { role: list.role, email, prefix: name.unwrap_or_default() })

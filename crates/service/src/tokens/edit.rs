@@ -137,10 +137,8 @@ impl Service {
             allowed_networks: changes.allowed_networks.unwrap_or_else(|| before.allowed_networks.clone()),
             require_signing: changes.require_signing.unwrap_or(before.require_signing),
         };
-        let stored = |error| Error::from(FieldError::new("name", error));
-        let name = changes.name.map_or_else(|| TokenName::new(&token.name).map_err(stored), Ok)?;
-        let description =
-            changes.description.map_or_else(|| Description::new(&token.description).map_err(stored), Ok)?;
+        let name = changes.name.unwrap_or_else(|| TokenName::stored(&token.name));
+        let description = changes.description.unwrap_or_else(|| Description::stored(&token.description));
         let what = differences(token, (name.as_str(), description.as_str()), before, &after);
         if what.is_empty() {
             return Ok(false);

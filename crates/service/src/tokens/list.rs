@@ -155,7 +155,7 @@ impl Service {
             scope: None,
             repository: None,
             creator: None,
-            terms: Vec::new(),
+            terms: None,
             expires_before: (state == StateFilter::ExpiringSoon).then(|| now.plus_days(SOON_DAYS)),
             idle_before: (state == StateFilter::Unused).then(|| now.plus_days(-UNUSED_DAYS)),
         }
@@ -176,6 +176,7 @@ impl Service {
         filter.level = list.kind;
         // What is not there matches nothing; it is no error, so that a shared link still opens.
         let nothing = Uuid::nil();
+        let mut findable = true;
         match list.level.as_deref().map(str::trim).filter(|level| !level.is_empty()) {
             None => {}
             Some("organization") if list.kind != Some(LevelKind::Project) => {
@@ -196,13 +197,17 @@ impl Service {
                 Ok(id) => repositories::by_id(self.store(), access.id(), id).await?,
                 Err(_) => repositories::by_name(self.store(), access.id(), repository).await?,
             };
-            filter.repository = Some(found.map_or(RepositoryId(nothing), |found| found.id));
+            // Not by an id that no repository has: tokens for all repositories would list it.
+            filter.repository = found.map(|found| found.id);
+            findable &= filter.repository.is_some();
         }
         if let Some(creator) = list.creator.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             filter.creator = Some(creator.parse().unwrap_or(nothing));
         }
         filter.scope = list.scope.clone().filter(|scope| !scope.is_empty());
-        filter.terms = search_terms(&list.query);
+        // No scope has a space in it; how a token's scopes are stored has.
+        findable &= !filter.scope.as_deref().is_some_and(|scope| scope.contains(' '));
+        filter.terms = if findable { search_terms(&list.query) } else { Some(Vec::new()) };
         Ok(filter)
     }
 }

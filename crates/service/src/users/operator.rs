@@ -90,7 +90,7 @@ impl Service {
             scope: None,
             repository: None,
             creator: None,
-            terms: Vec::new(),
+            terms: None,
             expires_before: None,
             idle_before: None,
         };

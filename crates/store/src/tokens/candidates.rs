@@ -1,4 +1,4 @@
-use latchkey_domain::{Timestamp, TokenState};
+use latchkey_domain::{SearchTerm, Timestamp, TokenState};
 use uuid::Uuid;
 
 use super::{Filter, level, phase};
@@ -80,14 +80,18 @@ impl Conditions {
 
     /// What a search finds, or what a filter by expiry or idleness picks where that is not too much; `None` if the
     /// list has to be walked.
-    pub(super) async fn candidates(&self, store: &Store, terms: &[String]) -> Result<Option<Candidates>, StoreError> {
+    pub(super) async fn candidates(
+        &self,
+        store: &Store,
+        terms: Option<&[SearchTerm]>,
+    ) -> Result<Option<Candidates>, StoreError> {
         const EXPIRING: &str = "SELECT t.id FROM api_tokens t \
             WHERE t.list_id = $1 AND t.phase = $2 AND t.expires_key < $3 ORDER BY t.expires_key, t.id LIMIT $4";
         const IDLE: &str = "SELECT t.id FROM api_tokens t \
             WHERE t.list_id = $1 AND t.phase = $2 AND t.idle_key < $3 ORDER BY t.idle_key, t.id LIMIT $4";
 
         let one_phase = self.phase != phase::ANY;
-        if !terms.is_empty() {
+        if let Some(terms) = terms {
             let phase = one_phase.then_some(self.phase);
             return search::candidates(store, self.list, Kind::Token, terms, phase).await.map(Some);
         }

@@ -88,7 +88,7 @@ pub async fn count(store: &Store, filter: &Filter, now: Timestamp) -> Result<u32
     }
     let most = i64::from(COUNT_MAX) + 1;
     let mut count = 0;
-    if let Some(candidates) = conditions.candidates(store, &filter.terms).await? {
+    if let Some(candidates) = conditions.candidates(store, filter.terms.as_deref()).await? {
         count = among_candidates(store, &conditions, Ids::from_iter(candidates.ids)).await?;
     } else {
         let phases = match conditions.phase {

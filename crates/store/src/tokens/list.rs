@@ -60,7 +60,7 @@ impl Place {
 
     fn last(key: SortKey) -> Self {
         let key = match key {
-            // A name has 100 characters at most, so it can't be greater.
+            // No name has the last character.
             SortKey::Name => Key::Name(char::MAX.to_string().repeat(101)),
             SortKey::Created => Key::Id(Uuid::max()),
             SortKey::Expires | SortKey::LastUsed => Key::Number(i64::MAX),
@@ -87,7 +87,7 @@ pub async fn list(
     let from = after.map_or(first, |position| Place::of(position, sort.key));
     let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
 
-    let candidates = conditions.candidates(store, &filter.terms).await?;
+    let candidates = conditions.candidates(store, filter.terms.as_deref()).await?;
     let end = match &candidates {
         None if !conditions.are_none() => end(store, &conditions, sort, &from).await?,
         _ => None,

@@ -29,6 +29,7 @@ pub use types::{
     Actor, Edited, Filter, Found, NewToken, Page, Position, Revocation, Rotation, Sort, SortKey, Token, Use,
 };
 pub use uses::record_uses;
+pub(crate) use write::words;
 pub use write::{insert, revoke};
 
 /// Rows that one look-up reads at most, so that a rare filter in a huge organization costs no more than a common one.

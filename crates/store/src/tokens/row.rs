@@ -27,7 +27,7 @@ macro_rules! columns {
     };
     ($organization_name:literal, $repository_count:literal) => {
         concat!(
-            "t.id, t.name, t.description, t.organization_id, t.project_id, ",
+            "t.id, t.name, t.name_key, t.description, t.organization_id, t.project_id, ",
             $organization_name,
             " AS organization_name, \
          (SELECT p.name FROM projects p WHERE p.id = t.project_id) AS project_name, \
@@ -55,6 +55,7 @@ pub(super) use select;
 pub(super) struct TokenRow {
     id: Uuid,
     name: String,
+    name_key: String,
     description: String,
     organization_id: Option<Uuid>,
     project_id: Option<Uuid>,
@@ -111,6 +112,7 @@ impl TryFrom<TokenRow> for Token {
         Ok(Self {
             id: TokenId(row.id),
             name: row.name,
+            name_key: row.name_key,
             description: row.description,
             level: match (row.organization_id.map(OrganizationId), row.project_id.map(ProjectId)) {
                 (None, _) => Level::Instance,

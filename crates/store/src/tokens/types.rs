@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use latchkey_domain::{
     AllowedNetworks, Description, Level, LevelKind, OrganizationId, ProjectId, RepositoryAccess, RepositoryId,
-    RevocationReason, ScopeSet, SecretHash, SecretPrefix, Timestamp, TokenId, TokenName, TokenState,
+    RevocationReason, ScopeSet, SearchTerm, SecretHash, SecretPrefix, Timestamp, TokenId, TokenName, TokenState,
 };
 use uuid::Uuid;
 
@@ -13,8 +13,10 @@ use super::NEVER;
 pub struct Token {
     /// Version 7, so tokens sort by creation.
     pub id: TokenId,
-    /// Unique, in any case, among the unrevoked tokens of the level and owner.
+    /// Unique, as names are compared, among the unrevoked tokens of the level and owner.
     pub name: String,
+    /// What lists sort it by, see `TokenName::key`.
+    pub name_key: String,
     /// May have several lines, or none.
     pub description: String,
     /// What it belongs to.
@@ -170,8 +172,8 @@ pub struct Filter {
     pub repository: Option<RepositoryId>,
     /// Tokens that this user or token has made.
     pub creator: Option<Uuid>,
-    /// Beginnings of words, all of which must match (see `latchkey_domain::search_terms`).
-    pub terms: Vec<String>,
+    /// What a query asks for, all of which must match (see `latchkey_domain::search_terms`); `None`: no query.
+    pub terms: Option<Vec<SearchTerm>>,
     /// Expires before this moment.
     pub expires_before: Option<Timestamp>,
     /// Last used, or created and never used, before this moment.
@@ -181,7 +183,7 @@ pub struct Filter {
 /// What a list is sorted by; ties by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortKey {
-    /// In lower case, by code point.
+    /// As names are compared (`TokenName::key`), by code point.
     Name,
     /// By id, which is the order of creation.
     Created,
@@ -203,7 +205,7 @@ pub struct Sort {
 /// Where a page begins: after the row with this sort value and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The lower-case name, or microseconds in decimal, as [`Position::of`] writes it. A number that can't be read
+    /// The name's key, or microseconds in decimal, as [`Position::of`] writes it. A number that can't be read
     /// counts as 0.
     pub key: String,
     /// Of the row.
@@ -214,7 +216,7 @@ impl Position {
     /// Where `token` stands in a list that is sorted by `key`.
     pub fn of(token: &Token, key: SortKey) -> Self {
         let key = match key {
-            SortKey::Name => token.name.to_lowercase(),
+            SortKey::Name => token.name_key.clone(),
             SortKey::Created => token.created_at.micros().to_string(),
             SortKey::Expires => token.expires_at.map_or(NEVER, Timestamp::micros).to_string(),
             SortKey::LastUsed => token.last_use.as_ref().map_or(0, |last| last.at.micros()).to_string(),

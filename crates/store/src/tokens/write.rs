@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use latchkey_domain::{RepositoryAccess, Timestamp, TokenId, search_words};
+use latchkey_domain::{RepositoryAccess, Timestamp, TokenId, prefix_entry, search_words};
 
 use super::{
     NEVER, NewToken, Revocation, Token,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Adds a token with its repositories and search words (name, description, prefix, id).
-/// `Conflict("token name")` when an unrevoked token of the level and owner has the name in any case;
+/// `Conflict("token name")` when an unrevoked token of the level and owner has the name, as names are compared;
 /// `Conflict("creation key")` when the creator has sent the key before, whatever the name.
 pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO api_tokens (id, level, organization_id, project_id, list_id, owner_id, phase, \
@@ -80,10 +80,10 @@ pub(super) async fn list_repositories(
 }
 
 /// The words under which a token is found.
-pub(super) fn words(name: &str, description: &str, prefix: &str, id: TokenId) -> BTreeSet<String> {
+pub(crate) fn words(name: &str, description: &str, prefix: &str, id: TokenId) -> BTreeSet<String> {
     let mut words = search_words([name, description]);
-    // Whole, as `search_terms` looks for them.
-    words.insert(prefix.to_lowercase());
+    // As `search_terms` looks for them.
+    words.insert(prefix_entry(prefix));
     words.insert(id.to_string());
     words
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use latchkey_store::Store;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection, postgres::PgConnectOptions};
 
 const HINT: &str = "LATCHKEY_TEST_POSTGRES_URL is not set: run by `make test`, or scripts/with-postgres cargo test";
 
@@ -75,6 +75,18 @@ impl Database {
     pub(crate) async fn migrated(self) -> Self {
         self.store.migrate().await.unwrap();
         self
+    }
+
+    /// Writes what the store itself never would.
+    pub(crate) async fn execute(&self, sql: String) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        if self.is_sqlite() {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sql.execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sql.execute(&mut connection).await.unwrap();
+        }
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {

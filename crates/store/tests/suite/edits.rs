@@ -106,7 +106,7 @@ async fn an_edited_token_is_where_it_belongs(given: &Given) {
         assert_eq!(walk(given, &everything(given), sort, 2).await.0, expected, "{sort:?}");
     }
     for (term, count) in [("alpha", 0), ("zeta", 1), ("chat", 1), ("beta", 1)] {
-        let filter = Filter { terms: vec![term.into()], ..everything(given) };
+        let filter = Filter { terms: Some(vec![term.into()]), ..everything(given) };
         assert_eq!(tokens::count(given.store(), &filter, NOW).await.unwrap(), count, "{term}");
     }
     // One whose expiry another clock has noted already is live again.

@@ -5,6 +5,7 @@
 mod database;
 mod given;
 mod model;
+mod names;
 
 mod audit;
 mod changes;

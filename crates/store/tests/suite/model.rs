@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use latchkey_domain::{LevelKind, TokenState, search_words};
+use latchkey_domain::{LevelKind, SearchTerm, TokenName, TokenState, prefix_entry, search_words};
 use latchkey_store::tokens::{self, Filter, Position, Sort, SortKey, Token};
 
 use crate::given::{Given, NOW};
@@ -24,7 +24,7 @@ pub(crate) fn everything(given: &Given) -> Filter {
         scope: None,
         repository: None,
         creator: None,
-        terms: Vec::new(),
+        terms: None,
         expires_before: None,
         idle_before: None,
     }
@@ -64,7 +64,8 @@ pub(crate) fn shows(filter: &Filter, token: &Token, repositories: &[latchkey_dom
     let revoked_at = token.revocation.as_ref().map(|revocation| revocation.at);
     let idle_since = token.last_use.as_ref().map_or(token.created_at, |last| last.at);
     let mut words = search_words([token.name.as_str(), token.description.as_str()]);
-    words.extend([token.prefix.to_lowercase(), token.id.to_string()]);
+    words.extend([prefix_entry(&token.prefix), token.id.to_string()]);
+    let found = |term: &SearchTerm| words.iter().any(|word| word.starts_with(&term.begins));
     token.level.organization() == filter.organization
         && filter.state.is_none_or(|state| TokenState::at(NOW, token.expires_at, revoked_at) == state)
         && filter.level.is_none_or(|level: LevelKind| token.level.kind() == level)
@@ -72,7 +73,7 @@ pub(crate) fn shows(filter: &Filter, token: &Token, repositories: &[latchkey_dom
         && filter.scope.as_ref().is_none_or(|scope| token.scopes.contains(scope))
         && filter.repository.is_none_or(|id| token.all_repositories || repositories.contains(&id))
         && filter.creator.is_none_or(|creator| token.created_by.id == Some(creator))
-        && filter.terms.iter().all(|term| words.iter().any(|word| word.starts_with(term)))
+        && filter.terms.as_ref().is_none_or(|terms| !terms.is_empty() && terms.iter().all(found))
         && filter.expires_before.is_none_or(|before| token.expires_at.is_some_and(|at| at < before))
         && filter.idle_before.is_none_or(|before| idle_since < before)
 }
@@ -86,7 +87,7 @@ pub(crate) fn listed(token: &Token) -> Token {
 pub(crate) fn order(sort: Sort) -> impl Fn(&Token, &Token) -> Ordering {
     move |a, b| {
         let ascending = match sort.key {
-            SortKey::Name => a.name.to_lowercase().cmp(&b.name.to_lowercase()),
+            SortKey::Name => TokenName::stored(&a.name).key().cmp(&TokenName::stored(&b.name).key()),
             SortKey::Created => Ordering::Equal,
             SortKey::Expires => match (a.expires_at, b.expires_at) {
                 (None, None) => Ordering::Equal,

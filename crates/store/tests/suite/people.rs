@@ -93,7 +93,9 @@ async fn a_session_lives_until_idle_or_old(given: &Given) {
 async fn a_session_is_ended_once(given: &Given) {
     let user = given.user("ada@example.com").await;
     let hash = given.secret(SecretKind::Session).hash();
-    let insert = || given.write(async |tx| sessions::insert(tx, &hash, user, None, "agent", NOW).await);
+    let insert = || {
+        given.write(async |tx| sessions::insert(tx, CredentialId(given.id()), &hash, user, None, "agent", NOW).await)
+    };
     let end = |made_since, seen_since| {
         given.write(async move |tx| Ok(sessions::end(tx, &hash, made_since, seen_since).await?.map(|user| user.id)))
     };

@@ -78,8 +78,12 @@ async fn a_deleted_repository_leaves_the_tokens(given: &Given) {
     assert_eq!(tokens::repositories(given.store(), both.id).await.unwrap(), [(web, "acme/web".to_owned())]);
     let one = tokens::by_id(given.store(), one.id).await.unwrap().unwrap();
     assert_eq!((one.repository_count, one.all_repositories), (0, false), "it must not reach all");
-    let found = repositories::search(given.store(), given.acme, &["acme".to_owned()], 10).await.unwrap();
+    let found = repositories::search(given.store(), given.acme, &["acme".into()], None, 10).await.unwrap();
     assert_eq!(names(found), ["acme/web"]);
+    for (within, expected) in [(vec![], vec![]), (vec![web], vec!["acme/web"])] {
+        let found = repositories::search(given.store(), given.acme, &["acme".into()], Some(&within), 10).await.unwrap();
+        assert_eq!(names(found), expected);
+    }
     // Name and words are free again.
     given.repository(given.acme, "acme/api").await;
 }

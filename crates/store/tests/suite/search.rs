@@ -15,6 +15,9 @@ use crate::{
 on_both_engines!(
     a_pasted_secret_finds_its_token,
     words_are_found_by_their_beginning_in_any_script,
+    text_is_found_where_it_stands,
+    a_search_for_nothing_finds_nothing,
+    a_cut_secret_finds_its_token_and_a_name_is_found_as_it_is,
     a_search_picks_the_newest_and_says_that_there_are_more,
     a_rare_word_is_found_among_a_common_one,
     the_dead_do_not_hide_the_living,
@@ -42,16 +45,71 @@ async fn words_are_found_by_their_beginning_in_any_script(given: &Given) {
     }
     for (query, names) in [
         ("gr", vec!["Größe prüfen"]),
-        ("GRÖSSE", vec![]),
+        ("GRÖSSE", vec!["Größe prüfen"]),
+        ("gro\u{308}ße", vec!["Größe prüfen"]),
         ("größe PRÜ", vec!["Größe prüfen"]),
         ("rüfen", vec![]),
         ("部", vec!["部署 生产"]),
         ("\u{10400}", vec!["\u{10428}eseret"]),
+        ("署", vec!["部署 生产"]),
         ("zebras", vec![]),
     ] {
         let found: Vec<_> = found(given, query).await.into_iter().map(|token| token.name).collect();
         assert_eq!(found, names, "{query}");
     }
+}
+
+async fn text_is_found_where_it_stands(given: &Given) {
+    for name in ["ci_deploy", "ci deploy", "deployProd2", "生产部署", "gold ★★★", "ship 🚀🔥", "100% done", "Café"]
+    {
+        given.token(&given.spec(name)).await;
+    }
+    for (query, names) in [
+        ("ci_deploy", vec!["ci_deploy"]),
+        ("ci_dep", vec!["ci_deploy"]),
+        ("ci dep", vec!["ci deploy", "ci_deploy"]),
+        ("prod", vec!["deployProd2"]),
+        ("部署", vec!["生产部署"]),
+        ("★★★", vec!["gold ★★★"]),
+        ("🚀🔥", vec!["ship 🚀🔥"]),
+        ("🔥🚀", vec![]),
+        ("%", vec!["100% done"]),
+        ("_", vec!["ci_deploy"]),
+        ("c%", vec![]),
+        ("ca_é", vec![]),
+        ("cafe\u{301}", vec!["Café"]),
+    ] {
+        let found: Vec<_> = found(given, query).await.into_iter().map(|token| token.name).collect();
+        assert_eq!(found, names, "{query}");
+    }
+}
+
+async fn a_search_for_nothing_finds_nothing(given: &Given) {
+    given.token(&given.spec("a")).await;
+    given.repository(given.acme, "acme/api").await;
+    for query in ["\u{200b}", "\u{ad}\u{3164}", "\u{301}", "!", "\0"] {
+        let terms = search_terms(query);
+        let filter = Filter { terms: terms.clone(), ..everything(given) };
+        assert_eq!(tokens::count(given.store(), &filter, NOW).await.unwrap(), 0, "{query:?}");
+        assert_eq!(found(given, query).await, []);
+        let repositories = repositories::search(given.store(), given.acme, &terms.unwrap(), None, 10).await.unwrap();
+        assert_eq!(repositories, []);
+    }
+    assert_eq!(found(given, " ").await.len(), 1);
+}
+
+async fn a_cut_secret_finds_its_token_and_a_name_is_found_as_it_is(given: &Given) {
+    let (id, secret) = given.try_token(&given.spec("a")).await.unwrap();
+    let named = given.token(&given.spec("ci_deployment_of_everything")).await.id;
+    let ids = async |query: &str| found(given, query).await.into_iter().map(|token| token.id).collect::<Vec<_>>();
+    for length in [4, 6, 8, 9, 20, 38] {
+        assert!(ids(&secret.reveal()[..length]).await.contains(&id), "{length}");
+    }
+    assert_eq!(ids(&format!("{}…", &secret.reveal()[..8])).await, [id]);
+    assert_eq!(ids("ci_deployment_of").await, [named]);
+    assert_eq!(ids("ci_deployment_for").await, []);
+    assert_eq!(ids("ci").await, [named]);
+    assert_eq!(ids(&id.to_string().replace('-', "")).await, [id]);
 }
 
 async fn a_search_picks_the_newest_and_says_that_there_are_more(given: &Given) {
@@ -61,14 +119,14 @@ async fn a_search_picks_the_newest_and_says_that_there_are_more(given: &Given) {
     }
     // Two words that begin alike are one match.
     given.token(&given.spec("depot depots")).await;
-    let filter = Filter { terms: vec!["deploy".into()], ..everything(given) };
+    let filter = Filter { terms: Some(vec!["deploy".into()]), ..everything(given) };
     for (candidates, shown, partial) in [(5, &ids[3..], true), (9, &ids[..], false)] {
         let store = given.store().clone().with_limits(100, candidates, 5_000);
         let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
         assert_eq!(page.tokens.iter().map(|token| token.id).collect::<Vec<_>>(), shown);
         assert_eq!((page.partial, page.next), (partial, None));
     }
-    let filter = Filter { terms: vec!["dep".into()], ..everything(given) };
+    let filter = Filter { terms: Some(vec!["dep".into()]), ..everything(given) };
     assert_eq!(tokens::count(given.store(), &filter, NOW).await.unwrap(), 9);
 }
 
@@ -77,7 +135,7 @@ async fn a_rare_word_is_found_among_a_common_one(given: &Given) {
     for number in 0..8 {
         given.token(&given.spec(&format!("service 1{number}"))).await;
     }
-    let filter = Filter { terms: vec!["service".into(), "77".into()], ..everything(given) };
+    let filter = Filter { terms: Some(vec!["service".into(), "77".into()]), ..everything(given) };
     let store = given.store().clone().with_limits(100, 5, 5_000);
     let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
     assert_eq!(page.tokens.iter().map(|token| token.id).collect::<Vec<_>>(), [rare.id]);
@@ -94,7 +152,7 @@ async fn the_dead_do_not_hide_the_living(given: &Given) {
     }
     let store = given.store().clone().with_limits(100, 3, 5_000);
     for (state, shown) in [(TokenState::Active, 1), (TokenState::Revoked, 3)] {
-        let filter = Filter { terms: vec!["deploy".into()], state: Some(state), ..everything(given) };
+        let filter = Filter { terms: Some(vec!["deploy".into()]), state: Some(state), ..everything(given) };
         let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
         assert_eq!((page.tokens.len(), page.tokens.contains(&living)), (shown, state == TokenState::Active));
     }
@@ -106,12 +164,14 @@ async fn repositories_are_found_by_words(given: &Given) {
     }
     given.repository(given.other, "acme/shop").await;
     let found = async |query: &str, limit| -> Vec<String> {
-        let found = repositories::search(given.store(), given.acme, &search_terms(query), limit).await.unwrap();
+        let found =
+            repositories::search(given.store(), given.acme, &search_terms(query).unwrap(), None, limit).await.unwrap();
         found.into_iter().map(|repository| repository.name).collect()
     };
     assert_eq!(found("shop", 10).await, ["acme/Shop.Backend", "acme/web-shop", "globex/shop"]);
-    assert_eq!(found("acme/sho", 10).await, ["acme/Shop.Backend", "acme/web-shop"]);
+    assert_eq!(found("acme/sho", 10).await, ["acme/Shop.Backend"]);
+    assert_eq!(found("acme sho", 10).await, ["acme/Shop.Backend", "acme/web-shop"]);
     assert_eq!(found("sho", 1).await, ["acme/Shop.Backend"]);
-    assert_eq!(found("", 2).await, ["acme/Shop.Backend", "acme/api"]);
+    assert_eq!(found("acme/sho b", 10).await, ["acme/Shop.Backend"]);
     assert_eq!(found("hop", 10).await, [""; 0]);
 }

@@ -38,6 +38,7 @@ async fn what_is_written_is_read(given: &Given) {
     let expected = Token {
         id: TokenId(given.id()),
         name: "Déploiement".into(),
+        name_key: "déploiement".into(),
         description: "Two\nlines".into(),
         level: Level::Project(given.acme, given.project),
         organization_name: "acme".into(),
@@ -221,7 +222,7 @@ async fn without_a_commit_nothing_is_left(given: &Given) {
     };
     assert_eq!(tokens::by_hash(given.store(), &secret.hash()).await.unwrap(), None);
     assert_eq!(tokens::by_id(given.store(), kept.id).await.unwrap(), Some(kept));
-    let search = Filter { terms: vec!["dropped".into()], ..everything(given) };
+    let search = Filter { terms: Some(vec!["dropped".into()]), ..everything(given) };
     assert_eq!(tokens::count(given.store(), &search, NOW).await.unwrap(), 0);
     // The name is free, and so is SQLite's writer.
     given.token(&spec).await;

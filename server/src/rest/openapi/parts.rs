@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use latchkey_domain::Pin;
+use latchkey_domain::{Pin, TokenName};
 use serde_json::{Value, json};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -41,8 +41,9 @@ words!(
     Outcome { Success, Failure }
 );
 
-/// What no name may have in it, as a part of a class of characters: controls, and marks that can't be seen.
-const UNSEEN: &str = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff";
+/// What no name may have in it, as a part of a class of characters: controls, and the best known marks that can't be seen.
+/// No expression can say all that Unicode does.
+const UNSEEN: &str = r"\x00-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff";
 
 /// Declares a text of a certain form: how many characters, and a pattern.
 macro_rules! text {
@@ -69,8 +70,8 @@ macro_rules! text {
 }
 
 text!(
-    /// 1 to 100 characters on one line, with spaces only inside.
-    Name, 1..=100, format!(r"^[^\s{UNSEEN}]([^{UNSEEN}]*[^\s{UNSEEN}])?$"), "GitHub Actions CI"
+    /// 1 to 100 characters, as people count them, on one line; all can be seen, with spaces only inside.
+    Name, 1..=TokenName::BYTES_MAX, format!(r"^[^\s{UNSEEN}]([^{UNSEEN}]*[^\s{UNSEEN}])?$"), "GitHub Actions CI"
 );
 text!(
     /// 1 to 63 lower-case letters, digits and inner hyphens.
@@ -102,7 +103,7 @@ text!(
 );
 text!(
     /// The `nextCursor` of the page before.
-    Cursor, 0..=2_200, "^[0-9a-f-]*$", "61636d65"
+    Cursor, 0..=5_100, "^[0-9a-f-]*$", "61636d65"
 );
 
 /// An IPv4 or IPv6 address.

@@ -20,8 +20,8 @@ use crate::rest::problem::Problem;
 pub(crate) struct Change {
     #[schema(value_type = Option<openapi::Name>)]
     name: Option<String>,
-    /// Up to 500 characters.
-    #[schema(max_length = 500)]
+    /// Up to 500 characters, as people count them; all can be seen.
+    #[schema(max_length = 12_500)]
     description: Option<String>,
     /// All that the token is to have.
     #[schema(value_type = Option<Vec<openapi::Scope>>, min_items = 1)]

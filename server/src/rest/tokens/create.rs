@@ -21,9 +21,9 @@ use crate::rest::repeatable::Repeatable;
 pub(crate) struct Create {
     #[schema(value_type = openapi::Name)]
     name: String,
-    /// Up to 500 characters.
+    /// Up to 500 characters, as people count them; all can be seen.
     #[serde(default)]
-    #[schema(max_length = 500)]
+    #[schema(max_length = 12_500)]
     description: String,
     /// At least one.
     #[schema(value_type = Vec<openapi::Scope>, min_items = 1)]

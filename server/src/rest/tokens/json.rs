@@ -16,7 +16,7 @@ use crate::rest::openapi;
 pub(crate) struct TokenJson {
     #[schema(format = "uuid")]
     id: String,
-    /// Unique, in any case, among the unrevoked tokens of the same organization or project.
+    /// Unique, without regard to case, among the unrevoked tokens of the same organization or project.
     name: String,
     description: String,
     /// The first 8 characters of the secret.

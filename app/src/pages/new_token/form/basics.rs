@@ -23,7 +23,7 @@ pub(super) fn name(state: State) -> impl IntoView + use<> {
                 name="name"
                 value=name
                 // A little more than is allowed, so that what was pasted is not cut in silence.
-                maxlength=(TokenName::MAX * 2).to_string()
+                maxlength=TokenName::BYTES_MAX.to_string()
                 autocomplete="off"
                 required=true
                 aria-describedby="name-hint name-error"
@@ -43,7 +43,7 @@ pub(super) fn name(state: State) -> impl IntoView + use<> {
                 <TextArea
                     name="description"
                     value=description
-                    maxlength=u16::try_from(Description::MAX * 2).unwrap_or(1_000)
+                    maxlength=u16::try_from(Description::BYTES_MAX).unwrap_or(u16::MAX)
                     described_by=Some("description-hint description-error".to_owned())
                     attr:aria-invalid=move || state.invalid("description")
                 />
