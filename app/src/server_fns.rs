@@ -64,9 +64,11 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
             Failure { token: Some(token.to_string()), ..Failure::new(Code::AlreadyCreated) }
         }
         // Only requests of the API ask for what can clash.
-        Error::Clash(_) | Error::TooManyAttempts { .. } | Error::Unavailable | Error::NoncesUnavailable => {
-            Failure::new(Code::Unavailable)
-        }
+        Error::Clash(_)
+        | Error::Ambiguous(_)
+        | Error::TooManyAttempts { .. }
+        | Error::Unavailable
+        | Error::NoncesUnavailable => Failure::new(Code::Unavailable),
         Error::Internal(source) => {
             tracing::error!(request_id = caller.origin.request_id(), error = %source, "a server function failed");
             Failure::new(Code::Unavailable)

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use latchkey_domain::{AllowedNetworks, NetworkError};
 use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -18,6 +19,7 @@ struct Inner {
     http: Client,
     url: Url,
     token: String,
+    trusted_proxies: Option<AllowedNetworks>,
 }
 
 /// Why a [`Verifier`] can't be made.
@@ -26,6 +28,9 @@ pub enum VerifierError {
     /// The address is not one.
     #[error("the address of Latchkey must be an http or https URL")]
     Url,
+    /// Not a network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
@@ -54,7 +59,7 @@ pub struct Verified {
 /// Why a request was not let through, with what to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// 401, 403 or 503.
+    /// 400, 401, 403 or 503.
     pub status: u16,
     /// A word such as `token-revoked`; `unavailable` when Latchkey did not tell.
     pub reason: String,
@@ -115,7 +120,20 @@ impl Verifier {
             return Err(VerifierError::Url);
         }
         let http = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { inner: Arc::new(Inner { http, url, token: token.into() }) })
+        Ok(Self { inner: Arc::new(Inner { http, url, token: token.into(), trusted_proxies: None }) })
+    }
+
+    /// The same behind proxies in these networks, whose `X-Forwarded-For` says who the client is. Without it, a proxy in
+    /// front is taken for the client.
+    pub fn behind_proxies<S: AsRef<str>>(self, networks: impl IntoIterator<Item = S>) -> Result<Self, VerifierError> {
+        let trusted_proxies = Some(AllowedNetworks::new(networks)?).filter(|networks| !networks.is_everywhere());
+        let Inner { http, url, token, .. } = &*self.inner;
+        let inner = Inner { http: http.clone(), url: url.clone(), token: token.clone(), trusted_proxies };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> Option<&AllowedNetworks> {
+        self.inner.trusted_proxies.as_ref()
     }
 
     pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Verified, Refused> {

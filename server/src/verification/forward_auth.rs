@@ -79,7 +79,7 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
 
 async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Allowed, Problem> {
     let original = original(&parts.method, own_target, &parts.headers).map_err(unclear)?;
-    let bearer = bearer(&parts.headers).ok_or(Error::from(Refusal::Missing))?;
+    let (bearer, organization) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
     let signature = signed::signature(&parts.headers).map_err(|error| Error::from(Refusal::Signature(error)))?;
     let signature = match &signature {
         None => None,
@@ -93,7 +93,7 @@ async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &
         NoRule::Unmatched => Problem::from(Error::from(Denial::NoRoute)),
         NoRule::Ambiguous => ambiguous("The path can be read in more than one way; send it in its plain form"),
     })?;
-    let organization = named_organization(&parts.headers)?.map(str::to_owned);
+    let organization = organization.transpose()?.map(str::to_owned);
     let demand = Demand { scope: needed.scope, repository: needed.repository, organization };
     Ok(state.portal.service.verify(&Presented { bearer, origin, signature }, &demand).await?)
 }
