@@ -4,7 +4,7 @@ use std::{collections::HashMap, fs, net::SocketAddr, path::PathBuf};
 
 use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use latchkey_domain::{AllowedNetworks, Catalogue, Routes};
+use latchkey_domain::{AllowedNetworks, Catalogue, Pin, Routes};
 use latchkey_service::Settings as InstanceSettings;
 use serde::Deserialize;
 use thiserror::Error;
@@ -74,6 +74,11 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_ROUTES_FILE] [default: built in]
     #[arg(long, value_name = "FILE")]
     routes_file: Option<PathBuf>,
+    /// Organizations whose tokens forward-auth may let pass, by name or id with commas between; or any, when the
+    /// services behind look at the organization themselves [env: LATCHKEY_FORWARD_AUTH_ORGANIZATIONS]
+    /// [default: the only one that there is]
+    #[arg(long, value_name = "ORGANIZATIONS")]
+    forward_auth_organizations: Option<String>,
     /// redis://… for the nonces of signed requests, shared by replicas; the database keeps them without
     /// [env: LATCHKEY_REDIS_URL] [default: none]
     #[arg(long, value_name = "URL")]
@@ -118,6 +123,7 @@ struct Settings {
     database_url: Option<String>,
     scopes_file: Option<PathBuf>,
     routes_file: Option<PathBuf>,
+    forward_auth_organizations: Option<String>,
     redis_url: Option<String>,
     bootstrap_admin_email: Option<String>,
     bootstrap_admin_password: Option<String>,
@@ -146,6 +152,7 @@ pub(crate) struct Config {
     pub(crate) database_url: String,
     pub(crate) catalogue: Catalogue,
     pub(crate) routes: Routes,
+    pub(crate) forward_auth_organizations: Option<Pin>,
     pub(crate) redis_url: Option<String>,
     pub(crate) bootstrap_admin: Option<BootstrapAdmin>,
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
@@ -196,6 +203,11 @@ impl Config {
         let password = pick(&None, file.bootstrap_admin_password, "LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD");
         let proxies = pick(&flags.trusted_proxies, file.trusted_proxies, "LATCHKEY_TRUSTED_PROXIES");
         let origins = pick(&flags.cors_origins, file.cors_origins, "LATCHKEY_CORS_ORIGINS");
+        let pin = pick(
+            &flags.forward_auth_organizations,
+            file.forward_auth_organizations,
+            "LATCHKEY_FORWARD_AUTH_ORGANIZATIONS",
+        );
         let scopes_file = flags
             .scopes_file
             .clone()
@@ -240,6 +252,7 @@ impl Config {
             database_url,
             catalogue: scopes_file.map_or_else(|| Ok(Catalogue::built_in()), read_catalogue)?,
             routes: read_routes(routes_file)?,
+            forward_auth_organizations: pin.map(|text| parse_pin(&text)).transpose()?,
             redis_url: pick(&flags.redis_url, file.redis_url, "LATCHKEY_REDIS_URL"),
             bootstrap_admin: match (email, password) {
                 (Some(email), Some(password)) => Some(BootstrapAdmin { email, password }),
@@ -312,6 +325,11 @@ fn parse_origins(text: &str) -> Result<Vec<HeaderValue>, ConfigError> {
     origins.map(|origin| parse(origin).ok_or_else(|| invalid("cors_origins", text, expected))).collect()
 }
 
+fn parse_pin(text: &str) -> Result<Pin, ConfigError> {
+    let expected = "names or ids of organizations such as acme,globex, or the word any by itself";
+    Pin::from_text(text).map_err(|_| invalid("forward_auth_organizations", text, expected))
+}
+
 fn invalid(name: &'static str, value: &str, expected: &'static str) -> ConfigError {
     ConfigError::Value { name, value: value.to_owned(), expected }
 }
@@ -356,6 +374,13 @@ mod tests {
             assert!(refused(&[("LATCHKEY_CORS_ORIGINS", origins)]).starts_with("cors_origins is"), "{origins}");
         }
         assert_eq!(refused(&[("LATCHKEY_CORS_ORIGINS", "https://a.example, http://localhost:5173")]), "accepted");
+        for pin in [",", "Acme Corp", "any,acme", "acme;globex"] {
+            let text = refused(&[("LATCHKEY_FORWARD_AUTH_ORGANIZATIONS", pin)]);
+            assert!(text.starts_with("forward_auth_organizations is"), "{pin}");
+        }
+        for pin in ["any", "acme", "acme, 01a20276-c695-74cc-ab86-ccae0efb2eef"] {
+            assert_eq!(refused(&[("LATCHKEY_FORWARD_AUTH_ORGANIZATIONS", pin)]), "accepted", "{pin}");
+        }
         assert!(refused(&[("LATCHKEY_RESTRICTED_ORG_CREATION", "yes")]).starts_with("restricted_org_creation is"));
         assert_eq!(refused(&[]), "accepted");
     }

@@ -12,7 +12,7 @@ use axum::{Extension, Router};
 use latchkey_app::pages;
 use latchkey_app::portal::Portal;
 use latchkey_app::server_fns;
-use latchkey_domain::{AllowedNetworks, Routes};
+use latchkey_domain::{AllowedNetworks, Pin, Routes};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -36,6 +36,8 @@ const API_TIMEOUT: Duration = Duration::from_secs(29);
 pub(crate) struct Settings {
     pub(crate) trusted_proxies: Option<AllowedNetworks>,
     pub(crate) routes: Routes,
+    /// Which organizations forward-auth is about.
+    pub(crate) forward_auth_organizations: Option<Pin>,
     /// Requests a minute that one credential may send to REST and gRPC together; 0 for no limit.
     pub(crate) api_rate_limit: u32,
     /// Origins of pages that may use gRPC-Web.
@@ -45,9 +47,10 @@ pub(crate) struct Settings {
 }
 
 pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router, Box<dyn Error>> {
-    let Settings { trusted_proxies, routes, api_rate_limit, cors_origins, stopping } = settings;
+    let Settings { trusted_proxies, routes, forward_auth_organizations, api_rate_limit, cors_origins, stopping } =
+        settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
-    let verification = Verification::new(portal.clone(), routes, context.clone());
+    let verification = Verification::new(portal.clone(), routes, forward_auth_organizations, context.clone());
     let limiter = Limiter::new(api_rate_limit);
     let grpc = grpc::router(portal.clone(), context.clone(), limiter.clone(), cors_origins, stopping).await?;
     Ok(portal_and_api(portal, context, limiter).merge(verification::router(verification)).merge(grpc))
@@ -213,10 +216,12 @@ mod tests {
             assert!(served.remove(nobodys).is_some(), "{nobodys}");
         }
         // Envoy's way to `/forward-auth`, which takes any method: its description tells.
-        for same in ["/forward-auth/", "/forward-auth/{*path}"] {
-            assert_eq!(served.remove(same), Some(BTreeSet::new()), "{same}");
+        for of in ["", "/orgs/{organization}"] {
+            for below in ["/", "/{*path}"] {
+                assert_eq!(served.remove(&format!("{of}/forward-auth{below}")), Some(BTreeSet::new()), "{of}{below}");
+            }
+            served.insert(format!("{of}/forward-auth"), BTreeSet::from(["get".to_owned()]));
         }
-        served.insert("/forward-auth".to_owned(), BTreeSet::from(["get".to_owned()]));
         assert!(served["/api/auth/cli-tokens/{id}"].contains("patch"), "{served:?}");
         assert_eq!(served["/healthz"].len(), 1);
         assert_eq!(served, rest::openapi::documented(), "add it to `paths` in rest/openapi.rs");

@@ -38,6 +38,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let settings = router::Settings {
         trusted_proxies: config.trusted_proxies,
         routes: config.routes,
+        forward_auth_organizations: config.forward_auth_organizations,
         api_rate_limit: config.api_rate_limit,
         cors_origins: config.cors_origins,
         stopping: stopping.clone(),

@@ -10,6 +10,7 @@ mod ids;
 mod name;
 mod network;
 mod original;
+mod pin;
 mod repository;
 mod role;
 #[cfg(feature = "files")]
@@ -32,6 +33,7 @@ pub use ids::{
 pub use name::{Description, Email, NameError, OrganizationName, Password, ProjectName, TokenName};
 pub use network::{AllowedNetworks, NetworkError};
 pub use original::{OriginalError, OriginalRequest};
+pub use pin::{OrganizationKey, Pin, PinError};
 pub use repository::{RepositoryAccess, RepositoryAccessError, RepositoryName};
 pub use role::Role;
 #[cfg(feature = "files")]

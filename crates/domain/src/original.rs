@@ -18,6 +18,9 @@ pub enum OriginalError {
     /// A target without its method.
     #[error("a header names the original target, but none its method")]
     NoMethod,
+    /// A method without its target.
+    #[error("a header names the original method, but none its target")]
+    NoTarget,
     /// Nothing at all.
     #[error("the proxy does not say which request it asks about; see docs/forward-auth/README.md")]
     Missing,

@@ -3,14 +3,18 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::Scope;
+use crate::{Pin, Scope};
 
 /// Longest path that is looked at, in bytes.
 const PATH_MAX: usize = 4_096;
 
 /// The rules of a route file, in its order.
 #[derive(Debug)]
-pub struct Routes(Vec<Rule>);
+pub struct Routes {
+    rules: Vec<Rule>,
+    /// For all of them.
+    organizations: Option<Pin>,
+}
 
 #[derive(Debug)]
 struct Rule {
@@ -18,6 +22,9 @@ struct Rule {
     methods: Vec<String>,
     scope: Option<Scope>,
     repository: Option<Template>,
+    organizations: Option<Pin>,
+    /// Whether the question of a browser that comes before the request itself may pass without a credential.
+    cors: bool,
 }
 
 /// What stands between two slashes.
@@ -42,6 +49,7 @@ enum Part {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    organizations: Option<Pin>,
     routes: Vec<Entry>,
 }
 
@@ -52,6 +60,9 @@ struct Entry {
     methods: Vec<String>,
     scope: Option<String>,
     repository: Option<String>,
+    organizations: Option<Pin>,
+    #[serde(default)]
+    cors: bool,
 }
 
 /// What is wrong with a route file.
@@ -72,11 +83,13 @@ pub enum RoutesError {
 
 /// What a request needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needed {
+pub struct Needed<'r> {
     /// What the token must have; nothing when any token will do.
     pub scope: Option<Scope>,
     /// Id or full name of what the token must reach.
     pub repository: Option<String>,
+    /// Which organizations it may be about; all of these hold.
+    pub organizations: Vec<&'r Pin>,
 }
 
 /// Why no rule was found.
@@ -98,7 +111,7 @@ impl Routes {
     pub fn from_toml(text: &str) -> Result<Self, RoutesError> {
         let file: File = toml::from_str(text)?;
         let mut rules: Vec<Rule> = Vec::new();
-        for Entry { path, methods, scope, repository } in file.routes {
+        for Entry { path, methods, scope, repository, organizations, cors } in file.routes {
             let wrong = |reason: &str| RoutesError::Route { path: path.clone(), reason: reason.to_owned() };
             let segments = segments(&path).map_err(wrong)?;
             let methods = methods
@@ -117,23 +130,41 @@ impl Routes {
             if rules.iter().any(same) {
                 return Err(wrong("an earlier rule is for the same path and method"));
             }
-            rules.push(Rule { scope: scope.transpose()?, segments, methods, repository });
+            rules.push(Rule { scope: scope.transpose()?, segments, methods, repository, organizations, cors });
         }
-        Ok(Self(rules))
+        Ok(Self { rules, organizations: file.organizations })
     }
 
     /// What a request needs; `target` is its path with its query.
-    pub fn needed(&self, method: &str, target: &str) -> Result<Needed, NoRule> {
+    pub fn needed(&self, method: &str, target: &str) -> Result<Needed<'_>, NoRule> {
+        let (rule, asked) = self.rule(method, target)?;
+        let repository = rule.repository.as_ref().map(|template| template.fill(|name| rule.named(name, &asked)));
+        let organizations = self.organizations.iter().chain(&rule.organizations).collect();
+        Ok(Needed { scope: rule.scope.clone(), repository, organizations })
+    }
+
+    /// Which organizations all rules are about, if the file says so.
+    pub fn organizations(&self) -> Option<&Pin> {
+        self.organizations.as_ref()
+    }
+
+    /// Whether a browser may ask, without a credential, what pages of other origins may send there by this method (the
+    /// preflight of CORS: <https://fetch.spec.whatwg.org/#cors-preflight-request>).
+    pub fn allow_preflight(&self, method: &str, target: &str) -> Result<bool, NoRule> {
+        self.rule(method, target).map(|(rule, _)| rule.cors)
+    }
+
+    /// The first rule that fits, and the segments of the path.
+    fn rule<'t>(&self, method: &str, target: &'t str) -> Result<(&Rule, Vec<&'t str>), NoRule> {
         let path = target.split_once('?').map_or(target, |(path, _)| path);
         if is_ambiguous(path) {
             return Err(NoRule::Ambiguous);
         }
         let asked: Vec<&str> = path.split('/').skip(1).collect();
         let method = if method == "HEAD" { "GET" } else { method };
-        let rule = self.0.iter().find(|rule| rule.methods.iter().any(|of| of == method) && rule.matches(&asked));
-        let rule = rule.ok_or(NoRule::Unmatched)?;
-        let repository = rule.repository.as_ref().map(|template| template.fill(|name| rule.named(name, &asked)));
-        Ok(Needed { scope: rule.scope.clone(), repository })
+        let fits = |rule: &&Rule| rule.methods.iter().any(|of| of == method) && rule.matches(&asked);
+        let rule = self.rules.iter().find(fits).ok_or(NoRule::Unmatched)?;
+        Ok((rule, asked))
     }
 }
 
@@ -342,8 +373,47 @@ mod tests {
             "[[routes]]\npath = '/api/x%2Dy'\nmethods = ['GET']",
             "[[routes]]\npath = '/api/x{a}'\nmethods = ['GET']",
             "[[routes]]\npath = '/api/{a}/{a}'\nmethods = ['GET']",
+            "[[routes]]\npath = '/api'\nmethods = ['GET']\norganizations = []",
+            "[[routes]]\npath = '/api'\nmethods = ['GET']\norganizations = 'acme'",
+            "organizations = ['Acme Corp']\n[[routes]]\npath = '/api'\nmethods = ['GET']",
+            "[[routes]]\npath = '/api'\nmethods = ['GET']\ncors = 'yes'",
         ] {
             assert!(Routes::from_toml(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn organizations_of_the_file_and_of_the_rule_hold_both() {
+        let file = "organizations = ['acme', 'globex']\n\
+            [[routes]]\npath = '/a'\nmethods = ['GET']\norganizations = 'any'\n\
+            [[routes]]\npath = '/b'\nmethods = ['GET']";
+        let routes = Routes::from_toml(file).unwrap();
+        let whole = Pin::only(["acme", "globex"]).unwrap();
+        assert_eq!(routes.needed("GET", "/a").unwrap().organizations, [&whole, &Pin::Any]);
+        assert_eq!(routes.needed("GET", "/b").unwrap().organizations, [&whole]);
+        assert!(Routes::built_in().unwrap().needed("GET", "/api/scans").unwrap().organizations.is_empty());
+    }
+
+    #[test]
+    fn a_preflight_is_for_the_method_that_it_asks_for() {
+        let file = "[[routes]]\npath = '/a'\nmethods = ['GET']\n\
+            [[routes]]\npath = '/a'\nmethods = ['PUT', 'DELETE']\ncors = true\n\
+            [[routes]]\npath = '/{*rest}'\nmethods = ['GET', 'POST']\ncors = true";
+        let routes = Routes::from_toml(file).unwrap();
+        for (method, target, allowed) in [
+            ("PUT", "/a?x=1", Ok(true)),
+            ("DELETE", "/a", Ok(true)),
+            // An earlier rule counts, as it does for the request itself.
+            ("GET", "/a", Ok(false)),
+            ("HEAD", "/a", Ok(false)),
+            ("HEAD", "/b", Ok(true)),
+            ("put", "/a", Err(NoRule::Unmatched)),
+            ("PATCH", "/a", Err(NoRule::Unmatched)),
+            ("PUT", "/b", Err(NoRule::Unmatched)),
+            ("PUT", "/x/../a", Err(NoRule::Ambiguous)),
+        ] {
+            assert_eq!(routes.allow_preflight(method, target), allowed, "{method} {target}");
+        }
+        assert_eq!(Routes::built_in().unwrap().allow_preflight("GET", "/api/scans"), Ok(false));
     }
 }

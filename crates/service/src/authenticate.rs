@@ -20,6 +20,18 @@ impl Service {
         Ok(principal)
     }
 
+    /// Checks a token that is presented as the credentials of an OAuth client are: its id, and its secret.
+    pub async fn authenticate_client(&self, id: &str, presented: &Presented<'_>) -> Result<Principal, Error> {
+        let secret = Secret::parse(presented.bearer).ok().filter(|secret| secret.kind() == SecretKind::ApiToken);
+        let secret = secret.ok_or(Refusal::Unknown)?;
+        // Before it is used: under another's id, a secret is none.
+        let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
+        if id.parse() != Ok(token.id) {
+            return Err(Refusal::Unknown.into());
+        }
+        self.authenticate_signed(presented).await
+    }
+
     /// Form and checksum first (garbage never reaches the database), then who it is, then revoked, expired and network,
     /// then the signature.
     pub(crate) async fn present(&self, presented: &Presented<'_>) -> Result<Principal, Error> {

@@ -103,8 +103,16 @@ pub enum Denial {
     ApiTokensOnly,
     #[error("no rule allows this method and path; see the file of LATCHKEY_ROUTES_FILE")]
     NoRoute,
-    #[error("the token belongs to another organization than the one that the request names")]
+    #[error("the token belongs to another organization than the request is about")]
     OtherOrganization,
+    #[error(
+        "this instance has several organizations, and nothing says which of them this is about: name it in the proxy's \
+         address of Latchkey (/orgs/{{organization}}/forward-auth), in the route file (organizations = [\"…\"]), in \
+         LATCHKEY_FORWARD_AUTH_ORGANIZATIONS or, for /api/verify, in the field organizations"
+    )]
+    NotPinned,
+    #[error("none of the organizations that this is pinned to exists")]
+    PinnedToNone,
     #[error("the token is confined to its project")]
     BeyondProject,
     #[error("name the organization in the header latchkey-organization")]

@@ -1,19 +1,23 @@
-//! What is remembered of API tokens between requests, so that most are checked without the database; and why that is
-//! never out of date. The proof is in `docs/revocation.md`.
+//! What is remembered of API tokens and organizations between requests, so that most are checked without the database;
+//! and why that is never out of date. The proof is in `docs/revocation.md`.
 
-use std::collections::HashMap;
+mod seen;
+
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use latchkey_domain::{OrganizationId, RepositoryAccess, RepositoryId, SecretHash, Timestamp};
-use latchkey_store::changes::{Mark, Since, Watch};
-use latchkey_store::{Store, StoreError, repositories, tokens, tokens::Token};
+use latchkey_domain::{OrganizationId, OrganizationKey, RepositoryAccess, RepositoryId, SecretHash, Timestamp};
+use latchkey_store::changes::{self, Since, Watch};
+use latchkey_store::{
+    Store, StoreError, organizations, organizations::Organization, repositories, tokens, tokens::Token,
+};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use self::seen::{Age, Seen};
 use crate::Error;
 use crate::stats::Count;
 
@@ -21,8 +25,8 @@ use crate::stats::Count;
 const TOKENS: usize = 65_536;
 /// Names of repositories to remember.
 const REPOSITORIES: usize = 65_536;
-/// Changed objects to tell apart; beyond it, everything is forgotten.
-const CHANGED: usize = 100_000;
+/// Names and ids of organizations to remember.
+const ORGANIZATIONS: usize = 16_384;
 /// A look at the database that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -34,10 +38,22 @@ pub struct KnownToken {
     pub repositories: Vec<(RepositoryId, String)>,
     /// The secret that was presented is not the current one; see `tokens/overlap.rs`.
     pub(crate) retired_until: Option<Timestamp>,
-    /// The newest change that was known before this was read.
-    read_at: i64,
+    age: Age,
     /// The last use that this replica has seen, in microseconds; 0 for none.
     used_at: AtomicI64,
+}
+
+/// An organization that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownOrganization {
+    pub id: OrganizationId,
+    pub name: Arc<str>,
+}
+
+impl From<Organization> for KnownOrganization {
+    fn from(found: Organization) -> Self {
+        Self { id: found.id, name: found.name.into() }
+    }
 }
 
 impl Deref for KnownToken {
@@ -67,21 +83,30 @@ impl KnownToken {
     pub(crate) fn used(&self, at: Timestamp) {
         self.used_at.fetch_max(at.micros(), Ordering::Relaxed);
     }
+
+    /// All whose change could change something in here: whoever adds to what is remembered adds it here.
+    fn objects(&self) -> impl Iterator<Item = Uuid> {
+        let Token { id, level, .. } = self.token;
+        let owners = [level.organization().map(|id| id.0), level.project().map(|id| id.0)];
+        let listed = self.repositories.iter().map(|(id, _)| id.0);
+        [id.0].into_iter().chain(owners.into_iter().flatten()).chain(listed)
+    }
 }
 
-/// A repository by one of its names, as of a change.
-#[derive(Clone, Copy)]
-struct KnownRepository {
-    id: RepositoryId,
-    read_at: i64,
+/// Something else, as it stood at a change.
+struct Remembered<T> {
+    what: T,
+    age: Age,
 }
 
-/// The memory. An entry counts only while no newer change names its object.
+/// The memory. An entry counts only while no newer change names an object that it was made of.
 pub(crate) struct Known {
     store: Store,
     watch: Watch,
     tokens: Cache<[u8; 32], Arc<KnownToken>>,
-    repositories: Cache<(OrganizationId, String), KnownRepository>,
+    repositories: Cache<(OrganizationId, String), Arc<Remembered<RepositoryId>>>,
+    organizations: Cache<OrganizationKey, Arc<Remembered<Option<KnownOrganization>>>>,
+    only: RwLock<Option<Arc<Remembered<Option<KnownOrganization>>>>>,
     seen: RwLock<Seen>,
     /// Requests that have asked whether anything changed; the number of each is when it came.
     arrivals: AtomicU64,
@@ -92,19 +117,6 @@ pub(crate) struct Known {
     quiet_up_to: AtomicU64,
     /// The look that is under way; holds what the last one covered.
     looking: Mutex<Covered>,
-}
-
-/// Which changes are known.
-#[derive(Default)]
-struct Seen {
-    /// All up to this one; before the first look, none.
-    newest: Option<i64>,
-    /// Whatever was read before this one is forgotten.
-    floor: i64,
-    /// The newest change of each object since then.
-    changed: HashMap<Uuid, i64>,
-    /// The database was quiet since then if this still holds.
-    mark: Option<Mark>,
 }
 
 /// The arrivals that the last look was for, and whether it succeeded.
@@ -121,6 +133,8 @@ impl Known {
             store,
             tokens: Cache::new(TOKENS),
             repositories: Cache::new(REPOSITORIES),
+            organizations: Cache::new(ORGANIZATIONS),
+            only: RwLock::default(),
             seen: RwLock::default(),
             arrivals: AtomicU64::new(0),
             quiet_up_to: AtomicU64::new(0),
@@ -135,25 +149,24 @@ impl Known {
     pub(crate) async fn token(&self, hash: &SecretHash) -> Result<Option<Arc<KnownToken>>, Error> {
         self.catch_up().await?;
         if let Some(known) = self.tokens.get(hash.as_bytes())
-            && self.seen().still_hold(known.token.id.0, known.read_at)
+            && self.seen().still_hold(&known.age, known.objects())
         {
             self.hits.add(1);
             return Ok(Some(known));
         }
         self.reads.add(1);
-        // Known before the row is read: a change after it makes the entry worthless, whenever it is put in.
-        let read_at = self.seen().newest.unwrap_or_default();
+        let age = self.seen().age();
         let Some(found) = tokens::by_secret(&self.store, hash).await? else { return Ok(None) };
         let tokens::Found { token, retired_until } = found;
         let repositories =
             if token.all_repositories { Vec::new() } else { tokens::repositories(&self.store, token.id).await? };
-        let known = Arc::new(KnownToken { token, repositories, retired_until, read_at, used_at: AtomicI64::new(0) });
+        let known = Arc::new(KnownToken { token, repositories, retired_until, age, used_at: AtomicI64::new(0) });
         self.tokens.insert(*hash.as_bytes(), known.clone());
         Ok(Some(known))
     }
 
-    /// The organization's repository of an id or full name. For a request whose token has come from
-    /// [`Known::token`]: that call has caught up for this one, too.
+    /// The organization's repository of an id or full name. This and the next two are for a request whose token has
+    /// come from [`Known::token`]: that call has caught up for them, too.
     pub(crate) async fn repository(
         &self,
         organization: OrganizationId,
@@ -161,20 +174,55 @@ impl Known {
     ) -> Result<Option<RepositoryId>, Error> {
         let key = (organization, asked.to_owned());
         if let Some(known) = self.repositories.get(&key)
-            && self.seen().still_hold(known.id.0, known.read_at)
+            && self.seen().still_hold(&known.age, [known.what.0, organization.0].into_iter())
         {
-            return Ok(Some(known.id));
+            return Ok(Some(known.what));
         }
-        let read_at = self.seen().newest.unwrap_or_default();
+        let age = self.seen().age();
         let found = match asked.parse() {
             Ok(id) => repositories::by_id(&self.store, organization, id).await?,
             Err(_) => repositories::by_name(&self.store, organization, asked).await?,
         };
         let id = found.map(|repository| repository.id);
         if let Some(id) = id {
-            self.repositories.insert(key, KnownRepository { id, read_at });
+            self.repositories.insert(key, Arc::new(Remembered { what: id, age }));
         }
         Ok(id)
+    }
+
+    /// The organization of a name or id, if there is one.
+    pub(crate) async fn organization(&self, key: &OrganizationKey) -> Result<Option<KnownOrganization>, Error> {
+        if let Some(known) = self.organizations.get(key) {
+            // That there is none holds until one comes.
+            let object = known.what.as_ref().map_or(changes::ORGANIZATIONS, |found| found.id.0);
+            if self.seen().still_hold(&known.age, [object].into_iter()) {
+                return Ok(known.what.clone());
+            }
+        }
+        let age = self.seen().age();
+        let found = match key {
+            OrganizationKey::Id(id) => organizations::by_id(&self.store, *id).await?,
+            OrganizationKey::Name(name) => organizations::by_name(&self.store, name.as_str()).await?,
+        };
+        let what = found.map(KnownOrganization::from);
+        self.organizations.insert(key.clone(), Arc::new(Remembered { what: what.clone(), age }));
+        Ok(what)
+    }
+
+    /// The instance's organization, if it has exactly one.
+    pub(crate) async fn only_organization(&self) -> Result<Option<KnownOrganization>, Error> {
+        let known = self.only.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known
+            && self.seen().still_hold(&known.age, [changes::ORGANIZATIONS].into_iter())
+        {
+            return Ok(known.what.clone());
+        }
+        let age = self.seen().age();
+        let mut found = organizations::all(&self.store, "", 2).await?;
+        let what = if found.len() == 1 { found.pop().map(KnownOrganization::from) } else { None };
+        let known = Arc::new(Remembered { what: what.clone(), age });
+        *self.only.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(what)
     }
 
     /// How many tokens are remembered.
@@ -220,31 +268,11 @@ impl Known {
         let known = self.seen().newest;
         let since = match known {
             Some(newest) => self.watch.look(newest).await?,
-            None => Since::Anything(latchkey_store::changes::newest(&self.store).await?),
+            None => Since::Anything(changes::newest(&self.store).await?),
         };
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
         seen.mark = mark;
-        match since {
-            Since::These(newest, objects) => {
-                seen.newest = Some(newest);
-                seen.changed.extend(objects.into_iter().map(|object| (object, newest)));
-                if seen.changed.len() > CHANGED {
-                    seen.forget_all(newest);
-                }
-            }
-            Since::Anything(newest) => seen.forget_all(newest),
-        }
+        seen.learn(since);
         Ok(())
-    }
-}
-
-impl Seen {
-    /// Whether what was read of an object is still so.
-    fn still_hold(&self, object: Uuid, read_at: i64) -> bool {
-        read_at >= self.floor && self.changed.get(&object).is_none_or(|changed| *changed <= read_at)
-    }
-
-    fn forget_all(&mut self, newest: i64) {
-        *self = Self { newest: Some(newest), floor: newest, changed: HashMap::new(), mark: self.mark };
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use latchkey_domain::{OrganizationId, RepositoryId, Scope, Secret, SecretKind, Signature, SignedRequest, Timestamp};
+use latchkey_domain::{
+    OrganizationId, Pin, RepositoryId, Scope, Secret, SecretKind, Signature, SignedRequest, Timestamp,
+};
 use latchkey_store::nonces;
 
-use crate::{Caller, Denial, Error, KnownToken, Origin, Principal, Refusal, Service};
+use crate::{Caller, Denial, Error, KnownOrganization, KnownToken, Origin, Principal, Refusal, Service, pinned};
 
 /// A request as a resource server received it.
 #[derive(Clone, Debug)]
@@ -17,14 +19,17 @@ pub struct Presented<'a> {
     pub signature: Option<(&'a Signature, SignedRequest<'a>)>,
 }
 
-/// What a request asks for.
+/// What a request asks for; all of it must hold.
 #[derive(Clone, Debug, Default)]
-pub struct Demand {
-    pub scope: Option<Scope>,
-    /// Id or full name.
-    pub repository: Option<String>,
-    /// The organization that a header names; needed for instance tokens, and refused when it contradicts the token.
+pub struct Demand<'a> {
+    pub scopes: Vec<Scope>,
+    /// Ids or full names.
+    pub repositories: Vec<String>,
+    /// The organization that the request itself names; needed for instance tokens, and refused when it contradicts the
+    /// token.
     pub organization: Option<String>,
+    /// Which organizations it may be about, from where the client does not reach.
+    pub pins: Vec<&'a Pin>,
 }
 
 /// An accepted request.
@@ -32,7 +37,8 @@ pub struct Demand {
 pub struct Allowed {
     pub token: Arc<KnownToken>,
     /// The token's, or the one that an instance token acts on.
-    pub organization: Option<String>,
+    pub organization: KnownOrganization,
+    /// That it asks for; the last one, if several were to be reached.
     pub repository: Option<RepositoryId>,
 }
 
@@ -47,33 +53,40 @@ pub enum Introspected {
 
 impl Service {
     /// Decides about a request. An accepted one counts as a use of the token.
-    pub async fn verify(&self, presented: &Presented<'_>, demand: &Demand) -> Result<Allowed, Error> {
+    pub async fn verify(&self, presented: &Presented<'_>, demand: &Demand<'_>) -> Result<Allowed, Error> {
         let Principal::ApiToken(token) = self.present(presented).await? else {
             return Err(Denial::ApiTokensOnly.into());
         };
         self.allow(token, presented.origin, demand).await
     }
 
-    /// Decides for a resource server, which learns of the tokens of its own organization only: all others are unknown.
+    /// Decides for a resource server, which learns of the tokens of its own level only: all others are unknown to it, and
+    /// so is every other kind of credential. One that belongs to an organization asks about no other; an instance's must
+    /// say which.
     pub async fn verify_for(
         &self,
         caller: &Caller,
         presented: &Presented<'_>,
-        demand: &Demand,
+        demand: &Demand<'_>,
     ) -> Result<Result<Allowed, Error>, Error> {
         let own = caller.introspects()?;
         let secret = match Secret::parse(presented.bearer) {
             Ok(secret) if secret.kind() == SecretKind::ApiToken => secret,
-            _ => return Ok(self.verify(presented, demand).await),
+            Ok(_) => return Ok(Err(Refusal::Unknown.into())),
+            Err(_) => return Ok(self.verify(presented, demand).await),
         };
         // Before anything else is checked or noted: another organization's token is not used up, nor its nonce.
-        match self.inner.known.token(&secret.hash()).await? {
-            Some(token) if own.level.contains(token.level) => Ok(match self.admit(&secret, &token, presented).await {
-                Ok(()) => self.allow(token, presented.origin, demand).await,
-                Err(error) => Err(error),
-            }),
-            _ => Ok(Err(Refusal::Unknown.into())),
-        }
+        let token = match self.inner.known.token(&secret.hash()).await? {
+            Some(token) if own.level.contains(token.level) => token,
+            _ => return Ok(Err(Refusal::Unknown.into())),
+        };
+        let pin = own.level.organization().map(pinned::own);
+        let pins = demand.pins.iter().copied().chain(&pin).collect();
+        let demand = Demand { pins, ..demand.clone() };
+        Ok(match self.admit(&secret, &token, presented).await {
+            Ok(()) => self.allow(token, presented.origin, &demand).await,
+            Err(error) => Err(error),
+        })
     }
 
     /// Whether a token works, as RFC 7662 asks. Not a use of it.
@@ -116,47 +129,31 @@ impl Service {
     }
 
     /// Whether an admitted token may do what is asked for; if so, that was a use of it.
-    async fn allow(&self, token: Arc<KnownToken>, origin: &Origin, demand: &Demand) -> Result<Allowed, Error> {
-        let own = Some(&token.organization_name).filter(|name| !name.is_empty());
-        if let (Some(own), Some(named)) = (own, &demand.organization)
-            && own != named
-        {
-            return Err(Denial::OtherOrganization.into());
+    async fn allow(&self, token: Arc<KnownToken>, origin: &Origin, demand: &Demand<'_>) -> Result<Allowed, Error> {
+        let organization = self.acted_on(&token, demand.organization.as_deref(), &demand.pins).await?;
+        if let Some(missing) = demand.scopes.iter().find(|scope| !token.scopes.contains(scope.as_str())) {
+            return Err(Denial::MissingScope(missing.clone()).into());
         }
-        if let Some(scope) = &demand.scope
-            && !token.scopes.contains(scope.as_str())
-        {
-            return Err(Denial::MissingScope(scope.clone()).into());
+        let mut repository = None;
+        for asked in &demand.repositories {
+            repository = Some(self.reached(&token, organization.id, asked).await?);
         }
-        let repository = match &demand.repository {
-            None => None,
-            Some(asked) => Some(self.reached(&token, asked, demand.organization.as_deref()).await?),
-        };
-        let organization = own.or(demand.organization.as_ref()).cloned();
         self.note_use(&token, origin).await?;
         Ok(Allowed { token, organization, repository })
     }
 
-    /// The repository of an id or name, if the token reaches it. One that does not exist is answered like one that is
-    /// out of reach.
-    async fn reached(&self, token: &KnownToken, asked: &str, named: Option<&str>) -> Result<RepositoryId, Error> {
-        let id = asked.parse::<RepositoryId>().ok();
-        if !token.all_repositories {
-            let listed = token.repositories.iter().find(|(of, name)| id.map_or(name == asked, |id| id == *of));
-            return listed.map(|(of, _)| *of).ok_or_else(|| Denial::MissingRepository(id).into());
-        }
-        let organization = match (token.level.organization(), named) {
-            (Some(organization), _) => organization,
-            (None, Some(named)) => self.organization_named(named).await?,
-            (None, None) => return Err(Denial::NoOrganization.into()),
-        };
-        let known = self.inner.known.repository(organization, asked).await?;
-        known.ok_or_else(|| Denial::MissingRepository(id).into())
-    }
-
-    async fn organization_named(&self, name: &str) -> Result<OrganizationId, Error> {
-        let found = latchkey_store::organizations::by_name(self.store(), name).await?;
-        found.map(|organization| organization.id).ok_or(Error::NotFound("organization"))
+    /// The organization's repository of an id or name, if the token reaches it. One that does not exist is answered like
+    /// one that is out of reach.
+    async fn reached(
+        &self,
+        token: &KnownToken,
+        organization: OrganizationId,
+        asked: &str,
+    ) -> Result<RepositoryId, Error> {
+        let listed = |id: RepositoryId| token.repositories.iter().any(|(of, _)| *of == id);
+        let found = self.inner.known.repository(organization, asked).await?;
+        let reached = found.filter(|id| token.all_repositories || listed(*id));
+        reached.ok_or_else(|| Denial::MissingRepository(asked.parse().ok()).into())
     }
 }
 

@@ -1,5 +1,5 @@
-//! What took something away from tokens, in the order in which it was committed: how a replica learns that what it
-//! remembers of a token no longer holds. The proof is in `docs/revocation.md`.
+//! What took something away, or changed which organizations there are, in the order in which it was committed: how a
+//! replica learns that what it remembers no longer holds. The proof is in `docs/revocation.md`.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,6 +9,9 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine};
+
+/// Stands for the organizations of the instance as a whole: one that comes or goes changes which there are.
+pub const ORGANIZATIONS: Uuid = Uuid::nil();
 
 /// Changes that one look reads; a replica that is further behind forgets everything instead.
 const LOOK_MAX: i64 = 1_000;

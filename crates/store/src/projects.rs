@@ -122,6 +122,7 @@ pub async fn has_tokens(tx: &mut Tx, id: ProjectId) -> Result<bool, StoreError> 
 pub async fn delete(tx: &mut Tx, id: ProjectId, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE projects SET deleted_at = $2 WHERE id = $1";
     writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(now.micros()).execute(db).await.map(|_| ()))?;
+    tx.changed.push(id.0);
     Ok(())
 }
 

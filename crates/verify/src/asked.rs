@@ -13,13 +13,22 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
+    organizations: Option<Arc<Organizations>>,
+    pub(crate) trusted_proxies: Option<Arc<AllowedNetworks>>,
+}
+
+/// Which organizations the service serves.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Organizations {
+    Any(&'static str),
+    Only(Vec<String>),
 }
 
 struct Inner {
     http: Client,
     url: Url,
     token: String,
-    trusted_proxies: Option<AllowedNetworks>,
 }
 
 /// Why a [`Verifier`] can't be made.
@@ -45,10 +54,14 @@ pub struct Verified {
     pub token_id: String,
     /// Of the token.
     pub name: String,
-    /// The organization that the request acts on.
-    pub organization: Option<String>,
-    /// The project that the token is confined to.
+    /// Name of the organization that the request acts on.
+    pub organization: String,
+    /// Its id, which never changes and never comes back: compare this one.
+    pub organization_id: String,
+    /// Name of the project that the token is confined to.
     pub project: Option<String>,
+    /// Its id.
+    pub project_id: Option<String>,
     /// All that the token has.
     pub scopes: Vec<String>,
     /// Id of the repository that was asked about.
@@ -74,8 +87,10 @@ pub struct Refused {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Question<'a> {
     pub(crate) token: &'a str,
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +110,17 @@ pub(crate) struct SignatureHeaders<'a> {
     pub(crate) signature: &'a str,
     pub(crate) timestamp: &'a str,
     pub(crate) nonce: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+}
+
+/// A question, and where it may be answered with yes.
+#[derive(Serialize)]
+struct Pinned<'a> {
+    #[serde(flatten)]
+    question: &'a Question<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organizations: Option<&'a Organizations>,
 }
 
 #[derive(Deserialize)]
@@ -112,39 +138,69 @@ struct Decision {
     missing_scope: Option<String>,
 }
 
+/// What is wrong with a question.
+#[derive(Deserialize)]
+struct Invalid {
+    #[serde(default)]
+    detail: String,
+    #[serde(default)]
+    errors: Vec<InvalidField>,
+}
+
+#[derive(Deserialize)]
+struct InvalidField {
+    field: String,
+}
+
 impl Verifier {
     /// Asks the Latchkey at `url`, with an API token of its own that has the scope `tokens:introspect`.
+    ///
+    /// A token of an organization (or project) lets requests of that one through and of no other. With an instance token
+    /// say which the service serves: of an instance with several organizations, nothing passes until then.
     pub fn new(url: &str, token: impl Into<String>) -> Result<Self, VerifierError> {
         let url = Url::parse(url).and_then(|url| url.join("/api/verify")).map_err(|_| VerifierError::Url)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(VerifierError::Url);
         }
         let http = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { inner: Arc::new(Inner { http, url, token: token.into(), trusted_proxies: None }) })
+        Ok(Self { inner: Arc::new(Inner { http, url, token: token.into() }), organizations: None, trusted_proxies: None })
     }
 
-    /// The same behind proxies in these networks, whose `X-Forwarded-For` says who the client is. Without it, a proxy in
+    /// Serves one organization, by its name or id. What a request's own header names is never taken for this.
+    pub fn organization(self, organization: impl Into<String>) -> Self {
+        self.organizations([organization])
+    }
+
+    /// Serves these organizations, each by its name or id.
+    pub fn organizations<S: Into<String>>(self, organizations: impl IntoIterator<Item = S>) -> Self {
+        let organizations = Organizations::Only(organizations.into_iter().map(Into::into).collect());
+        Self { organizations: Some(Arc::new(organizations)), ..self }
+    }
+
+    /// Serves every organization: the service itself looks at [`Verified::organization_id`] before it does anything.
+    pub fn any_organization(self) -> Self {
+        Self { organizations: Some(Arc::new(Organizations::Any("any"))), ..self }
+    }
+
+    /// Stands behind proxies in these networks, whose `X-Forwarded-For` says who the client is. Without it, a proxy in
     /// front is taken for the client.
     pub fn behind_proxies<S: AsRef<str>>(self, networks: impl IntoIterator<Item = S>) -> Result<Self, VerifierError> {
-        let trusted_proxies = Some(AllowedNetworks::new(networks)?).filter(|networks| !networks.is_everywhere());
-        let Inner { http, url, token, .. } = &*self.inner;
-        let inner = Inner { http: http.clone(), url: url.clone(), token: token.clone(), trusted_proxies };
-        Ok(Self { inner: Arc::new(inner) })
-    }
-
-    pub(crate) fn trusted_proxies(&self) -> Option<&AllowedNetworks> {
-        self.inner.trusted_proxies.as_ref()
+        let trusted = Some(AllowedNetworks::new(networks)?).filter(|networks| !networks.is_everywhere());
+        Ok(Self { trusted_proxies: trusted.map(Arc::new), ..self })
     }
 
     pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Verified, Refused> {
-        let unavailable = || Refused {
-            status: 503,
-            reason: "unavailable".to_owned(),
-            detail: "Tokens can't be checked for a moment".to_owned(),
-            missing_scope: None,
+        let body = Pinned { question, organizations: self.organizations.as_deref() };
+        let request = self.inner.http.post(self.inner.url.clone()).bearer_auth(&self.inner.token).json(&body);
+        let answer = match request.send().await {
+            Ok(answer) if answer.status().as_u16() == 422 => {
+                let invalid = answer.json().await.unwrap_or(Invalid { detail: String::new(), errors: Vec::new() });
+                return Err(invalid.refused());
+            }
+            Ok(answer) => answer.error_for_status(),
+            Err(error) => Err(error),
         };
-        let request = self.inner.http.post(self.inner.url.clone()).bearer_auth(&self.inner.token).json(question);
-        let answer = match request.send().await.and_then(reqwest::Response::error_for_status) {
+        let answer = match answer {
             Ok(answer) => answer.json::<Decision>().await,
             Err(error) => Err(error),
         };
@@ -155,11 +211,30 @@ impl Verifier {
             Ok(Decision { allowed: false, status: status @ (401 | 403), reason, detail, missing_scope, .. }) => {
                 Err(Refused { status, reason, detail, missing_scope })
             }
-            Ok(_) => Err(unavailable()),
+            Ok(_) => Err(Refused::unavailable()),
             Err(error) => {
                 tracing::error!(%error, "Latchkey does not tell whether a request may pass");
-                Err(unavailable())
+                Err(Refused::unavailable())
             }
         }
+    }
+}
+
+impl Invalid {
+    /// What a client sends may be of no form; what the service asks for must not be.
+    fn refused(self) -> Refused {
+        let own = |field: &InvalidField| matches!(&*field.field, "scope" | "organizations");
+        if self.errors.is_empty() || self.errors.iter().any(own) {
+            tracing::error!(detail = self.detail, "Latchkey can't answer what it is asked");
+            return Refused::unavailable();
+        }
+        Refused { status: 400, reason: "invalid".to_owned(), detail: self.detail, missing_scope: None }
+    }
+}
+
+impl Refused {
+    fn unavailable() -> Self {
+        let detail = "Tokens can't be checked for a moment".to_owned();
+        Self { status: 503, reason: "unavailable".to_owned(), detail, missing_scope: None }
     }
 }

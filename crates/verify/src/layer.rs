@@ -114,7 +114,7 @@ impl Guard {
                 None => return Err(refused(403, "no-repository", "The path names no repository")),
             },
         };
-        let signature = signature(&parts.headers)?;
+        let signature = signature(&parts.headers, parts.method.as_str(), &path)?;
         let mut body_hash = SignedRequest::NO_BODY;
         if signature.is_some() {
             let bytes = to_bytes(body, BODY_MAX).await;
@@ -122,17 +122,18 @@ impl Guard {
             body_hash = sha256(&bytes);
             body = Body::from(bytes);
         }
-        let organization = organization(&parts.headers)?;
+        let by_routes = matches!(self.demand, Demand::Routes);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let lines = parts.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
-        let address = peer.and_then(|peer| client_address(peer, lines, self.verifier.trusted_proxies()));
+        let address = peer.and_then(|peer| client_address(peer, lines, self.verifier.trusted_proxies.as_deref()));
         let question = Question {
             token: bearer(&parts.headers)?,
-            method: parts.method.as_str(),
-            path: &path,
+            // The route file is asked only where it is to decide: paths of a service of its own are unknown to it.
+            method: by_routes.then_some(parts.method.as_str()),
+            path: by_routes.then_some(&path),
             scope,
             repository: repository.as_deref(),
-            organization,
+            organization: organization(&parts.headers)?,
             address: address.map(|address| address.to_string()),
             user_agent: parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default(),
             signature,
@@ -205,9 +206,12 @@ fn ambiguous(what: &str) -> Refused {
     refused(400, "ambiguous-request", &detail)
 }
 
-/// The three headers as they came. One that is missing, unreadable or there twice goes on as empty, which Latchkey
-/// refuses.
-fn signature(headers: &HeaderMap) -> Result<Option<SignatureHeaders<'_>>, Refused> {
+/// The three headers as they came, and what they sign. One that is missing, unreadable or there twice is refused.
+fn signature<'a>(
+    headers: &'a HeaderMap,
+    method: &'a str,
+    path: &'a str,
+) -> Result<Option<SignatureHeaders<'a>>, Refused> {
     let names = ["x-cli-signature", "x-cli-timestamp", "x-cli-nonce"];
     if names.iter().all(|name| !headers.contains_key(*name)) {
         return Ok(None);
@@ -219,7 +223,8 @@ fn signature(headers: &HeaderMap) -> Result<Option<SignatureHeaders<'_>>, Refuse
             _ => Err(refused(401, "signature", "A signed request has each of the three headers once")),
         }
     };
-    Ok(Some(SignatureHeaders { signature: read(names[0])?, timestamp: read(names[1])?, nonce: read(names[2])? }))
+    let [signature, timestamp, nonce] = names.map(read);
+    Ok(Some(SignatureHeaders { signature: signature?, timestamp: timestamp?, nonce: nonce?, method, path }))
 }
 
 fn refused(status: u16, reason: &str, detail: &str) -> Refused {

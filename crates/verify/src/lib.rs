@@ -3,6 +3,9 @@
 //! Latchkey is asked about each request (`POST /api/verify`), so a revoked token is refused at once; the layer keeps
 //! nothing. When Latchkey does not answer, requests are refused with 503, never let through.
 //!
+//! Whose tokens may pass is what the [`Verifier`] says, never what a request names in a header: with an own token that
+//! belongs to an organization only those of that one, with an instance token those of [`Verifier::organization`].
+//!
 //! ```no_run
 //! use axum::{Extension, Router, routing::get};
 //! use latchkey_verify::{Verified, Verifier};

@@ -14,7 +14,7 @@ pub fn app(verifier: &Verifier) -> Router {
 }
 
 async fn dashboard(Extension(who): Extension<Verified>) -> String {
-    format!("The scans of {}\n", who.organization.unwrap_or_default())
+    format!("The scans of {}\n", who.organization)
 }
 
 async fn start(Extension(who): Extension<Verified>, Path(repository): Path<String>) -> String {

@@ -9,6 +9,11 @@ use latchkey_verify::Verifier;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let verifier = Verifier::new(&std::env::var("LATCHKEY_URL")?, std::env::var("LATCHKEY_TOKEN")?)?;
+    // Needed with an instance token; one of an organization asks about no other anyhow.
+    let verifier = match std::env::var("LATCHKEY_ORGANIZATION") {
+        Ok(organization) => verifier.organization(organization),
+        Err(_) => verifier,
+    };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:9000").await?;
     axum::serve(listener, app(&verifier)).await?;
     Ok(())

@@ -110,6 +110,8 @@ fn denied(denial: &Denial) -> Status {
         Denial::NoRoute => "NO_ROUTE",
         Denial::OtherOrganization => "OTHER_ORGANIZATION",
         Denial::NoOrganization => "NO_ORGANIZATION",
+        Denial::NotPinned => "ORGANIZATION_NOT_PINNED",
+        Denial::PinnedToNone => "PINNED_ORGANIZATION_UNKNOWN",
         Denial::Exceeds(_) => "EXCEEDS_OWN",
     };
     info(Code::PermissionDenied, "operation not allowed", reason, &denial.to_string(), more)

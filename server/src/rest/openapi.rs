@@ -86,13 +86,14 @@ use crate::verification;
         verification::decisions::batch,
         verification::introspect::introspect,
         verification::forward_auth::forward_auth,
+        verification::forward_auth::pinned,
         verification::metrics,
         operations::live,
         operations::ready,
         operations::statusz,
         operations::info,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, verification::oauth::OAuthError)),
     modifiers(&Common),
 )]
 struct Api;
@@ -127,13 +128,18 @@ impl Modify for Common {
             .description(Some("A user token (`lku_…`, 24 hours, from `POST /api/auth/login`) or an API token (`ci_…`)"))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let client = Http::builder()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("The id of an API token and the token itself, each written as in a form"))
+            .build();
+        components.add_security_scheme("client", SecurityScheme::Http(client));
         for (status, name, means, kind) in REFUSALS {
             let response = problem(ResponseBuilder::new().description(means), status, kind);
             components.responses.insert(name.to_owned(), response.build().into());
         }
-        for item in description.paths.paths.values_mut() {
+        for (path, item) in &mut description.paths.paths {
             for (_, operation) in operations_of(item) {
-                complete(operation);
+                if path.starts_with("/oauth/") { complete_oauth(operation) } else { complete(operation) }
             }
         }
     }
@@ -182,6 +188,23 @@ fn complete(operation: &mut Operation) {
             let refusal = RefOr::Ref(Ref::from_response_name(name));
             operation.responses.responses.entry(status.to_owned()).or_insert(refusal);
         }
+    }
+}
+
+/// The refusals in the form that OAuth has for them.
+fn complete_oauth(operation: &mut Operation) {
+    for (status, error, means) in [
+        ("400", "invalid_request", "A parameter is missing or there twice, or the client presents itself in two ways"),
+        ("401", "invalid_client", "Who asks is not known; `invalid_token` for a bearer"),
+        ("403", "insufficient_scope", "Who asks may not; `unauthorized_client` if that is no matter of scopes"),
+        ("413", "invalid_request", "The body has more than 1 MiB"),
+        ("415", "invalid_request", "The body is no form"),
+        ("503", "temporarily_unavailable", "The database does not answer; try again after `Retry-After`"),
+    ] {
+        let example = json!({ "error": error, "error_description": "A sentence that says what is wrong" });
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("OAuthError"))).example(Some(example));
+        let response = ResponseBuilder::new().description(means).content("application/json", content.build());
+        operation.responses.responses.insert(status.to_owned(), response.build().into());
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Problem {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = FieldProblem)]
-struct Field {
+pub(crate) struct Field {
     field: &'static str,
     message: String,
 }
@@ -100,6 +100,21 @@ impl Problem {
         self.missing_repository.as_deref()
     }
 
+    /// Each field that is wrong.
+    pub(crate) fn errors(&self) -> &[Field] {
+        &self.errors
+    }
+
+    /// Seconds after which to try again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    /// The value of `WWW-Authenticate`.
+    pub(crate) fn challenge(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.challenge.as_ref()?.text(&self.detail)).ok()
+    }
+
     /// For a proxy, which takes anything but `401` and `403` for a fault of ours: what is not there may not be used.
     pub(crate) fn for_proxy(self) -> Self {
         let status = if self.status == StatusCode::NOT_FOUND { StatusCode::FORBIDDEN } else { self.status };
@@ -151,6 +166,8 @@ impl Problem {
             Denial::NoRoute => of("no-route"),
             Denial::OtherOrganization => of("other-organization"),
             Denial::NoOrganization => of("no-organization"),
+            Denial::NotPinned => of("organization-not-pinned"),
+            Denial::PinnedToNone => of("pinned-organization-unknown"),
             Denial::Exceeds(_) => of("exceeds-own"),
         }
     }
@@ -227,12 +244,17 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     let path: String = request.uri().path().chars().take(300).collect();
     let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
     let mut response = next.run(request).await;
-    let pending = response.extensions_mut().remove::<Pending>().map(|Pending(problem)| *problem);
-    if let Some(problem) = pending.or_else(|| refused_before(&response)) {
+    if let Some(problem) = taken(&mut response) {
         response = written(Problem { instance: Some(path), request_id: id, ..problem }, response);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The problem of an answer that has not been written yet.
+pub(crate) fn taken(response: &mut Response) -> Option<Problem> {
+    let pending = response.extensions_mut().remove::<Pending>().map(|Pending(problem)| *problem);
+    pending.or_else(|| refused_before(response))
 }
 
 /// A problem as a whole answer, for handlers outside [`complete`].
@@ -285,19 +307,18 @@ fn written(problem: Problem, empty: Response) -> Response {
     if let Some(seconds) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(challenge) = problem.challenge
-        && let Ok(value) = HeaderValue::from_str(&challenge.text(&problem.detail))
-    {
-        headers.insert(header::WWW_AUTHENTICATE, value);
+    if let Some(challenge) = problem.challenge() {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
 }
 
 impl Challenge {
     fn text(&self, detail: &str) -> String {
-        // Only quotes and backslashes could end the quoted string, and no text of ours has them.
+        // RFC 6750, section 3: neither quotes nor backslashes, nor anything beyond ASCII, which would take the whole
+        // header away.
         let described = |error: &str| {
-            let detail = detail.replace(['"', '\\', '`'], "'");
+            let detail = detail.replace(['"', '\\', '`'], "'").replace(|c| !matches!(c, ' '..='~'), "?");
             format!("Bearer realm=\"latchkey\", error=\"{error}\", error_description=\"{detail}\"")
         };
         match self {

@@ -4,82 +4,42 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Method;
 use futures::future::join_all;
-use latchkey_domain::{LevelKind, Needed, Scope, ScopeSet, Signature, SignedRequest, Timestamp, from_hex};
-use latchkey_service::{Allowed, Caller, Demand, Denial, Error, FieldError, Origin, Presented, Refusal};
+use latchkey_domain::{Level, LevelKind, Pin, ScopeSet, Timestamp};
+use latchkey_service::{Allowed, Caller, Demand, Denial, Error, FieldError, Origin, Presented, Principal, Refusal};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Verification;
+use super::question::Asked;
 use crate::rest::credential::Credential;
 use crate::rest::json::Body;
 use crate::rest::openapi;
-use crate::rest::problem::Problem;
+use crate::rest::problem::{Field, Problem};
 
 /// Most requests that one call asks about.
 const BATCH_MAX: usize = 100;
-/// Longest path, token and so on, in characters.
-const TEXT_MAX: usize = 4_096;
-
-/// A request to decide about.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = RequestToDecide)]
-pub(crate) struct Asked {
-    /// What came in `Authorization: Bearer`.
-    #[schema(max_length = 4096)]
-    token: String,
-    #[schema(max_length = 4096, pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-    method: Option<String>,
-    /// Path with query, as it was received.
-    #[schema(max_length = 4096)]
-    path: Option<String>,
-    /// What the request needs; when neither is named, the route file tells from the method and path.
-    #[schema(max_length = 4096)]
-    scope: Option<String>,
-    /// Id or full name.
-    #[schema(max_length = 4096)]
-    repository: Option<String>,
-    /// For instance tokens.
-    #[schema(max_length = 4096)]
-    organization: Option<String>,
-    /// Where the request came from, for allowed networks and the last use.
-    #[schema(value_type = Option<openapi::Address>)]
-    address: Option<String>,
-    #[serde(default)]
-    #[schema(max_length = 4096)]
-    user_agent: String,
-    signature: Option<SignatureHeaders>,
-    /// SHA-256 of the body in hexadecimal; of nothing when there is none.
-    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
-    body_hash: Option<String>,
-}
-
-/// The three headers of a signed request.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct SignatureHeaders {
-    signature: String,
-    timestamp: String,
-    nonce: String,
-}
-
 /// Requests to decide about.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RequestsToDecide)]
 pub(crate) struct Batch {
-    #[schema(min_items = 1, max_items = 100)]
-    requests: Vec<Asked>,
+    /// For those that name none.
+    #[schema(value_type = Option<openapi::Organizations>)]
+    organizations: Option<Pin>,
+    // Read one by one: what is wrong with one is no matter of the others.
+    #[schema(value_type = Vec<Asked>, min_items = 1, max_items = 100)]
+    requests: Vec<Box<RawValue>>,
 }
 
 /// The decision.
-#[derive(Serialize, ToSchema)]
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Decision {
     allowed: bool,
-    /// 200, 401 or 403: what to answer.
+    /// 200, 401 or 403: what to answer. In a batch also 422 for a request that can't be read, and 503 for a signed one
+    /// while nonces can't be checked.
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<TokenJson>,
@@ -95,6 +55,9 @@ pub(crate) struct Decision {
     missing_scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_repository: Option<String>,
+    /// Each field of the request that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Field>,
 }
 
 /// The token that was presented.
@@ -107,8 +70,14 @@ struct TokenJson {
     name: String,
     #[schema(value_type = openapi::Level)]
     level: LevelKind,
-    organization: Option<String>,
+    /// The organization that it acts on.
+    organization: String,
+    #[schema(format = "uuid")]
+    organization_id: String,
+    /// The project that it is confined to.
     project: Option<String>,
+    #[schema(format = "uuid")]
+    project_id: Option<String>,
     #[schema(value_type = Vec<String>)]
     scopes: ScopeSet,
     all_repositories: bool,
@@ -125,7 +94,8 @@ pub(crate) struct Decisions {
 /// Decides about a request.
 ///
 /// For a service that has received it: the credential is the service's own, with `tokens:introspect`; the `token` is
-/// what the request came with. A refusal is an answer too.
+/// what the request came with. A refusal is an answer too. A question asked in part is none: whether a token lives is
+/// what `/oauth/introspect` tells.
 #[utoipa::path(
     post, path = "/api/verify", operation_id = "decide", tag = "Verification",
     request_body(content = Asked, example = json!({
@@ -140,12 +110,13 @@ pub(crate) async fn one(
     credential: Credential,
     Body(asked): Body<Asked>,
 ) -> Result<Json<Decision>, Problem> {
-    Ok(Json(decide(&state, &credential.caller, asked).await?))
+    Ok(Json(decide(&state, &credential.caller, asked, None).await?))
 }
 
 /// Decides about up to 100 requests.
 ///
-/// Answered in their order.
+/// Answered in their order; one that can't be read is answered with what is wrong with it (422), and the others as if it
+/// were not there.
 #[utoipa::path(
     post, path = "/api/verify/batch", operation_id = "decideMany", tag = "Verification",
     request_body(content = Batch, example = json!({ "requests": [{
@@ -160,47 +131,58 @@ pub(crate) async fn batch(
     credential: Credential,
     Body(batch): Body<Batch>,
 ) -> Result<Json<Decisions>, Problem> {
-    if !(1..=BATCH_MAX).contains(&batch.requests.len()) {
+    let Batch { organizations, requests } = batch;
+    if !(1..=BATCH_MAX).contains(&requests.len()) {
         return Err(invalid("requests", format!("must have 1 to {BATCH_MAX} items")).into());
     }
-    let decided = join_all(batch.requests.into_iter().map(|asked| decide(&state, &credential.caller, asked))).await;
-    Ok(Json(Decisions { results: decided.into_iter().collect::<Result<_, _>>()? }))
+    let decide = async |text: Box<RawValue>| {
+        let asked = serde_json::from_str(text.get()).map_err(|error| invalid("request", error.to_string()));
+        let decided = match asked {
+            Ok(asked) => decide(&state, &credential.caller, asked, organizations.as_ref()).await,
+            Err(error) => Err(error),
+        };
+        match decided {
+            Err(error @ (Error::Invalid(_) | Error::NoncesUnavailable)) => Ok(Decision::refused(error)),
+            decided => decided,
+        }
+    };
+    let results = join_all(requests.into_iter().map(decide)).await;
+    Ok(Json(Decisions { results: results.into_iter().collect::<Result<_, _>>()? }))
 }
 
-async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<Decision, Error> {
-    let texts = [&asked.path, &asked.repository, &asked.scope, &asked.organization, &asked.method];
-    if texts.into_iter().flatten().chain([&asked.token, &asked.user_agent]).any(|text| text.chars().count() > TEXT_MAX)
-    {
-        return Err(invalid("requests", format!("no text may have more than {TEXT_MAX} characters")));
-    }
-    let address = asked.address.as_deref().map(str::parse).transpose();
-    let address = address.map_err(|_| invalid("address", "must be an IP address".to_owned()))?;
-    let method = asked.method.as_deref().map(|method| Method::from_bytes(method.as_bytes())).transpose();
-    let method = method.map_err(|_| invalid("method", "must be a method of HTTP".to_owned()))?;
-    let body_hash = asked.body_hash.as_deref().map_or(Some(SignedRequest::NO_BODY), from_hex);
-    let body_hash = body_hash.ok_or_else(|| invalid("bodyHash", "must have 64 hexadecimal digits".to_owned()))?;
-
-    let signature = asked.signature.as_ref().map(|headers| {
-        let SignatureHeaders { signature, timestamp, nonce } = headers;
-        Signature::from_headers(Some(signature), Some(timestamp), Some(nonce))
-    });
-    let signature = match signature.transpose() {
-        Ok(signature) => signature.flatten(),
+async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Option<&Pin>) -> Result<Decision, Error> {
+    let question = asked.read(state.portal.service.catalogue())?;
+    let signature = match question.signature {
+        Ok(signature) => signature,
         Err(error) => return decided(Err(Refusal::Signature(error).into())),
     };
-    let signature = match (&signature, &method, &asked.path) {
-        (None, ..) => None,
-        (Some(signature), Some(method), Some(target)) => {
-            Some((signature, SignedRequest { method: method.as_str(), target, body_hash }))
-        }
-        _ => return Err(invalid("signature", "is of a method and path: send both".to_owned())),
+    let mut demand = Demand {
+        scopes: question.scope.into_iter().collect(),
+        repositories: asked.repository.clone().into_iter().collect(),
+        organization: asked.organization.clone(),
+        pins: asked.organizations.as_ref().or(default).into_iter().collect(),
     };
-    let mut demand = match demand(state, &asked, method.as_ref()) {
-        Ok(demand) => demand,
-        Err(error) => return decided(Err(error)),
+    let named = !demand.pins.is_empty();
+    let of_file = match question.request {
+        Some((method, path)) => match state.routes.needed(method, path) {
+            Ok(needed) => {
+                demand.scopes.extend(needed.scope);
+                demand.repositories.extend(needed.repository);
+                needed.organizations
+            }
+            Err(_) => return decided(Err(Denial::NoRoute.into())),
+        },
+        None if named => Vec::new(),
+        None => state.routes.organizations().into_iter().collect(),
     };
-    demand.organization = asked.organization;
-    let origin = Origin::new(address, &asked.user_agent, caller.origin.request_id());
+    demand.pins.extend(of_file);
+    // The configuration speaks for the instance's own proxies and services, not for what an organization runs itself.
+    let of_instance = matches!(&caller.principal, Principal::ApiToken(own) if own.level == Level::Instance);
+    if of_instance && !named {
+        demand.pins.extend(&state.pin);
+    }
+    let origin = Origin::new(question.address, &asked.user_agent, caller.origin.request_id());
+    let signature = signature.as_ref().map(|(signature, request)| (signature, request.clone()));
     let presented = Presented { bearer: &asked.token, origin: &origin, signature };
     let started = Instant::now();
     let decided = decided(state.portal.service.verify_for(caller, &presented, &demand).await?)?;
@@ -211,58 +193,47 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked) -> Result<D
     Ok(decided)
 }
 
-/// What the request needs: what the caller names, or else what the route file says.
-fn demand(state: &Verification, asked: &Asked, method: Option<&Method>) -> Result<Demand, Error> {
-    match (&asked.scope, &asked.repository, method, &asked.path) {
-        (None, None, Some(method), Some(path)) => {
-            let Needed { scope, repository } =
-                state.routes.needed(method.as_str(), path).map_err(|_| Denial::NoRoute)?;
-            Ok(Demand { scope, repository, organization: None })
-        }
-        (scope, repository, ..) => Ok(Demand {
-            scope: scope.as_deref().map(Scope::stored),
-            repository: repository.clone(),
-            organization: None,
-        }),
-    }
-}
-
 /// A refusal is an answer; a fault of ours is a problem.
 fn decided(result: Result<Allowed, Error>) -> Result<Decision, Error> {
     match result {
-        Ok(Allowed { token, organization, repository }) => Ok(Decision {
-            allowed: true,
-            status: 200,
-            token: Some(TokenJson {
-                id: token.id.to_string(),
-                name: token.name.clone(),
-                level: token.level.kind(),
-                organization,
-                project: Some(token.project_name.clone()).filter(|name| !name.is_empty()),
-                scopes: token.scopes.clone(),
-                all_repositories: token.all_repositories,
-                expires_at: token.expires_at,
-            }),
-            repository: repository.map(|id| id.to_string()),
-            reason: None,
-            detail: None,
-            missing_scope: None,
-            missing_repository: None,
-        }),
+        Ok(allowed) => Ok(Decision::allowed(&allowed)),
         Err(error @ (Error::Unauthenticated(_) | Error::Forbidden(_) | Error::NotFound(_))) => {
-            let problem = Problem::from(error);
-            Ok(Decision {
-                allowed: false,
-                status: if problem.status().as_u16() == 401 { 401 } else { 403 },
-                token: None,
-                repository: None,
-                reason: Some(problem.kind().to_owned()),
-                detail: Some(problem.detail().to_owned()),
-                missing_scope: problem.missing_scope().map(str::to_owned),
-                missing_repository: problem.missing_repository().map(str::to_owned),
-            })
+            Ok(Decision::refused(error))
         }
         Err(error) => Err(error),
+    }
+}
+
+impl Decision {
+    fn allowed(Allowed { token, organization, repository }: &Allowed) -> Self {
+        let token = TokenJson {
+            id: token.id.to_string(),
+            name: token.name.clone(),
+            level: token.level.kind(),
+            organization: organization.name.to_string(),
+            organization_id: organization.id.to_string(),
+            project: Some(token.project_name.clone()).filter(|name| !name.is_empty()),
+            project_id: token.level.project().map(|id| id.to_string()),
+            scopes: token.scopes.clone(),
+            all_repositories: token.all_repositories,
+            expires_at: token.expires_at,
+        };
+        let repository = repository.map(|id| id.to_string());
+        Self { allowed: true, status: 200, token: Some(token), repository, ..Self::default() }
+    }
+
+    fn refused(error: Error) -> Self {
+        let problem = Problem::from(error).for_proxy();
+        Self {
+            allowed: false,
+            status: problem.status().as_u16(),
+            reason: Some(problem.kind().to_owned()),
+            detail: Some(problem.detail().to_owned()),
+            missing_scope: problem.missing_scope().map(str::to_owned),
+            missing_repository: problem.missing_repository().map(str::to_owned),
+            errors: problem.errors().to_vec(),
+            ..Self::default()
+        }
     }
 }
 

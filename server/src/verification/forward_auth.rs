@@ -5,16 +5,22 @@
 //! `X-Forwarded-Uri`, Envoy uses the request's own method and puts its target below `/forward-auth`. A client can send
 //! any of these headers itself, so all that are there must say the same.
 
+//!
+//! Which organization it is about stands in the address itself, in the route file or in the configuration: none of them is
+//! the client's.
+
 use std::time::Instant;
 
 use axum::extract::{Request, State};
+use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use latchkey_domain::{NoRule, OriginalError, OriginalRequest, SignatureError, SignedRequest};
+use latchkey_domain::{NoRule, OriginalError, OriginalRequest, Pin, Routes, SignatureError, SignedRequest};
 use latchkey_service::{Allowed, Demand, Denial, Error, Origin, Presented, Refusal};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Verification;
 use super::signed;
@@ -23,7 +29,8 @@ use crate::rest::credential::{bearer, named_organization};
 use crate::rest::openapi;
 use crate::rest::problem::{Problem, complete_now};
 
-const PREFIX: &str = "/forward-auth";
+/// What stays as it is in a header that holds text of people: what no reader of RFC 3986 escapes (section 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The request that the proxy has received, as nginx is told to tell it.
 #[derive(utoipa::IntoParams)]
@@ -38,19 +45,39 @@ struct OriginalHeaders {
     target: Option<String>,
 }
 
+/// The organization that the decision is about.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "read from the address as it came")]
+struct Pinned {
+    /// Its name or id.
+    #[param(inline)]
+    organization: openapi::OrganizationName,
+}
+
+/// Who a request was let through for.
+enum Passed {
+    Token(Allowed),
+    /// Nobody: a browser asks what a page of another origin may send.
+    Preflight,
+}
+
 /// Decides for a proxy.
 ///
 /// Whether the request that the proxy has received may pass, by its token and the rules of the routes. Any method is
 /// taken; Envoy puts the path below `/forward-auth`. Where the method and path come in several places, all must agree.
-/// A refusal names its reason in `X-Latchkey-Reason`.
+/// Of an instance with several organizations, the route file or the configuration must name one, or the address does:
+/// `/orgs/{organization}/forward-auth`. A refusal names its reason in `X-Latchkey-Reason`.
 #[utoipa::path(
     get, path = "/forward-auth", operation_id = "forwardAuth", tag = "Verification",
     params(OriginalHeaders, openapi::OrganizationHeader),
     responses(
         (status = 200, description = "It may; headers say who it is", headers(
             ("X-Latchkey-Token-Id" = String, description = "Id of the token"),
-            ("X-Latchkey-Organization" = String, description = "The organization that it acts on"),
-            ("X-Latchkey-Project" = String, description = "The project that it is confined to, if any"),
+            ("X-Latchkey-Organization-Id" = String, description = "Id of the organization that it acts on"),
+            ("X-Latchkey-Organization" = String, description = "Its name"),
+            ("X-Latchkey-Project-Id" = String, description = "Id of the project that it is confined to, if any"),
+            ("X-Latchkey-Project" = String, description = "Its name, percent-encoded UTF-8 (RFC 3986)"),
             ("X-Latchkey-Scopes" = String, description = "All that it has, with spaces between"),
             ("X-Latchkey-Repository" = String, description = "Id of the repository that the path names, if any"),
         )),
@@ -65,9 +92,9 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
     let origin = context::origin(&state.context, &parts, "");
     let started = Instant::now();
     match decide(&state, own_target, &parts, &origin).await {
-        Ok(allowed) => {
+        Ok(passed) => {
             state.metrics.allowed(started.elapsed());
-            passed(&allowed)
+            passed.into_response()
         }
         Err(problem) => {
             let problem = problem.for_proxy();
@@ -77,9 +104,29 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
     }
 }
 
-async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Allowed, Problem> {
-    let original = original(&parts.method, own_target, &parts.headers).map_err(unclear)?;
-    let (bearer, organization) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
+/// Decides for a proxy in front of one organization's services.
+///
+/// The same, but only tokens of that organization pass, and instance tokens act on it. The proxy's own file names it,
+/// where no client reaches.
+#[utoipa::path(
+    get, path = "/orgs/{organization}/forward-auth", operation_id = "forwardAuthOfOrganization", tag = "Verification",
+    params(Pinned, OriginalHeaders, openapi::OrganizationHeader),
+    responses(
+        (status = 200, description = "It may; headers say who it is, as for `/forward-auth`"),
+        (status = 400, description = "The proxy does not tell what it has received"),
+    ),
+)]
+pub(crate) async fn pinned(state: State<Verification>, request: Request) -> Response {
+    forward_auth(state, request).await
+}
+
+async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Passed, Problem> {
+    let (organization, below) = address(own_target);
+    let original = original(&parts.method, below, &parts.headers).map_err(unclear)?;
+    if is_preflight(&state.routes, &original, &parts.headers) {
+        return Ok(Passed::Preflight);
+    }
+    let (bearer, named) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
     let signature = signed::signature(&parts.headers).map_err(|error| Error::from(Refusal::Signature(error)))?;
     let signature = match &signature {
         None => None,
@@ -93,15 +140,41 @@ async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &
         NoRule::Unmatched => Problem::from(Error::from(Denial::NoRoute)),
         NoRule::Ambiguous => ambiguous("The path can be read in more than one way; send it in its plain form"),
     })?;
-    let organization = organization.transpose()?.map(str::to_owned);
-    let demand = Demand { scope: needed.scope, repository: needed.repository, organization };
-    Ok(state.portal.service.verify(&Presented { bearer, origin, signature }, &demand).await?)
+    let pinned = organization.map(|text| Pin::only([text])).transpose();
+    let pinned = pinned.map_err(|_| Error::from(Denial::PinnedToNone))?;
+    let demand = Demand {
+        scopes: needed.scope.into_iter().collect(),
+        repositories: needed.repository.into_iter().collect(),
+        organization: named.transpose()?.map(str::to_owned),
+        pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
+    };
+    let presented = Presented { bearer, origin, signature };
+    Ok(Passed::Token(state.portal.service.verify(&presented, &demand).await?))
+}
+
+/// The organization that the address names, and what stands below it.
+fn address(own_target: &str) -> (Option<&str>, &str) {
+    let named = own_target.strip_prefix("/orgs/").and_then(|rest| rest.split_once("/forward-auth"));
+    match named {
+        Some((organization, below)) => (Some(organization), below),
+        None => (None, own_target.strip_prefix("/forward-auth").unwrap_or_default()),
+    }
+}
+
+/// Whether a browser asks, as it does without a credential, about a request that pages of other origins may send.
+fn is_preflight(routes: &Routes, original: &OriginalRequest, headers: &HeaderMap) -> bool {
+    let one = |name: HeaderName| single(headers, name.as_str()).ok().flatten();
+    original.method == Method::OPTIONS.as_str()
+        && !headers.contains_key(AUTHORIZATION)
+        && one(ORIGIN).is_some_and(|origin| !origin.is_empty())
+        && one(ACCESS_CONTROL_REQUEST_METHOD)
+            .is_some_and(|method| routes.allow_preflight(method, &original.target) == Ok(true))
 }
 
 fn unclear(error: OriginalError) -> Problem {
     match error {
         OriginalError::Ambiguous => ambiguous(&error.to_string()),
-        OriginalError::NoMethod | OriginalError::Missing => {
+        OriginalError::NoMethod | OriginalError::NoTarget | OriginalError::Missing => {
             Problem::new(StatusCode::BAD_REQUEST, "no-original-request", error.to_string())
         }
     }
@@ -111,20 +184,24 @@ fn ambiguous(detail: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "ambiguous-request", detail)
 }
 
-/// The request that the proxy was asked for, from all places where it may stand.
-fn original(own_method: &Method, own_target: &str, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
+/// The request that the proxy was asked for, from all places where it may stand; `below` is what follows our address.
+fn original(own_method: &Method, below: &str, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
     let mut places = Vec::new();
-    for (method, target) in [
-        ("x-original-method", "x-original-uri"),
-        ("x-original-method", "x-original-url"),
-        ("x-forwarded-method", "x-forwarded-uri"),
+    for (method, targets) in [
+        ("x-original-method", ["x-original-uri", "x-original-url"].as_slice()),
+        ("x-forwarded-method", &["x-forwarded-uri"]),
     ] {
-        if let Some(target) = single(headers, target)? {
-            places.push((single(headers, method)?, target));
+        let before = places.len();
+        let method = single(headers, method)?;
+        for target in targets {
+            places.extend(single(headers, target)?.map(|target| (method, target)));
+        }
+        if method.is_some() && places.len() == before {
+            return Err(OriginalError::NoTarget);
         }
     }
-    let below = own_target.strip_prefix(PREFIX).unwrap_or_default();
-    if below.starts_with('/') && below != "/" {
+    // Envoy's. Its target may be `/` alone.
+    if below.starts_with('/') {
         places.push((Some(own_method.as_str()), below));
     }
     OriginalRequest::agreed(places)
@@ -143,33 +220,49 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ori
 /// Proxies don't send the body. A client that signs one names its hash in `Content-Digest` (RFC 9530); the service
 /// behind compares that with what it receives.
 fn body_hash(headers: &HeaderMap) -> Result<[u8; 32], SignatureError> {
-    let Some(value) = headers.get("content-digest") else { return Ok(SignedRequest::NO_BODY) };
-    let digests = value.to_str().map_err(|_| SignatureError::Form)?.split(',').map(str::trim);
-    let encoded = digests
-        .filter_map(|digest| digest.strip_prefix("sha-256=:"))
-        .find_map(|digest| digest.strip_suffix(':'))
-        .ok_or(SignatureError::Form)?;
-    let bytes = BASE64.decode(encoded).map_err(|_| SignatureError::Form)?;
-    bytes.try_into().map_err(|_| SignatureError::Form)
+    let mut found = None;
+    for line in headers.get_all("content-digest") {
+        let line = line.to_str().map_err(|_| SignatureError::Form)?;
+        for digest in line.split(',').filter_map(|digest| digest.trim().strip_prefix("sha-256=")) {
+            let encoded = digest.strip_prefix(':').and_then(|digest| digest.strip_suffix(':'));
+            let bytes = encoded.and_then(|encoded| BASE64.decode(encoded).ok()).ok_or(SignatureError::Form)?;
+            // One that is there twice contradicts itself.
+            if found.replace(bytes).is_some() {
+                return Err(SignatureError::Form);
+            }
+        }
+    }
+    match found {
+        Some(bytes) => bytes.try_into().map_err(|_| SignatureError::Form),
+        None if headers.contains_key("content-digest") => Err(SignatureError::Form),
+        None => Ok(SignedRequest::NO_BODY),
+    }
 }
 
-fn passed(allowed: &Allowed) -> Response {
-    let token = &allowed.token;
-    let mut response = StatusCode::OK.into_response();
-    let headers = response.headers_mut();
-    let mut tell = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
-            && !value.is_empty()
-        {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    tell("x-latchkey-token-id", &token.id.to_string());
-    tell("x-latchkey-organization", allowed.organization.as_deref().unwrap_or_default());
-    tell("x-latchkey-project", &token.project_name);
-    tell("x-latchkey-scopes", &token.scopes.to_string());
-    tell("x-latchkey-repository", &allowed.repository.map(|id| id.to_string()).unwrap_or_default());
-    response
+impl IntoResponse for Passed {
+    /// Names of people are percent-encoded: a header has no other way to hold them that all services read alike.
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::OK.into_response();
+        let Self::Token(Allowed { token, organization, repository }) = self else { return response };
+        let headers = response.headers_mut();
+        let mut tell = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value)
+                && !value.is_empty()
+            {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        let encoded = |name: &str| utf8_percent_encode(name, ESCAPED).to_string();
+        let id = |id: Option<String>| id.unwrap_or_default();
+        tell("x-latchkey-token-id", &token.id.to_string());
+        tell("x-latchkey-organization-id", &organization.id.to_string());
+        tell("x-latchkey-organization", &encoded(&organization.name));
+        tell("x-latchkey-project-id", &id(token.level.project().map(|id| id.to_string())));
+        tell("x-latchkey-project", &encoded(&token.project_name));
+        tell("x-latchkey-scopes", &token.scopes.to_string());
+        tell("x-latchkey-repository", &id(repository.map(|id| id.to_string())));
+        response
+    }
 }
 
 #[cfg(test)]
@@ -181,7 +274,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        match original(&method.parse().unwrap(), target, &map) {
+        match original(&method.parse().unwrap(), address(target).1, &map) {
             Ok(OriginalRequest { method, target }) => Ok(format!("{method} {target}")),
             Err(error) => Err(unclear(error).kind().to_owned()),
         }
@@ -195,7 +288,43 @@ mod tests {
         assert_eq!(original_of("GET", "/forward-auth", &ingress).unwrap(), "GET /api/scans");
         let traefik = [("x-forwarded-method", "PUT"), ("x-forwarded-uri", "/api/runners/7")];
         assert_eq!(original_of("GET", "/forward-auth", &traefik).unwrap(), "PUT /api/runners/7");
-        assert_eq!(original_of("DELETE", "/forward-auth/api/repos/7?a=b", &[]).unwrap(), "DELETE /api/repos/7?a=b");
+        for envoy in ["", "/orgs/acme"] {
+            for target in ["/api/repos/7?a=b", "/", "/?a=b", "/forward-auth", "/orgs/globex/forward-auth/x"] {
+                let asked = format!("{envoy}/forward-auth{target}");
+                assert_eq!(original_of("DELETE", &asked, &[]).unwrap(), format!("DELETE {target}"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_address_names_the_organization() {
+        assert_eq!(address("/forward-auth"), (None, ""));
+        assert_eq!(address("/forward-auth/orgs/acme/forward-auth/x"), (None, "/orgs/acme/forward-auth/x"));
+        assert_eq!(address("/orgs/acme/forward-auth"), (Some("acme"), ""));
+        assert_eq!(address("/orgs/acme/forward-auth/orgs/b/forward-auth?x"), (Some("acme"), "/orgs/b/forward-auth?x"));
+        assert_eq!(address("/orgs/acme/forward-auth?x=/y"), (Some("acme"), "?x=/y"));
+        // No name, and so nobody's.
+        assert_eq!(address("/orgs/%61cme/forward-auth/"), (Some("%61cme"), "/"));
+    }
+
+    #[test]
+    fn a_digest_is_there_once() {
+        let hash = |lines: &[&'static str]| {
+            let mut map = HeaderMap::new();
+            for line in lines {
+                map.append("content-digest", HeaderValue::from_static(line));
+            }
+            body_hash(&map)
+        };
+        const ONE: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+        const BOTH: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:, \
+            sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+        assert_eq!(hash(&[]), Ok(SignedRequest::NO_BODY));
+        assert_eq!(hash(&[ONE]), Ok(SignedRequest::NO_BODY), "of nothing");
+        assert_eq!(hash(&["sha-512=:AA==:", ONE]), Ok(SignedRequest::NO_BODY));
+        for lines in [&[ONE, ONE][..], &[BOTH], &["sha-512=:AA==:"], &["sha-256=:AA==:"], &["sha-256=AA"], &[""]] {
+            assert_eq!(hash(lines), Err(SignatureError::Form), "{lines:?}");
+        }
     }
 
     #[test]
@@ -215,6 +344,11 @@ mod tests {
             ),
             // The same header twice.
             ("/forward-auth", vec![("x-original-method", "GET"), ("x-original-uri", "/a"), ("x-original-uri", "/b")]),
+            // Through Envoy, to the root.
+            ("/forward-auth/", vec![("x-original-method", "GET"), ("x-original-uri", "/api/scans")]),
+            ("/orgs/acme/forward-auth/", vec![("x-forwarded-method", "GET"), ("x-forwarded-uri", "/api/scans")]),
+            // nginx with a slash too many: the target that it means is not the one that we read.
+            ("/forward-auth/", vec![("x-original-method", "GET"), ("x-original-uri", "/api/scans?x=1")]),
             // The method alone.
             (
                 "/forward-auth",
@@ -228,7 +362,15 @@ mod tests {
         ] {
             assert_eq!(original_of("GET", target, &headers), Err("ambiguous-request".to_owned()), "{headers:?}");
         }
+        let half = [("x-original-method", "x-original-uri"), ("x-forwarded-method", "x-forwarded-uri")];
+        for (method, target) in half {
+            for headers in [&[(method, "GET")][..], &[(target, "/a")]] {
+                for at in ["/forward-auth", "/forward-auth?x", "/forward-auth/a", "/orgs/acme/forward-auth"] {
+                    let refused = original_of("GET", at, headers);
+                    assert_eq!(refused, Err("no-original-request".to_owned()), "{at} {headers:?}");
+                }
+            }
+        }
         assert_eq!(original_of("GET", "/forward-auth", &[]), Err("no-original-request".to_owned()));
-        assert_eq!(original_of("GET", "/forward-auth/", &[]), Err("no-original-request".to_owned()));
     }
 }

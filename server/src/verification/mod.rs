@@ -4,6 +4,8 @@
 pub(crate) mod decisions;
 pub(crate) mod forward_auth;
 pub(crate) mod introspect;
+pub(crate) mod oauth;
+mod question;
 mod signed;
 
 use std::ops::Deref;
@@ -15,7 +17,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use latchkey_app::portal::Portal;
-use latchkey_domain::Routes;
+use latchkey_domain::{Pin, Routes};
 
 pub(crate) use signed::{SignedBody, layer as read_signature};
 
@@ -32,14 +34,16 @@ pub(crate) struct Verification(Arc<Tools>);
 pub(crate) struct Tools {
     pub(crate) portal: Portal,
     pub(crate) routes: Routes,
+    /// Which organizations the configuration pins decisions to.
+    pub(crate) pin: Option<Pin>,
     pub(crate) context: context::Context,
     pub(crate) metrics: Metrics,
 }
 
 impl Verification {
-    pub(crate) fn new(portal: Portal, routes: Routes, context: context::Context) -> Self {
+    pub(crate) fn new(portal: Portal, routes: Routes, pin: Option<Pin>, context: context::Context) -> Self {
         let metrics = Metrics::new(portal.service.clone());
-        Self(Arc::new(Tools { portal, routes, context, metrics }))
+        Self(Arc::new(Tools { portal, routes, pin, context, metrics }))
     }
 }
 
@@ -68,11 +72,20 @@ pub(crate) fn decisions() -> Router<Verification> {
     Router::new()
         .route("/api/verify", post(decisions::one))
         .route("/api/verify/batch", post(decisions::batch))
-        .route("/oauth/introspect", post(introspect::introspect))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn(read_signature))
+        .merge(of_oauth())
         .layer(from_fn(problem::complete))
+}
+
+/// What speaks OAuth, in its errors too.
+fn of_oauth() -> Router<Verification> {
+    Router::new()
+        .route("/oauth/introspect", post(introspect::introspect))
+        .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn(read_signature))
+        .layer(from_fn(oauth::errors))
 }
 
 /// What needs no layers.
@@ -85,6 +98,9 @@ pub(crate) fn plain() -> Router<Verification> {
         .route("/forward-auth", any(forward_auth::forward_auth))
         .route("/forward-auth/", any(forward_auth::forward_auth))
         .route("/forward-auth/{*path}", any(forward_auth::forward_auth))
+        .route("/orgs/{organization}/forward-auth", any(forward_auth::pinned))
+        .route("/orgs/{organization}/forward-auth/", any(forward_auth::pinned))
+        .route("/orgs/{organization}/forward-auth/{*path}", any(forward_auth::pinned))
         .merge(counters)
 }
 

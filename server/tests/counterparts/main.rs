@@ -10,9 +10,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use common::{Server, answer, text};
 use latchkey_domain::{Secret, Signature, SignedRequest};
 use latchkey_service::{Clock, SystemClock};
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -188,7 +191,69 @@ async fn the_example_is_guarded() {
     assert_eq!(send(&headers, "{}").await, 200);
     assert_eq!(send(&headers, "{}").await, 401, "replayed");
 
+    // What a client sends that can't be asked about is its own fault, and the first of several is not taken.
+    let dashboard = format!("http://{address}/api/scans/dashboard");
+    for (name, value) in [
+        ("authorization", "Bearer ci_x"),
+        ("latchkey-organization", ""),
+        ("latchkey-organization", "\u{e9}"),
+        ("chainloop-organization", "other"),
+    ] {
+        let request = server.http.get(&dashboard).bearer_auth(&secret).header("latchkey-organization", "default");
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        assert_eq!(request.header(name, value).send().await.unwrap().status().as_u16(), 400, "{name}");
+    }
+    let request = server.http.get(&dashboard).bearer_auth("c".repeat(5_000));
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 400);
+
     server.delete(&format!("/api/auth/cli-tokens/{id}"), &user).await;
     assert_eq!(ask(Method::GET, "/api/scans/dashboard", &secret).await.0, 401);
     drop(server);
+}
+
+/// A service of the instance's own, in the same layer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_serves_the_organizations_that_it_says() {
+    let server = Server::start();
+    let user = server.log_in().await;
+    let foreign = server.foreign_organization().await;
+    let create = async |level: &str, scopes: &[&str]| {
+        let body = json!({ "name": scopes.join(" "), "level": level, "scopes": scopes, "allRepositories": true });
+        let (status, created) = server.post("/api/auth/cli-tokens", &user, body).await;
+        assert_eq!(status, StatusCode::CREATED, "{created}");
+        text(&created["token"])
+    };
+    let own = create("instance", &["tokens:introspect"]).await;
+    let secret = create("organization", &["scans:read", "tokens:read"]).await;
+    let anywhere = create("instance", &["scans:read"]).await;
+    let verifier = || latchkey_verify::Verifier::new(&server.url, own.clone()).unwrap();
+    for (verifier, expected) in [
+        (verifier(), [403, 403, 403, 403]),
+        (verifier().organization("default"), [200, 403, 200, 403]),
+        (verifier().organization("globex"), [403, 200, 200, 200]),
+        (verifier().organizations(["default", "globex"]), [200, 200, 403, 200]),
+        (verifier().organization("no-such"), [403; 4]),
+        (verifier().any_organization(), [200, 200, 403, 200]),
+        // A fault of the service lets nothing through.
+        (verifier().organization("No Such"), [503; 4]),
+    ] {
+        // The scope that the foreign token has, on a path of which no route file knows.
+        let app = Router::new().fallback(|| async {}).layer(verifier.scope("tokens:read"));
+        let scans = Router::new().route("/scans", get(|| async {})).layer(verifier.scope("scans:read"));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, scans.fallback_service(app)).await.unwrap() });
+        let requests = [
+            ("/", &secret, None),
+            ("/", &foreign.secret, None),
+            ("/scans", &anywhere, None),
+            ("/scans", &anywhere, Some("globex")),
+        ];
+        for ((path, bearer, named), expected) in requests.into_iter().zip(expected) {
+            let request = server.http.get(format!("http://{address}{path}")).bearer_auth(bearer);
+            let request = named.into_iter().fold(request, |all, name| all.header("latchkey-organization", name));
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status().as_u16(), expected, "{path} {named:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use latchkey_domain::{OrganizationId, Timestamp};
 
-use crate::{StoreError, Tx};
+use crate::{StoreError, Tx, changes};
 
 /// Asks for an organization, to lock its row.
 macro_rules! present {
@@ -32,7 +32,7 @@ pub async fn lock_whole(tx: &mut Tx, id: OrganizationId) -> Result<bool, StoreEr
 pub async fn delete(tx: &mut Tx, id: OrganizationId, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE organizations SET deleted_at = $2, updated_at = $2, threshold_days = NULL WHERE id = $1";
     writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(now.micros()).execute(db).await.map(|_| ()))?;
-    tx.changed.push(id.0);
+    tx.changed.extend([id.0, changes::ORGANIZATIONS]);
     Ok(())
 }
 

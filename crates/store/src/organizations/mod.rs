@@ -6,7 +6,7 @@ use latchkey_domain::{InactivityThreshold, OrganizationId, OrganizationName, Rol
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx, bind::text, error::unknown, memberships};
+use crate::{Store, StoreError, Tx, bind::text, changes, error::unknown, memberships};
 
 pub use delete::{delete, hold, lock, lock_whole};
 
@@ -81,6 +81,8 @@ pub async fn insert(
     writing!(tx, db => {
         sqlx::query(SQL).bind(id.0).bind(name.as_str()).bind(now.micros()).execute(db).await.map(|_| ())
     })?;
+    // What was pinned to the only organization no longer is.
+    tx.changed.push(changes::ORGANIZATIONS);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use latchkey_domain::RevocationReason;
 use latchkey_store::{
     Store,
     changes::{self, Since, Watch},
-    repositories,
+    organizations, projects, repositories,
     tokens::{self, Actor, Revocation},
 };
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use crate::{
 
 on_both_engines!(
     a_change_is_seen_once_it_is_committed,
+    what_goes_is_told,
     numbers_follow_commits_without_gaps,
     who_is_too_far_behind_forgets_everything,
     the_mark_changes_with_each_commit_of_any_process,
@@ -37,17 +38,41 @@ async fn a_change_is_seen_once_it_is_committed(given: &Given) {
     let token = given.token(&given.spec("CI")).await.id;
     let repository = given.repository(given.acme, "acme/gone").await;
     let watch = Watch::new(given.store().clone());
-    assert_eq!(changes::newest(given.store()).await.unwrap(), 0, "creating takes nothing away");
+    let before = changes::newest(given.store()).await.unwrap();
     let mut tx = given.store().begin().await.unwrap();
     tokens::revoke(&mut tx, token, &revocation()).await.unwrap();
-    assert_eq!(watch.look(0).await.unwrap(), Since::These(0, Vec::new()));
+    assert_eq!(watch.look(before).await.unwrap(), Since::These(before, Vec::new()));
     tx.commit().await.unwrap();
-    assert_eq!(watch.look(0).await.unwrap(), Since::These(1, vec![token.0]));
+    assert_eq!(watch.look(before).await.unwrap(), Since::These(before + 1, vec![token.0]));
     let mut tx = given.store().begin().await.unwrap();
     repositories::delete(&mut tx, given.acme, repository).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(watch.look(1).await.unwrap(), Since::These(2, vec![repository.0]));
-    assert_eq!(watch.look(2).await.unwrap(), Since::These(2, Vec::new()));
+    assert_eq!(watch.look(before + 1).await.unwrap(), Since::These(before + 2, vec![repository.0]));
+    assert_eq!(watch.look(before + 2).await.unwrap(), Since::These(before + 2, Vec::new()));
+}
+
+/// Whatever somebody may remember, by itself or inside something else.
+async fn what_goes_is_told(given: &Given) {
+    let watch = Watch::new(given.store().clone());
+    let newest = async || changes::newest(given.store()).await.unwrap();
+    let before = newest().await;
+    assert_eq!(before, 2, "an organization that comes, too: there were two of them");
+    assert_eq!(watch.look(0).await.unwrap(), Since::These(2, vec![changes::ORGANIZATIONS; 2]));
+    given.token(&given.spec("CI")).await;
+    let repository = given.repository(given.acme, "acme/gone").await;
+    assert_eq!(newest().await, before, "what else comes takes nothing away");
+    given
+        .write(async |tx| {
+            repositories::delete(tx, given.acme, repository).await?;
+            projects::delete(tx, given.project, NOW).await?;
+            organizations::delete(tx, given.acme, NOW).await
+        })
+        .await;
+    let told = vec![repository.0, given.project.0, given.acme.0, changes::ORGANIZATIONS];
+    assert_eq!(watch.look(before).await.unwrap(), Since::These(before + 4, told));
+    // What was not there is no change.
+    given.write(async |tx| repositories::delete(tx, given.acme, repository).await).await;
+    assert_eq!(newest().await, before + 4);
 }
 
 /// Somebody looks all the time while many revoke at once: whoever knows a number knows all below it.
@@ -57,8 +82,9 @@ async fn numbers_follow_commits_without_gaps(given: &Given) {
         ids.push(given.token(&given.spec(&format!("token {number}"))).await.id);
     }
     let looking = async {
-        let (watch, mut known, mut seen) = (Watch::new(given.store().clone()), 0, Vec::<Uuid>::new());
-        while known < 20 {
+        let first = changes::newest(given.store()).await.unwrap();
+        let (watch, mut known, mut seen) = (Watch::new(given.store().clone()), first, Vec::<Uuid>::new());
+        while known < first + 20 {
             let Since::These(newest, objects) = watch.look(known).await.unwrap() else { panic!("nothing was removed") };
             assert_eq!(newest - known, i64::try_from(objects.len()).unwrap());
             known = newest;
@@ -76,8 +102,8 @@ async fn who_is_too_far_behind_forgets_everything(given: &Given) {
     revoke(given.store(), token).await;
     let watch = Watch::new(given.store().clone());
     // A number that is no longer there, and one that never was.
-    assert_eq!(watch.look(-1).await.unwrap(), Since::Anything(1));
-    assert_eq!(watch.look(7).await.unwrap(), Since::Anything(1));
+    assert_eq!(watch.look(-1).await.unwrap(), Since::Anything(3));
+    assert_eq!(watch.look(7).await.unwrap(), Since::Anything(3));
 }
 
 async fn the_mark_changes_with_each_commit_of_any_process(given: &Given) {

@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use latchkey_domain::Pin;
 use serde_json::{Value, json};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The id of the examples.
@@ -117,6 +118,20 @@ impl PartialSchema for Address {
 }
 
 impl ToSchema for Address {}
+
+/// Organizations by name or id, or `any`.
+pub(crate) struct Organizations;
+
+impl PartialSchema for Organizations {
+    fn schema() -> RefOr<Schema> {
+        let any = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["any"]));
+        let listed = ArrayBuilder::new().items(OrganizationName::schema()).min_items(Some(1)).max_items(Some(Pin::MAX));
+        let description = "Organizations, each by its name or id; or `any`, if the service looks at it itself";
+        AnyOfBuilder::new().item(listed).item(any).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for Organizations {}
 
 /// A token, as an example.
 pub(crate) fn token(with_secret: bool) -> Value {

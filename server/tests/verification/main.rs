@@ -1,13 +1,19 @@
 //! Deciding about requests to other services, over real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod contents;
+mod introspection;
+mod organizations;
+mod questions;
 
 use common::{Server, answer, text};
 use insta::assert_json_snapshot;
 use latchkey_domain::{Secret, SecretKind, Signature, SignedRequest, sha256};
 use latchkey_service::{Clock, Random, SystemClock, SystemRandom};
-use reqwest::header::WWW_AUTHENTICATE;
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -33,11 +39,24 @@ async fn all(server: &Server, user: &str, name: &str, scopes: &[&str]) -> (Strin
     token(server, user, json!({ "name": name, "scopes": scopes, "allRepositories": true })).await
 }
 
-/// Asks as nginx does; the status, the reason and the answer's headers.
-async fn ask(server: &Server, bearer: &str, method: &str, uri: &str) -> (u16, String, reqwest::header::HeaderMap) {
-    let request = server.http.get(format!("{}/forward-auth", server.url));
+/// Asks as nginx does, about the organization that these tests have; the status, the reason and the answer's headers.
+async fn ask(server: &Server, bearer: &str, method: &str, uri: &str) -> (u16, String, HeaderMap) {
+    asked_at(server, "/orgs/default/forward-auth", bearer, method, uri, &[]).await
+}
+
+/// The same at some address, with more headers.
+async fn asked_at(
+    server: &Server,
+    address: &str,
+    bearer: &str,
+    method: &str,
+    uri: &str,
+    more: &[(&str, &str)],
+) -> (u16, String, HeaderMap) {
+    let request = server.http.get(format!("{}{address}", server.url));
     let request = request.header("x-original-method", method).header("x-original-uri", uri);
     let request = if bearer.is_empty() { request } else { request.bearer_auth(bearer) };
+    let request = more.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let reason = headers.get("x-latchkey-reason").map_or("", |reason| reason.to_str().unwrap()).to_owned();
@@ -120,12 +139,9 @@ async fn a_proxy_learns_why_not(server: Server) {
     assert!(!server.log().contains(&revoked[3..]), "no secret is logged");
     // Proxies take `404` for a fault of ours.
     let (_, secret) = all(&server, &user, "Lost", &["scans:read"]).await;
-    let asked = server.request(Method::GET, "/forward-auth/api/scans", &secret).header("latchkey-organization", "a b");
-    let refused = asked.send().await.unwrap();
-    assert_eq!(
-        (refused.status(), &refused.headers()["x-latchkey-reason"]),
-        (StatusCode::FORBIDDEN, &"not-found".parse().unwrap())
-    );
+    let named = [("latchkey-organization", "a b")];
+    let (status, reason, _) = asked_at(&server, "/forward-auth", &secret, "GET", scans, &named).await;
+    assert_eq!((status, reason.as_str()), (403, "not-found"));
 }
 
 async fn a_resource_server_asks_about_its_own_tokens_only(server: Server) {
@@ -137,18 +153,26 @@ async fn a_resource_server_asks_about_its_own_tokens_only(server: Server) {
 
     let (status, allowed) = ask(json!({ "token": presented, "method": "GET", "path": "/api/scans?x=1" })).await;
     assert_eq!(status, StatusCode::OK);
-    assert_json_snapshot!("verified", allowed, { ".token.id" => "[id]" });
+    assert_json_snapshot!("verified", allowed, {
+        ".token.id" => "[id]", ".token.organizationId" => "[id]",
+    });
     let (_, denied) = ask(json!({ "token": presented, "scope": "runners:manage" })).await;
     assert_json_snapshot!("denied", denied);
     let (status, other) = ask(json!({ "token": foreign.secret, "scope": "tokens:read" })).await;
     assert_eq!((status, &other["allowed"], &other["reason"]), (StatusCode::OK, &json!(false), &json!("token-unknown")));
-    assert_eq!(ask(json!({ "token": presented })).await.1["allowed"], true);
-    assert_eq!(ask(json!({ "token": "" })).await.1["reason"], "credential-missing");
+    // Of no other kind of credential anything is told, not even that it lives.
+    let unknown = Secret::generate(SecretKind::UserToken, |bytes| SystemRandom.fill(bytes));
+    for credential in [&user, &foreign.user_token, unknown.reveal()] {
+        let (_, other) = ask(json!({ "token": credential, "scope": "tokens:read" })).await;
+        assert_eq!((&other["status"], &other["reason"]), (&json!(401), &json!("token-unknown")));
+    }
+    assert_eq!(ask(json!({ "token": "", "scope": "scans:read" })).await.1["reason"], "credential-missing");
 
     for (bearer, status, reason) in
         [(&user, StatusCode::FORBIDDEN, "api-tokens-only"), (&presented, StatusCode::FORBIDDEN, "missing-scope")]
     {
-        let (got, body) = server.post("/api/verify", bearer, json!({ "token": presented })).await;
+        let body = json!({ "token": presented, "scope": "scans:read" });
+        let (got, body) = server.post("/api/verify", bearer, body).await;
         assert_eq!((got, &*text(&body["type"])), (status, &*format!("urn:latchkey:problem:{reason}")));
     }
     for body in [
@@ -202,7 +226,7 @@ async fn an_introspection_tells_no_more_than_it_must(server: Server) {
     assert_eq!(status, StatusCode::OK);
     assert_json_snapshot!("introspected", active, { ".sub" => "[id]", ".jti" => "[id]", ".iat" => "[time]", ".iss" => "[url]" });
     server.delete(&format!("/api/auth/cli-tokens/{id}"), &user).await;
-    for token in [presented.as_str(), &foreign.secret, "ci_x", "", &user] {
+    for token in [presented.as_str(), &foreign.secret, "ci_x", &user] {
         assert_eq!(ask(token).await, (StatusCode::OK, json!({ "active": false })));
     }
     let (_, seen) = server.get(&format!("/api/auth/cli-tokens/{id}"), &user).await;

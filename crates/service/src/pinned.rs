@@ -1,0 +1,75 @@
+//! Which organization a decision about a request to another service is about. What the request says of itself never
+//! decides that: its token has power in its own organization, and what is behind a proxy serves another one, perhaps.
+
+use latchkey_domain::{OrganizationId, OrganizationKey, Pin};
+
+use crate::{Denial, Error, KnownOrganization, KnownToken, Service};
+
+impl Service {
+    /// The organization that a request acts on: the token's own, the one that its header names, or the one that is
+    /// pinned; in any case one that all pins allow. Without pins, only an instance's one organization is.
+    pub(crate) async fn acted_on(
+        &self,
+        token: &KnownToken,
+        named: Option<&str>,
+        pins: &[&Pin],
+    ) -> Result<KnownOrganization, Error> {
+        let acted_on = match token.level.organization() {
+            Some(id) => {
+                // Names of organizations that are there are unique, and the token's is there: else it were revoked.
+                let own = |named: &str| named == token.organization_name || named.parse() == Ok(id);
+                if named.is_some_and(|named| !own(named)) {
+                    return Err(Denial::OtherOrganization.into());
+                }
+                Some(KnownOrganization { id, name: token.organization_name.as_str().into() })
+            }
+            None => match named {
+                Some(named) => {
+                    let key = OrganizationKey::parse(named).map_err(|_| Error::NotFound("organization"))?;
+                    let found = self.inner.known.organization(&key).await?;
+                    Some(found.ok_or(Error::NotFound("organization"))?)
+                }
+                None => None,
+            },
+        };
+        match (acted_on, self.pinned(pins).await?) {
+            (Some(acted_on), None) => Ok(acted_on),
+            (Some(acted_on), Some(pinned)) if pinned.contains(&acted_on) => Ok(acted_on),
+            (Some(_), Some(_)) => Err(Denial::OtherOrganization.into()),
+            (None, Some(mut pinned)) if pinned.len() == 1 => pinned.pop().ok_or(Denial::NoOrganization.into()),
+            (None, _) => Err(Denial::NoOrganization.into()),
+        }
+    }
+
+    /// Those that all pins allow, by what their names stand for now; `None` for any.
+    async fn pinned(&self, pins: &[&Pin]) -> Result<Option<Vec<KnownOrganization>>, Error> {
+        if pins.is_empty() {
+            let only = self.inner.known.only_organization().await?.ok_or(Denial::NotPinned)?;
+            return Ok(Some(vec![only]));
+        }
+        let mut pinned: Option<Vec<KnownOrganization>> = None;
+        for pin in pins {
+            let Pin::Only(keys) = pin else { continue };
+            let mut allowed = Vec::with_capacity(keys.len());
+            for key in keys {
+                allowed.extend(self.inner.known.organization(key).await?);
+            }
+            if allowed.is_empty() {
+                return Err(Denial::PinnedToNone.into());
+            }
+            match &mut pinned {
+                Some(pinned) => pinned.retain(|organization| allowed.contains(organization)),
+                None => pinned = Some(allowed),
+            }
+        }
+        Ok(pinned.map(|mut pinned| {
+            pinned.dedup();
+            pinned
+        }))
+    }
+}
+
+/// A resource server's own organization, which it asks about and no other.
+pub(crate) fn own(organization: OrganizationId) -> Pin {
+    Pin::Only(vec![OrganizationKey::Id(organization)])
+}
