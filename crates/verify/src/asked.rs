@@ -163,7 +163,11 @@ impl Verifier {
             return Err(VerifierError::Url);
         }
         let http = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { inner: Arc::new(Inner { http, url, token: token.into() }), organizations: None, trusted_proxies: None })
+        Ok(Self {
+            inner: Arc::new(Inner { http, url, token: token.into() }),
+            organizations: None,
+            trusted_proxies: None,
+        })
     }
 
     /// Serves one organization, by its name or id. What a request's own header names is never taken for this.

@@ -48,7 +48,8 @@ impl OrgInvitationService for Invitations {
     ) -> Result<Response<OrgInvitationServiceListSentResponse>, Status> {
         let (credential, organization, _) = credential::read_with_organization(request)?;
         let page = async |before: Option<String>| {
-            let sent = self.0.service.sent_invitations(&credential.caller, &organization, before.as_deref(), PAGE).await;
+            let sent =
+                self.0.service.sent_invitations(&credential.caller, &organization, before.as_deref(), PAGE).await;
             let sent = sent.map_err(status)?.map(item);
             Ok((sent.items, sent.next))
         };

@@ -49,7 +49,8 @@ impl ApiTokenService for ApiTokens {
         let (result, next) = if paged {
             page(list).await?
         } else {
-            let after = |next: Option<Position>| page(ListTokens { cursor: next.or(list.cursor.clone()), ..list.clone() });
+            let after =
+                |next: Option<Position>| page(ListTokens { cursor: next.or(list.cursor.clone()), ..list.clone() });
             (whole("ask for pages, with page_size and page_token", after).await?, None)
         };
         let next_page_token = next.as_ref().map(cursor::encode).unwrap_or_default();
@@ -112,7 +113,8 @@ impl ApiTokens {
 fn duration(given: Option<prost_types::Duration>, field: &'static str) -> Result<Option<String>, Status> {
     let Some(prost_types::Duration { seconds, nanos }) = given else { return Ok(None) };
     // What a Duration may be (google/protobuf/duration.proto): 10,000 years, and both parts of one sign.
-    let in_range = (-315_576_000_000..=315_576_000_000).contains(&seconds) && (-999_999_999..=999_999_999).contains(&nanos);
+    let in_range =
+        (-315_576_000_000..=315_576_000_000).contains(&seconds) && (-999_999_999..=999_999_999).contains(&nanos);
     if !in_range || seconds.signum() * i64::from(nanos.signum()) < 0 {
         let message = "is no Duration: at most 10,000 years, nanos below a second, and both of the same sign";
         return Err(invalid_field(field, message));

@@ -10,7 +10,10 @@ pub(super) const ANSWER_MAX: usize = 4 * 1024 * 1024;
 
 /// Gathers a list page by page. One that is larger than an answer is refused, with how it can be read `instead`: a part of
 /// it would look like all of it.
-pub(super) async fn whole<T: Message, C, F>(instead: &str, mut page: impl FnMut(Option<C>) -> F) -> Result<Vec<T>, Status>
+pub(super) async fn whole<T: Message, C, F>(
+    instead: &str,
+    mut page: impl FnMut(Option<C>) -> F,
+) -> Result<Vec<T>, Status>
 where
     F: Future<Output = Result<(Vec<T>, Option<C>), Status>>,
 {
