@@ -11,8 +11,8 @@ use latchkey_proto::v1::{
     ApiTokenServiceRotateRequest, ApiTokenServiceRotateResponse, IdentityReference, ScopedEntity,
 };
 use latchkey_service::{
-    CreateToken, CreatedToken, Error, ExpiresIn, ListTokens, RotateToken, Sort, SortKey, StateFilter, TokenDetail,
-    cursor,
+    CreateToken, CreatedToken, Error, ExpiresIn, ListTokens, Position, RotateToken, Sort, SortKey, StateFilter,
+    TokenDetail, cursor,
 };
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;

@@ -67,8 +67,10 @@ pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&s
         (Some(one), Some(other)) if one != other => return Err(Error::Ambiguous("organization")),
         (one, other) => one.or(other),
     };
-    let name = |value: &HeaderValue| value.to_str().ok().filter(|name| OrganizationName::new(name).is_ok());
-    Ok(named.map(|value| name(value).ok_or(Error::NotFound("organization"))))
+    Ok(named.map(|value| {
+        let name = value.to_str().ok().filter(|name| OrganizationName::new(name).is_ok());
+        name.ok_or(Error::NotFound("organization"))
+    }))
 }
 
 /// The bearer of the header; anything else counts as no credential.
