@@ -77,8 +77,8 @@ impl ApiTokenService for ApiTokens {
         request: Request<ApiTokenServiceRotateRequest>,
     ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
         let (credential, organization, asked) = credential::read_with_organization(request)?;
-        check_id(&asked.id)?;
         let rotation = RotateToken { overlap: duration(asked.overlap, "overlap")?, ..RotateToken::default() };
+        check_id(&asked.id)?;
         let rotated = self.0.service.rotate_token(&credential.caller, &organization, &asked.id, rotation).await;
         Ok(Response::new(ApiTokenServiceRotateResponse { result: full(rotated.map_err(status)?) }))
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::Method;
-use latchkey_domain::{Catalogue, Pin, Scope, Signature, SignatureError, SignedRequest, from_hex, read_address};
+use latchkey_domain::{Catalogue, Pin, Scope, Signature, SignatureError, SignedRequest, from_hex};
 use latchkey_service::{Error, FieldError};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -115,10 +115,10 @@ impl Asked {
             Ok(_) => scope = self.scope.as_deref().map(Scope::stored),
             Err(error) => wrong("scope", error.to_string()),
         }
-        let address = self.address.as_deref().and_then(read_address);
-        if self.address.is_some() && address.is_none() {
+        let address = self.address.as_deref().map(str::parse).transpose().unwrap_or_else(|_| {
             wrong("address", "must be an IP address".to_owned());
-        }
+            None
+        });
         let body_hash = self.body_hash.as_deref().map_or(Some(SignedRequest::NO_BODY), from_hex);
         let body_hash = body_hash.unwrap_or_else(|| {
             wrong("bodyHash", "must have 64 hexadecimal digits".to_owned());
