@@ -182,7 +182,7 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Op
         demand.pins.extend(&state.pin);
     }
     let origin = Origin::new(question.address, &asked.user_agent, caller.origin.request_id());
-    let signature = signature.as_ref().map(|(signature, request)| (signature, request.clone()));
+    let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
     let presented = Presented { bearer: &asked.token, origin: &origin, signature };
     let started = Instant::now();
     let decided = decided(state.portal.service.verify_for(caller, &presented, &demand).await?)?;

@@ -84,8 +84,28 @@ fn described(char: char) -> char {
     }
 }
 
-fn invalid_request(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-request", detail)
+/// What is wrong with a form.
+#[derive(Debug)]
+pub(super) enum FormError {
+    /// The body is no form.
+    Type,
+    Invalid(String),
+}
+
+impl From<FormError> for Problem {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::Type => {
+                let detail = format!("Send the body as Content-Type: {FORM}");
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+            }
+            FormError::Invalid(detail) => Self::new(StatusCode::BAD_REQUEST, "invalid-request", detail),
+        }
+    }
+}
+
+fn invalid_request(detail: &str) -> FormError {
+    FormError::Invalid(detail.to_owned())
 }
 
 /// The parameters of a form. One without a value counts as left out, one that is not known is ignored, and none may be
@@ -94,7 +114,7 @@ pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads those of `known`.
-    pub(super) fn read(headers: &HeaderMap, body: &[u8], known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn read(headers: &HeaderMap, body: &[u8], known: &[&str]) -> Result<Self, FormError> {
         let mut types = headers.get_all(CONTENT_TYPE).iter();
         let is_form = match (types.next(), types.next()) {
             (Some(kind), None) => kind
@@ -104,8 +124,7 @@ impl Form {
             (Some(_), Some(_)) => false,
         };
         if !is_form {
-            let detail = format!("Send the body as Content-Type: {FORM}");
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+            return Err(FormError::Type);
         }
         let unreadable = || invalid_request("The body is not a form: an escape or its UTF-8 is wrong");
         let text = std::str::from_utf8(body).map_err(|_| unreadable())?;
@@ -130,7 +149,7 @@ impl Form {
     }
 
     /// One that must be there.
-    pub(super) fn required(&self, name: &str) -> Result<&str, Problem> {
+    pub(super) fn required(&self, name: &str) -> Result<&str, FormError> {
         self.get(name).ok_or_else(|| invalid_request(&format!("The parameter {name} is missing")))
     }
 }
@@ -152,7 +171,7 @@ pub(super) async fn client(portal: &Portal, parts: &Parts, form: &Form) -> Resul
     let (authorization, more) = (values.next(), values.next());
     let secret = form.get("client_secret");
     if more.is_some() || authorization.is_some() && secret.is_some() {
-        return Err(invalid_request("The client presents itself in two ways"));
+        return Err(invalid_request("The client presents itself in two ways").into());
     }
     let basic = authorization.and_then(|value| value.to_str().ok()?.split_once(' '));
     let basic = basic.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
@@ -168,7 +187,8 @@ pub(super) async fn client(portal: &Portal, parts: &Parts, form: &Form) -> Resul
                 Principal::ApiToken(token) => Some(token.id.to_string()),
                 Principal::Session(_) | Principal::UserToken(_) => None,
             };
-            return same_client(form, own.as_deref()).map(|()| caller);
+            same_client(form, own.as_deref())?;
+            return Ok(caller);
         }
     };
     same_client(form, Some(&id))?;
@@ -188,7 +208,7 @@ fn invalid_client(detail: &str) -> Problem {
 }
 
 /// A client that names itself in the form as well is the same.
-fn same_client(form: &Form, id: Option<&str>) -> Result<(), Problem> {
+fn same_client(form: &Form, id: Option<&str>) -> Result<(), FormError> {
     match form.get("client_id") {
         Some(named) if Some(named) != id => Err(invalid_request("The parameter client_id names another client")),
         _ => Ok(()),

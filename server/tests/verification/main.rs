@@ -225,7 +225,7 @@ async fn an_introspection_tells_no_more_than_it_must(server: Server) {
     };
     let (status, active) = ask(&presented).await;
     assert_eq!(status, StatusCode::OK);
-    assert_json_snapshot!("introspected", active, { ".sub" => "[id]", ".jti" => "[id]", ".iat" => "[time]", ".iss" => "[url]" });
+    assert_json_snapshot!("introspected", active, { ".sub" => "[id]", ".jti" => "[id]", ".iat" => "[time]", ".iss" => "[url]", ".organization_id" => "[id]" });
     server.delete(&format!("/api/auth/cli-tokens/{id}"), &user).await;
     for token in [presented.as_str(), &foreign.secret, "ci_x", &user] {
         assert_eq!(ask(token).await, (StatusCode::OK, json!({ "active": false })));
