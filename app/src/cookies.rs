@@ -69,14 +69,18 @@ fn cookie(site: &Site, name: &str, value: &str, max_age: u32) -> Option<HeaderVa
     HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")).ok()
 }
 
+/// Two of a name that differ are none: a page of a neighbouring host may have set one of them, and nothing is decided by
+/// which comes first.
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
+    let mut values = headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(given, value)| (given == name && !value.is_empty()).then_some(value))
+        .filter_map(|(given, value)| (given == name && !value.is_empty()).then_some(value));
+    let first = values.next()?;
+    values.all(|other| other == first).then_some(first)
 }
 
 #[cfg(test)]
@@ -106,6 +110,10 @@ mod tests {
         assert_eq!(session(&site(false), &headers), Some("b=c"));
         assert_eq!(session(&site(true), &headers), None);
         assert_eq!(theme(&headers), Some(Theme::Dark));
+        headers.append(header::COOKIE, HeaderValue::from_static("latchkey=b=c"));
+        assert_eq!(session(&site(false), &headers), Some("b=c"));
+        headers.append(header::COOKIE, HeaderValue::from_static("latchkey=other"));
+        assert_eq!(session(&site(false), &headers), None);
         headers.insert(header::COOKIE, HeaderValue::from_static("latchkey-theme=pink"));
         assert_eq!(theme(&headers), None);
     }

@@ -65,6 +65,7 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         }
         // Only requests of the API ask for what can clash.
         Error::Clash(_)
+        | Error::Ambiguous(_)
         | Error::TooManyAttempts { .. }
         | Error::Busy { .. }
         | Error::Unavailable

@@ -42,6 +42,7 @@ fn told(error: &Error, request_id: &str) -> Told {
             let problems: Vec<_> = problems.iter().map(|problem| sentence(&problem.message)).collect();
             (StatusCode::UNPROCESSABLE_ENTITY, "This can't be used", problems.join(" "))
         }
+        Error::Ambiguous(_) => (StatusCode::BAD_REQUEST, "This can be read in two ways", sentence(&error.to_string())),
         Error::Conflict(problem) => (StatusCode::CONFLICT, "This can't be used", sentence(&problem.message)),
         Error::AlreadyCreated(_) => (
             StatusCode::CONFLICT,

@@ -15,7 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use latchkey_domain::SecretError;
 use latchkey_domain::{Secret, SecretKind, Signature, SignedRequest, Timestamp, sha256, to_hex};
 
-/// Signs requests with an API token, so that nobody who sees one can change it or send it again.
+/// Signs requests with an API token, so that one that is passed on or kept can't be changed, nor sent a second time.
+///
+/// It is no second secret. The key is the token, which travels in the same request: who has seen the whole request, or the
+/// token, can sign any other.
 #[derive(Clone, Debug)]
 pub struct Signer {
     secret: Secret,

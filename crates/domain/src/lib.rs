@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod expiry;
+mod forwarded;
 mod ids;
 mod name;
 mod network;
@@ -28,6 +29,7 @@ pub mod words;
 
 pub use catalogue::{Catalogue, CatalogueError, Group, GroupLevel, Preset, ScopeInfo};
 pub use expiry::{Expiry, ExpiryError};
+pub use forwarded::{client_address, read_address};
 pub use ids::{
     AuditEventId, CredentialId, InvitationId, MembershipId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId,
     UserId,

@@ -17,6 +17,10 @@ pub enum Error {
     /// What was sent can't be used; every field that is wrong, at once.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldError>),
+    /// A header that may be there once is there more than once, or another that means the same says something else:
+    /// nothing is decided by which came first.
+    #[error("the request has more than one {0}, or headers for it that differ; send one")]
+    Ambiguous(&'static str),
     /// The name is taken, or what is there now stands against it.
     #[error("{0}")]
     Conflict(FieldError),

@@ -17,7 +17,8 @@ impl<T> Page<T> {
         Self { items, next }
     }
 
-    pub(crate) fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
+    /// The same page of something else.
+    pub fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(each).collect(), next: self.next }
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use latchkey_domain::{AllowedNetworks, NetworkError};
 use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Verifier {
     inner: Arc<Inner>,
     organizations: Option<Arc<Organizations>>,
+    pub(crate) trusted_proxies: Option<Arc<AllowedNetworks>>,
 }
 
 /// Which organizations the service serves.
@@ -35,6 +37,9 @@ pub enum VerifierError {
     /// The address is not one.
     #[error("the address of Latchkey must be an http or https URL")]
     Url,
+    /// Not a network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
@@ -158,7 +163,11 @@ impl Verifier {
             return Err(VerifierError::Url);
         }
         let http = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { inner: Arc::new(Inner { http, url, token: token.into() }), organizations: None })
+        Ok(Self {
+            inner: Arc::new(Inner { http, url, token: token.into() }),
+            organizations: None,
+            trusted_proxies: None,
+        })
     }
 
     /// Serves one organization, by its name or id. What a request's own header names is never taken for this.
@@ -175,6 +184,13 @@ impl Verifier {
     /// Serves every organization: the service itself looks at [`Verified::organization_id`] before it does anything.
     pub fn any_organization(self) -> Self {
         Self { organizations: Some(Arc::new(Organizations::Any("any"))), ..self }
+    }
+
+    /// Stands behind proxies in these networks, whose `X-Forwarded-For` says who the client is. Without it, a proxy in
+    /// front is taken for the client.
+    pub fn behind_proxies<S: AsRef<str>>(self, networks: impl IntoIterator<Item = S>) -> Result<Self, VerifierError> {
+        let trusted = Some(AllowedNetworks::new(networks)?).filter(|networks| !networks.is_everywhere());
+        Ok(Self { trusted_proxies: trusted.map(Arc::new), ..self })
     }
 
     pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Verified, Refused> {

@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use latchkey_domain::{SignedRequest, sha256, to_hex};
+use latchkey_domain::{SignedRequest, client_address, sha256, to_hex};
 use tower::{Layer, Service};
 
 use crate::asked::{Question, Refused, SignatureHeaders, Verified, Verifier};
@@ -123,15 +123,18 @@ impl Guard {
             body = Body::from(bytes);
         }
         let by_routes = matches!(self.demand, Demand::Routes);
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        let lines = parts.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
+        let address = peer.and_then(|peer| client_address(peer, lines, self.verifier.trusted_proxies.as_deref()));
         let question = Question {
-            token: bearer(&parts.headers)?.unwrap_or_default(),
+            token: bearer(&parts.headers)?,
             // The route file is asked only where it is to decide: paths of a service of its own are unknown to it.
             method: by_routes.then_some(parts.method.as_str()),
             path: by_routes.then_some(&path),
             scope,
             repository: repository.as_deref(),
-            organization: named_organization(&parts.headers)?,
-            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string()),
+            organization: organization(&parts.headers)?,
+            address: address.map(|address| address.to_string()),
             user_agent: parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default(),
             signature,
             body_hash: to_hex(&body_hash),
@@ -170,28 +173,37 @@ impl Refused {
     }
 }
 
-/// The bearer of the header (RFC 6750, section 2.1); never one from the query, nor the first of several.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (value, more) = (values.next(), values.next());
-    if more.is_some() {
-        return Err(refused(400, "ambiguous-request", "The request has two credentials"));
-    }
-    let credential = value.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
-    Ok(credential.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, bearer)| bearer.trim()))
+/// The bearer of the header (RFC 6750, section 2.1), never one from the query; empty when there is none.
+fn bearer(headers: &HeaderMap) -> Result<&str, Refused> {
+    let credential = single(headers, AUTHORIZATION.as_str(), "credential")?.and_then(|text| text.split_once(' '));
+    let bearer = credential.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Ok(bearer.map(|(_, bearer)| bearer.trim()).unwrap_or_default())
 }
 
-/// The organization that the request names; all headers that do must name the same.
-fn named_organization(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
-    let mut named = None;
-    for name in ["latchkey-organization", "chainloop-organization"] {
-        for value in headers.get_all(name) {
-            let value = value.to_str().ok().filter(|value| named.is_none_or(|other| other == *value));
-            let differs = || refused(400, "ambiguous-request", "The request does not name one organization");
-            named = Some(value.ok_or_else(differs)?);
-        }
+/// What the headers name; what can't be read names none that there is.
+fn organization(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    let [ours, theirs] =
+        ["latchkey-organization", "chainloop-organization"].map(|name| single(headers, name, "organization"));
+    match (ours?, theirs?) {
+        (Some(one), Some(other)) if one != other => Err(ambiguous("organization")),
+        (one, other) => Ok(one.or(other)),
     }
-    Ok(named)
+}
+
+/// The value of a header that may be there once; empty for one that can't be read. As Latchkey, nothing is decided by
+/// which of several came first, nor by what a proxy has joined with commas.
+fn single<'a>(headers: &'a HeaderMap, name: &str, what: &str) -> Result<Option<&'a str>, Refused> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) if !line.as_bytes().contains(&b',') => Ok(Some(line.to_str().unwrap_or_default())),
+        (None, _) => Ok(None),
+        _ => Err(ambiguous(what)),
+    }
+}
+
+fn ambiguous(what: &str) -> Refused {
+    let detail = format!("The request has more than one {what}, or headers for it that differ; send one");
+    refused(400, "ambiguous-request", &detail)
 }
 
 /// The three headers as they came, and what they sign. One that is missing, unreadable or there twice is refused.

@@ -6,6 +6,9 @@
 //! Whose tokens may pass is what the [`Verifier`] says, never what a request names in a header: with an own token that
 //! belongs to an organization only those of that one, with an instance token those of [`Verifier::organization`].
 //!
+//! A service that stands behind proxies names them with [`Verifier::behind_proxies`]; otherwise the proxy is taken for the
+//! client, and a token for the proxy's network is let in.
+//!
 //! ```no_run
 //! use axum::{Extension, Router, routing::get};
 //! use latchkey_verify::{Verified, Verifier};

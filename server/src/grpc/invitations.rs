@@ -12,7 +12,8 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::credential::{self, Credential};
 use super::status::{invalid_field, status};
-use super::{PAGE, PAGES, convert};
+use super::whole::whole;
+use super::{PAGE, convert};
 
 pub(super) struct Invitations(pub(super) Portal);
 
@@ -46,17 +47,13 @@ impl OrgInvitationService for Invitations {
         request: Request<OrgInvitationServiceListSentRequest>,
     ) -> Result<Response<OrgInvitationServiceListSentResponse>, Status> {
         let (credential, organization, _) = credential::read_with_organization(request)?;
-        let (mut result, mut before) = (Vec::new(), None);
-        for _ in 0..PAGES {
+        let page = async |before: Option<String>| {
             let sent =
                 self.0.service.sent_invitations(&credential.caller, &organization, before.as_deref(), PAGE).await;
-            let sent = sent.map_err(status)?;
-            result.extend(sent.items.into_iter().map(item));
-            before = sent.next;
-            if before.is_none() {
-                break;
-            }
-        }
+            let sent = sent.map_err(status)?.map(item);
+            Ok((sent.items, sent.next))
+        };
+        let result = whole("GET /api/orgs/{name}/invitations of REST has pages", page).await?;
         Ok(Response::new(OrgInvitationServiceListSentResponse { result }))
     }
 }

@@ -10,6 +10,7 @@ mod organizations;
 mod status;
 mod tokens;
 mod users;
+mod whole;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -47,8 +48,6 @@ use crate::verification;
 const MESSAGE_MAX: usize = 1024 * 1024;
 /// Rows that one use case reads at a time, for lists that these messages know no pages of.
 const PAGE: u32 = 100;
-/// So often, and no more: no answer grows with a table.
-const PAGES: u32 = 10;
 
 /// Everything below `/controlplane.v1.…/` and `/grpc.…/`, in layers of its own: never compressed.
 pub(crate) async fn router(

@@ -23,6 +23,7 @@ pub(super) fn status(error: Error) -> Status {
         Error::Forbidden(denial) => denied(&denial),
         Error::NotFound(_) => Status::not_found(text),
         Error::Invalid(errors) => invalid(errors.into_iter().map(renamed).collect()),
+        Error::Ambiguous(_) => Status::invalid_argument(text),
         Error::Conflict(error) => {
             let taken = matches!(error.field, "name" | "email");
             Status::new(if taken { Code::AlreadyExists } else { Code::FailedPrecondition }, sentence(&error))

@@ -11,15 +11,15 @@ use latchkey_proto::v1::{
     ApiTokenServiceRotateRequest, ApiTokenServiceRotateResponse, IdentityReference, ScopedEntity,
 };
 use latchkey_service::{
-    CreateToken, CreatedToken, Error, ExpiresIn, ListTokens, RotateToken, Sort, SortKey, StateFilter, TokenDetail,
-    cursor,
+    CreateToken, CreatedToken, Error, ExpiresIn, ListTokens, Position, RotateToken, Sort, SortKey, StateFilter,
+    TokenDetail, cursor,
 };
-use prost::Message;
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
 use super::status::{invalid_field, status};
-use super::{MESSAGE_MAX, PAGE, PAGES, convert, credential};
+use super::whole::whole;
+use super::{PAGE, convert, credential};
 
 pub(super) struct ApiTokens(pub(super) Portal);
 
@@ -40,20 +40,21 @@ impl ApiTokenService for ApiTokens {
         request: Request<ApiTokenServiceListRequest>,
     ) -> Result<Response<ApiTokenServiceListResponse>, Status> {
         let (credential, organization, asked) = credential::read_with_organization(request)?;
-        // Clients that know no pages want everything: as much as an answer may hold.
-        let pages = if asked.page_size == 0 { PAGES } else { 1 };
-        let mut list = listing(asked)?;
-        let mut answer = ApiTokenServiceListResponse::default();
-        for _ in 0..pages {
-            let page = self.0.service.tokens(&credential.caller, &organization, list.clone()).await.map_err(status)?;
-            answer.result.extend(page.tokens.into_iter().map(item));
-            list.cursor = page.next;
-            if list.cursor.is_none() || answer.encoded_len() > MESSAGE_MAX {
-                break;
-            }
-        }
-        answer.next_page_token = list.cursor.as_ref().map(cursor::encode).unwrap_or_default();
-        Ok(Response::new(answer))
+        let paged = asked.page_size != 0;
+        let list = listing(asked)?;
+        let page = async |list: ListTokens| {
+            let page = self.0.service.tokens(&credential.caller, &organization, list).await.map_err(status)?;
+            Ok::<_, Status>((page.tokens.into_iter().map(item).collect::<Vec<_>>(), page.next))
+        };
+        let (result, next) = if paged {
+            page(list).await?
+        } else {
+            let after =
+                |next: Option<Position>| page(ListTokens { cursor: next.or(list.cursor.clone()), ..list.clone() });
+            (whole("ask for pages, with page_size and page_token", after).await?, None)
+        };
+        let next_page_token = next.as_ref().map(cursor::encode).unwrap_or_default();
+        Ok(Response::new(ApiTokenServiceListResponse { result, next_page_token }))
     }
 
     async fn revoke(
@@ -76,8 +77,8 @@ impl ApiTokenService for ApiTokens {
         request: Request<ApiTokenServiceRotateRequest>,
     ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
         let (credential, organization, asked) = credential::read_with_place(request)?;
+        let rotation = RotateToken { overlap: duration(asked.overlap, "overlap")?, ..RotateToken::default() };
         check_id(&asked.id)?;
-        let rotation = RotateToken { overlap: asked.overlap.as_ref().map(duration), ..RotateToken::default() };
         let rotated = self.0.service.rotate_token(&credential.caller, &organization, &asked.id, rotation).await;
         Ok(Response::new(ApiTokenServiceRotateResponse { result: full(rotated.map_err(status)?) }))
     }
@@ -94,7 +95,7 @@ impl ApiTokens {
             let known = self.0.service.catalogue().scopes().map(|info| info.name.as_str());
             scopes = known.filter(|name| name.ends_with(":read")).map(str::to_owned).collect();
         }
-        let expires = asked.expires_in.map_or(ExpiresIn::Never, |given| ExpiresIn::Duration(duration(&given)));
+        let expires = duration(asked.expires_in, "expires_in")?.map_or(ExpiresIn::Never, ExpiresIn::Duration);
         Ok(CreateToken {
             name: asked.name,
             description: asked.description.unwrap_or_default(),
@@ -108,9 +109,20 @@ impl ApiTokens {
     }
 }
 
-/// As use cases read it. What is below zero is past, like zero.
-fn duration(given: &prost_types::Duration) -> String {
-    format!("{}s", given.seconds.max(0))
+/// As use cases read it, in whole seconds.
+fn duration(given: Option<prost_types::Duration>, field: &'static str) -> Result<Option<String>, Status> {
+    let Some(prost_types::Duration { seconds, nanos }) = given else { return Ok(None) };
+    // What a Duration may be (google/protobuf/duration.proto): 10,000 years, and both parts of one sign.
+    let in_range =
+        (-315_576_000_000..=315_576_000_000).contains(&seconds) && (-999_999_999..=999_999_999).contains(&nanos);
+    if !in_range || seconds.signum() * i64::from(nanos.signum()) < 0 {
+        let message = "is no Duration: at most 10,000 years, nanos below a second, and both of the same sign";
+        return Err(invalid_field(field, message));
+    }
+    if seconds < 0 || nanos < 0 {
+        return Err(invalid_field(field, "must not be negative"));
+    }
+    Ok(Some(format!("{seconds}s")))
 }
 
 /// A token and its new secret.

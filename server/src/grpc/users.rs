@@ -9,7 +9,8 @@ use latchkey_proto::v1::{
 use tonic::{Request, Response, Status, async_trait};
 
 use super::status::status;
-use super::{PAGE, PAGES, convert, credential};
+use super::whole::whole;
+use super::{PAGE, convert, credential};
 
 pub(super) struct Users(pub(super) Portal);
 
@@ -20,16 +21,12 @@ impl UserService for Users {
         request: Request<UserServiceListMembershipsRequest>,
     ) -> Result<Response<UserServiceListMembershipsResponse>, Status> {
         let (credential, _) = credential::read(request)?;
-        let (mut result, mut after) = (Vec::new(), None);
-        for _ in 0..PAGES {
-            let own =
-                self.0.service.own_memberships(&credential.caller, after.as_deref(), PAGE).await.map_err(status)?;
-            result.extend(own.items.into_iter().map(convert::membership));
-            after = own.next;
-            if after.is_none() {
-                break;
-            }
-        }
+        let page = async |after: Option<String>| {
+            let own = self.0.service.own_memberships(&credential.caller, after.as_deref(), PAGE).await;
+            let own = own.map_err(status)?.map(convert::membership);
+            Ok((own.items, own.next))
+        };
+        let result = whole("GET /api/orgs of REST has pages", page).await?;
         Ok(Response::new(UserServiceListMembershipsResponse { result }))
     }
 

@@ -4,13 +4,18 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponseParts, ResponseParts};
+
+use super::problem::Problem;
 
 /// The tag of what an answer shows.
 pub(crate) struct ETag(pub(crate) String);
 
 /// The tags of `If-Match`: do it only while one of them holds. `None` without the header, and for `*`.
+///
+/// They are compared strongly, as they must be (RFC 9110, section 13.1.1): a weak tag never holds. A proxy that compresses
+/// makes our tags weak, or adds its own end to them; who sends such a tag back is told so, since nothing was changed.
 pub(crate) struct IfMatch(pub(crate) Option<Vec<String>>);
 
 /// The tags of `If-None-Match`: the client has these.
@@ -35,14 +40,33 @@ impl IntoResponseParts for ETag {
 }
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(tags(&parts.headers, &header::IF_MATCH).filter(|tags| !tags.iter().any(|tag| tag == "*")).map(
-            // Compared strongly: a weak tag never holds. Neither does what is no tag.
-            |tags| tags.iter().filter_map(|tag| tag.strip_prefix('"')?.strip_suffix('"')).map(str::to_owned).collect(),
-        )))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(sent) = tags(&parts.headers, &header::IF_MATCH).filter(|tags| !tags.iter().any(|tag| tag == "*"))
+        else {
+            return Ok(Self(None));
+        };
+        let strong = sent.iter().filter_map(|tag| tag.strip_prefix('"')?.strip_suffix('"')).filter(|tag| is_ours(tag));
+        let strong: Vec<_> = strong.map(str::to_owned).collect();
+        if strong.is_empty() { Err(not_ours(&sent)) } else { Ok(Self(Some(strong))) }
     }
+}
+
+/// Whether it has the form of our tags, which are versions in hexadecimal.
+fn is_ours(tag: &str) -> bool {
+    !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn not_ours(sent: &[String]) -> Problem {
+    let detail = if sent.iter().any(|tag| tag.starts_with("W/")) {
+        "If-Match has only weak tags (W/\"…\"), which never match (RFC 9110, section 13.1.1). A proxy that compresses makes a \
+         tag weak on its way to you: send it without the W/"
+    } else {
+        "If-Match has no tag of Latchkey. Send the ETag of an answer as it was, in quotes; what a proxy that compresses has \
+         put at its end, such as -gzip, has to go"
+    };
+    Problem::new(StatusCode::PRECONDITION_FAILED, "weak-tag", detail)
 }
 
 impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
@@ -67,22 +91,26 @@ mod tests {
 
     use super::*;
 
-    async fn if_match(lines: &[&str]) -> Option<Vec<String>> {
+    async fn if_match(lines: &[&str]) -> Result<Option<Vec<String>>, String> {
         let mut request = Request::builder();
         for line in lines {
             request = request.header(header::IF_MATCH, *line);
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let Ok(IfMatch(tags)) = IfMatch::from_request_parts(&mut parts, &()).await;
-        tags
+        let read = IfMatch::from_request_parts(&mut parts, &()).await;
+        read.map(|IfMatch(tags)| tags).map_err(|problem| format!("{} {}", problem.status(), problem.kind()))
     }
 
     #[tokio::test]
     async fn what_is_no_strong_tag_never_holds() {
-        assert_eq!(if_match(&[]).await, None);
-        assert_eq!(if_match(&["*"]).await, None);
-        assert_eq!(if_match(&["\"a\", \"b\"", "\"c\""]).await.unwrap(), ["a", "b", "c"]);
-        assert_eq!(if_match(&["W/\"a\", b, \"c"]).await.unwrap(), Vec::<String>::new());
-        assert_eq!(if_match(&[""]).await.unwrap(), Vec::<String>::new());
+        assert_eq!(if_match(&[]).await, Ok(None));
+        assert_eq!(if_match(&["*"]).await, Ok(None));
+        assert_eq!(if_match(&["\"a\", \"b\"", "\"c\""]).await.unwrap().unwrap(), ["a", "b", "c"]);
+        assert_eq!(if_match(&["W/\"a\", \"b\""]).await.unwrap().unwrap(), ["b"]);
+        for line in
+            ["W/\"a\"", "W/\"a\", W/\"b\"", "a, \"b", "\"a-gzip\"", "\"a;br\"", "", ",", "\"\"", "w/\"a\"", "W/*"]
+        {
+            assert_eq!(if_match(&[line]).await.unwrap_err(), "412 Precondition Failed weak-tag", "{line}");
+        }
     }
 }

@@ -204,6 +204,7 @@ impl From<Error> for Problem {
             Error::Forbidden(denial) => Self::forbidden(denial),
             Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", sentence(&error)),
             Error::Invalid(errors) => Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, "invalid", errors),
+            Error::Ambiguous(_) => Self::new(StatusCode::BAD_REQUEST, "ambiguous-request", sentence(&error)),
             Error::Conflict(field) => Self::invalid(StatusCode::CONFLICT, "conflict", vec![field]),
             Error::AlreadyCreated(_) => Self::new(StatusCode::CONFLICT, "already-created", sentence(&error)),
             Error::Clash(clash) => Self::clash(clash),

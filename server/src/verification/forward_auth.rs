@@ -126,7 +126,7 @@ async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &
     if is_preflight(&state.routes, &original, &parts.headers) {
         return Ok(Passed::Preflight);
     }
-    let bearer = bearer(&parts.headers).ok_or(Error::from(Refusal::Missing))?;
+    let (bearer, named) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
     let signature = signed::signature(&parts.headers).map_err(|error| Error::from(Refusal::Signature(error)))?;
     let signature = match &signature {
         None => None,
@@ -145,7 +145,7 @@ async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &
     let demand = Demand {
         scopes: needed.scope.into_iter().collect(),
         repositories: needed.repository.into_iter().collect(),
-        organization: named_organization(&parts.headers)?.map(str::to_owned),
+        organization: named.transpose()?.map(str::to_owned),
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
     let presented = Presented { bearer, origin, signature };

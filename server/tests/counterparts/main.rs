@@ -1,9 +1,11 @@
 //! Beside the real programs that people put next to Latchkey: proxies, Redis, clients in other languages.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+mod attacks;
 #[path = "../common/mod.rs"]
 mod common;
 mod proxies;
+mod raw;
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -1,12 +1,9 @@
 //! Each proxy of `docs/forward-auth`, with the file that is there but for the ports, in front of a service.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::HeaderMap;
 use latchkey_proto::v1::status_service_client::StatusServiceClient;
 use latchkey_proto::v1::user_service_client::UserServiceClient;
 use latchkey_proto::v1::{InfozRequest, UserServiceListMembershipsRequest};
@@ -14,19 +11,24 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tonic::transport::Endpoint;
 
-use crate::common::{Server, text};
+use crate::attacks::Behind;
+use crate::common::{Server, answer, text};
 use crate::{Running, free_port, run, until_listening};
 
-/// A service that answers with the headers it got.
-async fn upstream() -> SocketAddr {
-    let headers = |headers: HeaderMap| async move {
-        let pairs = headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap())));
-        axum::Json(Value::Object(pairs.collect()))
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(headers)).await.unwrap() });
-    address
+/// A service of the kind that takes several names of a header for one.
+async fn wsgi() -> (Running, u16) {
+    let (script, port) = (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/counterparts/wsgi.py"), free_port());
+    let service = run("python3", &[script, &port.to_string()]);
+    until_listening(port).await;
+    (service, port)
+}
+
+/// The built-in rules, and one for pages of other origins.
+fn routes(server: &Server) -> String {
+    let rule = "[[routes]]\npath = '/open/{id}'\nmethods = ['GET']\nscope = 'scans:read'\ncors = true\n";
+    let file = server.directory.join("routes.toml");
+    std::fs::write(&file, [include_str!("../../../crates/domain/src/routes.toml"), rule].concat()).unwrap();
+    file.display().to_string()
 }
 
 /// A proxy's own folder, and the ports that stand in its file for those of the documentation.
@@ -121,8 +123,43 @@ async fn grpc_passes_through_nginx() {
     assert_eq!(refused.unwrap_err().message(), "JWT token is missing");
 }
 
-async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
+/// A proxy that compresses makes tags weak, and adds to the list of what is said about them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_that_nginx_made_weak_is_explained() {
     let server = Server::start();
+    let user = server.log_in().await;
+    let (id, _) = server.create_token(&user, "CI").await;
+    let home = Home::new(&server, 0);
+    let gzip = "gzip on; gzip_types application/json; gzip_min_length 1; gzip_proxied any;";
+    let location = "location / { proxy_pass http://127.0.0.1:3000; proxy_http_version 1.1; }";
+    let _nginx = nginx(&home, &format!("server {{ listen 127.0.0.1:8080; {gzip} {location} }}"));
+    until_listening(home.port).await;
+    let path = format!("http://127.0.0.1:{}/api/auth/cli-tokens/{id}", home.port);
+    let read = server.http.get(&path).bearer_auth(&user).header("accept-encoding", "gzip").send().await.unwrap();
+    let tag = read.headers()["etag"].to_str().unwrap().to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    // It still says whether anything was changed.
+    let again = server.http.get(&path).bearer_auth(&user).header("if-none-match", &tag).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    let change = async |tag: &str| {
+        let request = server.http.patch(&path).bearer_auth(&user).header("if-match", tag);
+        answer(request.json(&json!({ "description": tag })).send().await.unwrap()).await
+    };
+    let (status, refused) = change(&tag).await;
+    assert_eq!(
+        (status, text(&refused["type"]).as_str()),
+        (StatusCode::PRECONDITION_FAILED, "urn:latchkey:problem:weak-tag")
+    );
+    assert!(text(&refused["detail"]).contains("send it without the W/"), "{refused}");
+    assert_eq!(change(tag.trim_start_matches("W/")).await.0, StatusCode::OK);
+}
+
+async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
+    let first = Server::start();
+    let routes = routes(&first);
+    let environment = [("LATCHKEY_TRUSTED_PROXIES", "127.0.0.0/8"), ("LATCHKEY_ROUTES_FILE", routes.as_str())];
+    let server = Server::start_with(first.directory.clone(), first.database_url.clone(), &environment, true);
+    drop(first);
     let user = server.log_in().await;
     let (id, secret) = server.create_token(&user, "CI").await;
     let (_, made) = server.post("/api/repos", &user, json!({ "name": "acme/api" })).await;
@@ -131,7 +168,8 @@ async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
     let (_, made) = server.post("/api/auth/cli-tokens", &user, body).await;
     let trigger = text(&made["token"]);
 
-    let home = Home::new(&server, upstream().await.port());
+    let (_service, service) = wsgi().await;
+    let home = Home::new(&server, service);
     let _proxy = start(&home);
     until_listening(home.port).await;
 
@@ -158,12 +196,12 @@ async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
     }
     let (status, _, _, seen) = ask(Method::GET, "/api/scans/dashboard?x=1", &secret, &[]).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(seen["x-latchkey-token-id"], *id);
-    assert_eq!(seen["x-latchkey-organization"], "default");
-    assert_eq!(seen["x-latchkey-scopes"], "repos:read scans:read");
-    assert!(seen.get("authorization").is_none(), "the service never sees the token");
+    assert_eq!(seen["HTTP_X_LATCHKEY_TOKEN_ID"], *id);
+    assert_eq!(seen["HTTP_X_LATCHKEY_ORGANIZATION"], "default");
+    assert_eq!(seen["HTTP_X_LATCHKEY_SCOPES"], "repos:read scans:read");
+    assert!(seen.get("HTTP_AUTHORIZATION").is_none(), "the service never sees the token");
     let (status, _, _, seen) = ask(Method::POST, &format!("/api/scans/trigger/{repository}"), &trigger, &[]).await;
-    assert_eq!((status, &seen["x-latchkey-repository"]), (StatusCode::OK, &json!(repository)));
+    assert_eq!((status, &seen["HTTP_X_LATCHKEY_REPOSITORY"]), (StatusCode::OK, &json!(repository)));
 
     let (status, reason, challenge, _) = ask(Method::GET, "/api/scans", "", &[]).await;
     assert_eq!((status, reason.as_str(), challenge), (StatusCode::UNAUTHORIZED, "credential-missing", true));
@@ -179,10 +217,12 @@ async fn a_proxy_asks_before_it_passes_on(start: impl Fn(&Home) -> Running) {
         ("x-forwarded-uri", "/api/scans"),
     ];
     assert_eq!(ask(Method::POST, "/api/scans/trigger/x", &secret, &lies).await.0, StatusCode::FORBIDDEN);
-    let who = ["x-latchkey-token-id", "x-latchkey-scopes", "x-latchkey-project", "x-latchkey-repository"];
-    let (status, _, _, seen) = ask(Method::GET, "/api/scans", &secret, &who.map(|name| (name, "mine"))).await;
-    assert_eq!((status, &seen["x-latchkey-token-id"]), (StatusCode::OK, &json!(id)));
-    assert!(who.iter().all(|name| seen[name] != "mine"), "{seen}");
+    let behind = Behind { server: &server, port: home.port, service, user: &user, secret: &secret };
+    behind.no_spelling_gets_through().await;
+    behind.two_are_refused().await;
+    behind.nobody_chooses_an_address().await;
+    behind.preflights_pass().await;
+    behind.another_organization_is_refused().await;
     assert_ne!(ask(Method::GET, "/_latchkey", &secret, &[]).await.0, StatusCode::OK);
     let (status, ..) = ask(Method::GET, "/api/scans/..%2f..%2fapi/runners", &secret, &[]).await;
     assert!([StatusCode::FORBIDDEN, StatusCode::BAD_REQUEST].contains(&status), "{status}");

@@ -6,9 +6,11 @@ mod common;
 
 mod calls;
 mod clients;
+mod invalid;
 mod isolation;
 mod organizations;
 mod people;
 mod protocol;
 mod refusals;
 mod tokens;
+mod whole;

@@ -42,7 +42,7 @@ fn methods() -> Vec<(String, String)> {
 }
 
 /// Sends bytes as gRPC-Web; the number and the message of the status.
-async fn raw(
+pub(crate) async fn raw(
     server: &Server,
     path: &str,
     bearer: Option<&str>,
@@ -62,7 +62,7 @@ async fn raw(
 }
 
 /// A message with the five bytes before it: not compressed, and its length.
-fn framed(message: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     [&[0_u8], &length[..], message].concat()
 }

@@ -5,6 +5,7 @@
 mod common;
 
 mod contents;
+mod headers;
 mod introspection;
 mod organizations;
 mod questions;

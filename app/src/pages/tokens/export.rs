@@ -14,9 +14,6 @@ use serde::Serialize;
 use super::{csv, query::ListQuery};
 use crate::{fields::Fields, visit::Visit};
 
-/// Rows of a file at most.
-const MAX: usize = 10_000;
-
 /// `GET …/tokens/export.csv`
 pub(crate) async fn export_csv(
     visit: Visit,
@@ -61,7 +58,8 @@ static JSON: Format = Format {
     tail: "\n]}\n",
 };
 
-/// Page after page, as fast as the reader takes them; the first one before the answer begins, so that an error has its
+/// All of the list, however long: page after page, as fast as the reader takes them, and broken off when one can't be
+/// read, so that a part is not taken for all. The first one before the answer begins, so that an error has its
 /// page.
 async fn file(visit: &Visit, organization: &str, fields: &Fields, format: &'static Format) -> Result<Response, Error> {
     let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().asked() };
@@ -73,7 +71,7 @@ async fn file(visit: &Visit, organization: &str, fields: &Fields, format: &'stat
         organization: organization.to_owned(),
         asked,
         format,
-        written: 0,
+        begun: false,
         page: Some(first),
     };
     let pages = stream::try_unfold(reader, Reader::next);
@@ -88,7 +86,7 @@ struct Reader {
     organization: String,
     asked: ListTokens,
     format: &'static Format,
-    written: usize,
+    begun: bool,
     /// Read, and not yet written.
     page: Option<TokenPage>,
 }
@@ -97,16 +95,16 @@ impl Reader {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
         let page = match self.page.take() {
             Some(page) => page,
-            None if self.asked.cursor.is_none() || self.written >= MAX => return Ok(None),
+            None if self.asked.cursor.is_none() => return Ok(None),
             None => {
                 let (service, caller) = (&self.visit.portal.service, &self.visit.caller);
                 service.tokens(caller, &self.organization, self.asked.clone()).await?
             }
         };
         let mut text = String::new();
-        for detail in page.tokens.iter().take(MAX - self.written) {
-            (self.format.push)(&mut text, detail, self.written == 0);
-            self.written += 1;
+        for detail in &page.tokens {
+            (self.format.push)(&mut text, detail, !self.begun);
+            self.begun = true;
         }
         self.asked.cursor = page.next;
         Ok(Some((text.into(), self)))

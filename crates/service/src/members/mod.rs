@@ -73,7 +73,7 @@ impl Service {
         let members = self.find_members(&access, list, "", (page - 1) * page_size, page_size).await?;
         let total = match list.id {
             Some(_) => u32::try_from(members.len()).unwrap_or_default(),
-            None => memberships::count(self.store(), access.id(), &filter(list)?, MEMBERS_MAX).await?,
+            None => memberships::count(self.store(), access.id(), &filter(list)?, MEMBERS_MAX + 1).await?,
         };
         Ok(MemberPage { members, total })
     }
