@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod grpc;
 mod jobs;
+mod log;
 mod metrics;
 mod middleware;
 mod redis;
