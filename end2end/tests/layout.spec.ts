@@ -10,7 +10,7 @@ const folder = 'artifacts/screens';
 /** What stands out of the page to the right, innermost first. */
 const overflow = () =>
   [...document.querySelectorAll('body *')]
-    .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 1)
+    .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > document.documentElement.offsetWidth + 1)
     .filter((element) => !element.closest('.visually-hidden, pre, [inert] *'))
     .map((element) => `${element.tagName.toLowerCase()}.${element.className}`);
 
@@ -44,11 +44,11 @@ for (const state of states) {
           await settled(page);
           await page.screenshot({ path: `${folder}/${state.name}-${width}-${colorScheme}.png`, fullPage: width < 400 });
         }
-        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.offsetWidth);
         expect(wider, `nothing scrolls sideways at ${width}: ${await page.evaluate(overflow)}`).toBeLessThanOrEqual(0);
       }
       await page.evaluate(lengthen);
-      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.offsetWidth);
       expect(wider, `nor with the longest names: ${await page.evaluate(overflow)}`).toBeLessThanOrEqual(0);
     });
   });
