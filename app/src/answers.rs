@@ -35,6 +35,8 @@ pub enum Code {
     Forbidden,
     /// The organization, or what was asked for in it, is not there.
     NotFound,
+    /// The question can't be read: the page is of another version than the server.
+    Malformed,
     /// Worth another try: the server or the network is not there for a moment.
     Unavailable,
 }
@@ -71,6 +73,7 @@ impl Failure {
             Code::SignedOut => "Your session has ended. Sign in again in another tab, then try again here",
             Code::Forbidden => "Your role does not allow this. Ask an admin of the organization",
             Code::NotFound => "This is not there any more. Reload the page",
+            Code::Malformed => "Latchkey has changed since this page was loaded. Reload it, and try again",
             Code::Unavailable => "Latchkey could not be reached. Check your connection, and try again",
         }
     }
@@ -79,8 +82,13 @@ impl Failure {
 impl FromServerFnError for Failure {
     type Encoder = JsonEncoding;
 
-    fn from_server_fn_error(_: ServerFnErrorErr) -> Self {
-        Self::new(Code::Unavailable)
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        Self::new(match error {
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => Code::Malformed,
+            // Here of what was asked, in a browser of what was answered, perhaps by a proxy.
+            ServerFnErrorErr::Deserialization(_) if cfg!(feature = "ssr") => Code::Malformed,
+            _ => Code::Unavailable,
+        })
     }
 }
 

@@ -45,6 +45,14 @@ const fn device_name(site: &Site) -> &'static str {
     if site.secure { "__Host-latchkey-device" } else { "latchkey-device" }
 }
 
+/// The session that an answer of [`set_session`] begins.
+pub(crate) fn set_in<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
+    let cookies = headers.get_all(header::SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
+    cookies
+        .filter_map(|cookie| cookie.split(';').next()?.split_once('='))
+        .find_map(|(name, value)| (name == session_name(site) && !value.is_empty()).then_some(value))
+}
+
 /// Takes the session cookie away.
 pub fn clear_session(site: &Site) -> Option<HeaderValue> {
     cookie(site, session_name(site), "", 0)

@@ -35,6 +35,17 @@ impl Fields {
             .filter(|text| !text.is_empty())
     }
 
+    /// All of them as one text, without what nobody but the person may keep.
+    pub(crate) fn pack(&self) -> String {
+        let kept = self.0.iter().filter(|(name, _)| !name.contains("password"));
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
+    }
+
+    /// Reads [`Fields::pack`].
+    pub(crate) fn unpack(packed: &str) -> Self {
+        form_urlencoded::parse(packed.as_bytes()).collect()
+    }
+
     /// Whether the name was sent at all, as a ticked box or a pressed button is.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(given, _)| given == name)
@@ -44,5 +55,23 @@ impl Fields {
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_unpacked_without_passwords() {
+        let sent = [
+            ("name", "a&b=c d+é\r\n\"</textarea>"),
+            ("scopes", "x"),
+            ("scopes", "y"),
+            ("password", "p"),
+            ("new_password", "p"),
+        ];
+        let fields: Fields = sent.into_iter().collect();
+        assert_eq!(Fields::unpack(&fields.pack()), sent.into_iter().take(3).collect());
     }
 }

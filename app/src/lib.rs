@@ -27,6 +27,8 @@ pub mod server_fns;
 #[cfg(feature = "ssr")]
 pub mod shell;
 #[cfg(feature = "ssr")]
+pub(crate) mod submission;
+#[cfg(feature = "ssr")]
 pub mod visit;
 
 /// The wasm entry: called by the page's script once, before the islands are hydrated one by one.

@@ -1,12 +1,13 @@
 //! Where the browser's islands call the server: the functions stand beside the pages that call them, this mounts them.
 
 use axum::{
-    Router,
-    extract::{Request, State},
+    Json, Router,
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, Request, State},
     response::{IntoResponse, Response},
     routing::post,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use latchkey_service::{Caller, Error, FieldError, Principal};
 use leptos::{prelude::*, server_fn::axum::register_explicit};
 
@@ -25,20 +26,65 @@ pub fn routes() -> Router<Portal> {
     Router::new().route("/_fn/{*name}", post(call))
 }
 
+/// Calls a function with the JSON that an island sends. A browser without scripts never comes here: forms are sent to
+/// their page's own address.
 async fn call(State(portal): State<Portal>, request: Request) -> Response {
-    let visitor = request.extensions().get::<Visitor>().cloned();
+    let (mut parts, body) = request.into_parts();
+    let visitor = parts.extensions.get::<Visitor>().cloned();
+    if !is_json(&parts.headers) {
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    // Leptos reads without an end.
+    let body = match Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await {
+        Ok(body) => body,
+        Err(rejection) => return refuse(rejection.status()),
+    };
+    // To a browser that asks for HTML, Leptos answers with the way to whatever the `Referer` names.
+    parts.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    parts.headers.remove(header::REFERER);
     let context = move || {
         provide_context(portal.clone());
         if let Some(visitor) = visitor.clone() {
             provide_context(visitor);
         }
     };
-    let mut response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
-    // What Leptos says to that is for developers.
-    if response.status() == StatusCode::BAD_REQUEST {
-        response = StatusCode::NOT_FOUND.into_response();
+    let request = Request::from_parts(parts, body.into());
+    let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
+    match response.status() {
+        // What Leptos says to that is for developers.
+        StatusCode::BAD_REQUEST => refuse(StatusCode::NOT_FOUND),
+        // It calls everything an error of ours, also what can't be read.
+        StatusCode::INTERNAL_SERVER_ERROR => match failure_in(response).await {
+            Code::Malformed => refuse(StatusCode::UNPROCESSABLE_ENTITY),
+            _ => refuse(StatusCode::INTERNAL_SERVER_ERROR),
+        },
+        _ => no_store(response),
     }
-    // The secret of a new token is among the answers: no cache may keep it, and no compression may weigh it (BREACH).
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// What an error of Leptos is about.
+async fn failure_in(response: Response) -> Code {
+    let body = to_bytes(response.into_body(), 10_000).await.unwrap_or_default();
+    serde_json::from_slice(&body).map_or(Code::Unavailable, |failure: Failure| failure.code)
+}
+
+/// An answer that the islands can read, whatever its status.
+fn refuse(status: StatusCode) -> Response {
+    let code = match status {
+        StatusCode::NOT_FOUND => Code::NotFound,
+        status if status.is_client_error() => Code::Malformed,
+        _ => Code::Unavailable,
+    };
+    no_store((status, Json(Failure::new(code))).into_response())
+}
+
+/// The secret of a new token is among the answers: no cache may keep it, and no compression may weigh it (BREACH).
+fn no_store(mut response: Response) -> Response {
     let no_store = HeaderValue::from_static("no-store, no-transform");
     response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     response

@@ -34,23 +34,30 @@ impl FromRequestParts<Portal> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Self::Rejection> {
         crate::shell::know_sprite(&portal.site);
-        let visitor = visitor(parts);
+        let mut visitor = visitor(parts);
         let path = path_and_query(parts);
-        let Some(person) = visitor.person else {
-            // A form that was sent has nothing to come back to but its page, and that is asked for with GET.
-            let next = if parts.method == http::Method::GET { path.as_str() } else { parts.uri.path() };
+        let Some(person) = visitor.person.take() else {
             return Err(no_store(match portal.service.is_new().await {
                 Ok(true) => Redirect::to("/setup").into_response(),
-                Ok(false) => Redirect::to(&format!("/login?next={}", paths::encode(next))).into_response(),
+                Ok(false) => Redirect::to(&format!("/login?next={}", paths::encode(&path))).into_response(),
                 Err(error) => failure::plain(portal, visitor.theme, visitor.origin.request_id(), &error),
             }));
         };
-        let caller = Caller { principal: Principal::Session(person.clone()), origin: visitor.origin };
-        Ok(Self { portal: portal.clone(), person, caller, theme: visitor.theme, path })
+        Ok(Self::new(portal, person, visitor, path))
     }
 }
 
 impl Visit {
+    pub(crate) fn new(portal: &Portal, person: Person, visitor: Visitor, path: String) -> Self {
+        let caller = Caller { principal: Principal::Session(person.clone()), origin: visitor.origin };
+        Self { portal: portal.clone(), person, caller, theme: visitor.theme, path }
+    }
+
+    /// The same browser, once its session has ended.
+    pub(crate) fn visitor(&self) -> Visitor {
+        Visitor { person: None, origin: self.caller.origin.clone(), theme: self.theme }
+    }
+
     /// What the frame around a page shows.
     pub async fn here(&self, organization: Option<&str>) -> Result<Here, Error> {
         let organizations = self.portal.service.organizations(&self.caller).await?;
@@ -61,7 +68,7 @@ impl Visit {
     pub async fn answer(&self, result: Result<Response, Error>) -> Response {
         no_store(match result {
             Ok(response) => response,
-            Err(error) => failure::framed(self, &error).await,
+            Err(error) => failure::framed(self, &error, None).await,
         })
     }
 

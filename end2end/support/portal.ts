@@ -38,6 +38,18 @@ export async function live(page: Page): Promise<void> {
   if (await scriptsRun(page)) await page.waitForFunction(() => window.islandsAreLive);
 }
 
+/** Waits until nothing in the page moves: its colours, sizes and places are those that stay. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    // What has changed begins to move with the next frame.
+    await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));
+    const ends = (one: Animation) => one.effect?.getComputedTiming().endTime !== Infinity;
+    for (let moving; (moving = document.getAnimations().filter(ends)).length > 0; ) {
+      await Promise.allSettled(moving.map(({ finished }) => finished));
+    }
+  });
+}
+
 /** Keeps a page as the server sent it, until the function that this returns lets its scripts take over. */
 export async function holdScripts(page: Page): Promise<() => Promise<void>> {
   await page.addInitScript(() => {

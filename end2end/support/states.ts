@@ -29,6 +29,19 @@ export const states: State[] = [
       await expect(page.getByRole('alert')).toBeVisible();
     },
   },
+  {
+    name: 'sign-in-again',
+    signedOut: true,
+    statuses: [401],
+    open: async (page, server) => {
+      await page.context().addCookies([{ ...(await server.session()), url: server.url }]);
+      await goto(page, acme.autoRevoke);
+      await page.context().clearCookies();
+      await page.locator('#sweep-form').evaluate((form: HTMLFormElement) => form.submit());
+      await expect(page.getByText('Your session has ended')).toBeVisible();
+      await live(page);
+    },
+  },
   { name: 'join', signedOut: true, open: async (page, server) => goto(page, await (await server.api()).invite('acme')) },
   {
     name: 'join-refused',

@@ -1,5 +1,5 @@
 import { expect, test } from '../support/test';
-import { holdScripts, paths } from '../support/portal';
+import { holdScripts, paths, settled } from '../support/portal';
 import { show, states } from '../support/states';
 
 test.use({ instance: { name: 'looks', start: 'demo' } });
@@ -10,9 +10,21 @@ const folder = 'artifacts/screens';
 /** What stands out of the page to the right, innermost first. */
 const overflow = () =>
   [...document.querySelectorAll('body *')]
-    .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 1)
+    .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > document.documentElement.offsetWidth + 1)
     .filter((element) => !element.closest('.visually-hidden, pre, [inert] *'))
     .map((element) => `${element.tagName.toLowerCase()}.${element.className}`);
+
+/** Gives whatever people have named the longest name that there can be, without a place to break. */
+const lengthen = () => {
+  const named = [
+    '.token-name, .token-note, .tokens .sub, .c-access, .sweep-name, .sweep-table td:nth-child(2), .dialog em, .dialog-names li',
+    '.named, .chip, .switcher .ellipsis, .switcher-name .ellipsis, .menu-note b, .new-token b, .sweep-said b, .lead b',
+  ];
+  for (const element of document.querySelectorAll(named.join())) {
+    const text = [...element.childNodes].find((node) => node.nodeType === Node.TEXT_NODE && node.textContent!.trim());
+    if (text) text.textContent = 'W'.repeat(100);
+  }
+};
 
 for (const state of states) {
   test.describe(state.name, () => {
@@ -21,19 +33,23 @@ for (const state of states) {
     test('fits the phone, the tablet and the desktop', async ({ page, server, guard }) => {
       test.slow(state.name === 'reference', 'it is long');
       guard.expectStatus(...(state.statuses ?? []));
-      await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+      await page.emulateMedia({ colorScheme: 'light' });
       await show(page, server, state);
-      for (const [width, height] of [[1440, 900], [1024, 768], [390, 844]] as const) {
+      for (const [width, height] of [[1440, 900], [1024, 768], [390, 844], [320, 640]] as const) {
         await page.setViewportSize({ width, height });
         // What is fixed to the screen stands at the top of a picture of the whole page.
         await page.evaluate(() => scrollTo(0, 0));
         for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-          await page.screenshot({ path: `${folder}/${state.name}-${width}-${colorScheme}.png`, fullPage: width === 390 });
+          await page.emulateMedia({ colorScheme });
+          await settled(page);
+          await page.screenshot({ path: `${folder}/${state.name}-${width}-${colorScheme}.png`, fullPage: width < 400 });
         }
-        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.offsetWidth);
         expect(wider, `nothing scrolls sideways at ${width}: ${await page.evaluate(overflow)}`).toBeLessThanOrEqual(0);
       }
+      await page.evaluate(lengthen);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.offsetWidth);
+      expect(wider, `nor with the longest names: ${await page.evaluate(overflow)}`).toBeLessThanOrEqual(0);
     });
   });
 }

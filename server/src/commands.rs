@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use latchkey_service::{Service, SweepKind, SystemClock, SystemRandom};
 use latchkey_store::Store;
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{Cli, Command, Config, Flags, LogFormat};
+use crate::config::{Cli, Command, Config, Flags};
 use crate::redis::RedisNonces;
-use crate::{assets, hints, secret_key, serve};
+use crate::{assets, hints, log, secret_key, serve};
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
@@ -63,12 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 
 fn load(flags: &Flags) -> Result<Config, Failure> {
     let config = Config::load(flags, &std::env::vars().collect())?;
-    let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("log is {:?}: {error}", config.log))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    log::start(&config)?;
     Ok(config)
 }
 

@@ -349,7 +349,13 @@ fn read(path: &PathBuf) -> Result<String, ConfigError> {
 fn parse_public_url(text: String) -> Result<Url, ConfigError> {
     let expected = "an http or https URL without a path, such as https://tokens.example.com";
     match Url::parse(&text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" => Ok(url),
+        // Nothing but the origin, which every form is compared with.
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.as_str().strip_suffix('/') == Some(&url.origin().ascii_serialization()) =>
+        {
+            Ok(url)
+        }
         _ => Err(invalid("public_url", &text, expected)),
     }
 }
@@ -409,7 +415,12 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert!(refused(&[("LATCHKEY_ADDR", "3000")]).starts_with("addr is \"3000\""));
-        assert!(refused(&[("LATCHKEY_PUBLIC_URL", "tokens.example.com")]).starts_with("public_url is"));
+        for url in
+            ["tokens.example.com", "https://a.example/path", "https://a.example?q", "https://me@a.example", "ftp://a.b"]
+        {
+            assert!(refused(&[("LATCHKEY_PUBLIC_URL", url)]).starts_with("public_url is"), "{url}");
+        }
+        assert_eq!(refused(&[("LATCHKEY_PUBLIC_URL", "https://A.example:443/")]), "accepted");
         assert!(refused(&[("LATCHKEY_BOOTSTRAP_ADMIN_EMAIL", "a@b")]).contains("go together"));
         assert!(refused(&[("LATCHKEY_CONFIG", "/nowhere.toml")]).starts_with("can't read /nowhere.toml"));
         assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "many")]).starts_with("api_rate_limit is \"many\""));

@@ -6,6 +6,7 @@ mod config;
 mod grpc;
 mod hints;
 mod jobs;
+mod log;
 mod metrics;
 mod middleware;
 mod redis;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::{Server, found_in_files, text};
 use reqwest::{Method, Response, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 on_both_engines!(
     a_kill_after_the_answer_loses_nothing,
@@ -266,6 +266,79 @@ async fn the_first_start_prints_a_link_that_works_once() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+/// Every address that somebody may type, with a slash too many or too few, at the loudest that the log can be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_are_not_in_the_log_at_any_level() {
+    let directory = std::env::temp_dir().join(format!("latchkey-trace-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    let url = format!("sqlite://{}", directory.join("latchkey.db").display());
+    let filter = "trace,hyper=trace,axum::rejection=trace,tower_http=trace,sqlx=trace,h2=trace";
+    let mut server = Server::start_with(directory.clone(), url, &[("LATCHKEY_LOG", filter)], false);
+    let told = server.log();
+    let link = told.split("/setup?link=").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(told.matches(&link).count(), 1);
+    let invitation = link.replace("lki_", "lkj_");
+    let (bearer, cookie) = (link.replace("lki_", "ci_"), link.replace("lki_", "lks_"));
+    let encoded = link.replace('_', "%5F");
+    for secret in [&link, &invitation, &encoded] {
+        for path in [
+            "/setup?link=",
+            "/setup/?link=",
+            "//setup?link=",
+            "/setup//?link=",
+            "/setup%3Flink=",
+            "/setup/",
+            "/Setup?link=",
+        ]
+        .into_iter()
+        .chain([
+            "/join?link=",
+            "/join/?link=",
+            "//join?link=",
+            "/?link=",
+            "/login?next=/setup?link=",
+            "/login/?link=",
+            "/x/",
+        ])
+        .chain([
+            "/orgs/default/settings/tokens?q=",
+            "/_fn/",
+            "/api/invitations?link=",
+            "/api/",
+            "/pkg/",
+            "/docs/api/?q=",
+        ]) {
+            let address = format!("{}{path}{secret}", server.url);
+            for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT] {
+                let request = server.http.request(method, &address).header("sec-fetch-site", "same-origin");
+                let request = request.header("cookie", format!("latchkey={cookie}")).header("referer", &address);
+                let request = request.bearer_auth(&bearer).header("user-agent", "a browser");
+                // Not the fields that the pages expect: what is said about that must not quote them.
+                request.form(&[("links", secret.as_str())]).send().await.unwrap();
+            }
+            let request = server.http.post(&address).header("sec-fetch-site", "same-origin");
+            request.json(&json!([secret, { "link": secret }])).send().await.unwrap();
+        }
+    }
+    // And where they belong.
+    assert_eq!(server.page(&format!("/setup?link={link}")).await.0, StatusCode::OK);
+    server.stop();
+    let log = server.log();
+    assert!(log.contains("\"path\":\"/setup/\""), "{log}");
+    for line in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let loud = matches!(line["level"].as_str(), Some("DEBUG" | "TRACE"));
+        assert!(!loud || text(&line["target"]).starts_with("latchkey_"), "another crate is heard: {line}");
+    }
+    let tail = &link[4..];
+    assert_eq!(
+        log.matches(tail).count(),
+        1,
+        "the one line that tells it: {}",
+        log.lines().filter(|line| line.contains(tail)).collect::<Vec<_>>().join("\n")
+    );
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cross_site_requests_change_nothing() {
     let server = Server::start();
@@ -284,6 +357,10 @@ async fn cross_site_requests_change_nothing() {
     assert_eq!(forged(&[("sec-fetch-site", "cross-site")]).await, StatusCode::FORBIDDEN);
     assert_eq!(forged(&[("sec-fetch-site", "same-site")]).await, StatusCode::FORBIDDEN);
     assert_eq!(forged(&[("origin", "https://evil.example")]).await, StatusCode::FORBIDDEN);
+    let other_scheme = server.url.replace("http://", "https://");
+    assert_eq!(forged(&[("origin", &other_scheme)]).await, StatusCode::FORBIDDEN);
+    assert_eq!(forged(&[("origin", &server.url), ("origin", "https://evil.example")]).await, StatusCode::FORBIDDEN);
+    assert_eq!(forged(&[("origin", "null"), ("sec-fetch-site", "same-origin")]).await, StatusCode::FORBIDDEN);
     assert_eq!(server.get("/api/auth/whoami", &secret).await.0, StatusCode::OK);
     assert_eq!(forged(&[("sec-fetch-site", "same-origin")]).await, StatusCode::SEE_OTHER);
     assert_eq!(server.get("/api/auth/whoami", &secret).await.0, StatusCode::UNAUTHORIZED);

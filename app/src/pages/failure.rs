@@ -11,9 +11,10 @@ use leptos::prelude::*;
 use crate::{
     components::{Frame, Plain, Section, sentence},
     paths,
-    portal::{Portal, Theme},
+    portal::{Portal, Theme, Visitor},
     render,
-    visit::{Visit, no_store, path_and_query, visitor},
+    submission::Kept,
+    visit::{Visit, no_store, visitor},
 };
 
 /// What a reader is told about an error.
@@ -110,8 +111,8 @@ impl Told {
     }
 }
 
-/// The error's page for somebody who is signed in.
-pub(crate) async fn framed(visit: &Visit, error: &Error) -> Response {
+/// The error's page for somebody who is signed in; `kept` is the form that they have sent.
+pub(crate) async fn framed(visit: &Visit, error: &Error, kept: Option<&Kept>) -> Response {
     if matches!(error, Error::Unauthenticated(_)) {
         return Redirect::to(&["/login?next=", &paths::encode(&visit.path)].concat()).into_response();
     }
@@ -124,27 +125,71 @@ pub(crate) async fn framed(visit: &Visit, error: &Error) -> Response {
         _ => Ok(Vec::new()),
     };
     let here = visit.frame(None, organizations.unwrap_or_default());
+    // Where nothing is, or nothing may be done, a form is of no use.
+    let kept = kept.filter(|_| !matches!(error, Error::NotFound(_) | Error::Forbidden(_)));
     told.dress(render::page(|| {
         let words = words(&told);
+        let back = kept.map(back_to_the_form);
         view! {
             <Frame here title=told.title section=Section::None>
                 <div class="failure">
                     {words}
-                    <a class="button" href="/">
-                        "Go to API tokens"
-                    </a>
+                    <div class="row">
+                        {back}
+                        <a class="button" href="/">
+                            "Go to API tokens"
+                        </a>
+                    </div>
                 </div>
             </Frame>
         }
     }))
 }
 
+fn back_to_the_form(kept: &Kept) -> impl IntoView + use<> {
+    let (path, packed) = (kept.path.clone(), kept.packed.clone());
+    view! {
+        <form method="post" action=path>
+            <input type="hidden" name=Kept::FIELD value=packed />
+            <button class="button primary" data-busy="Loading…">
+                "Back to the form"
+            </button>
+        </form>
+    }
+}
+
+/// The page for a form that could not even be read.
+pub(crate) fn unreadable(portal: &Portal, visitor: &Visitor, status: StatusCode) -> Response {
+    let (title, text) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("This form is too large", "A form takes up to 1 MiB. Go back, and shorten what you typed.")
+        }
+        _ => ("This form can't be read", "Nothing was changed. Go back, reload the page, and try again."),
+    };
+    plainly(portal, visitor.theme, &Told { status, title, text: text.to_owned(), retry_after: None })
+}
+
+/// The error's page for somebody who may be signed in or not.
+pub(crate) fn of_visitor(portal: &Portal, visitor: &Visitor, error: &Error) -> Response {
+    plain(portal, visitor.theme, visitor.origin.request_id(), error)
+}
+
+/// What is said about an error beside a form, and its status.
+pub(crate) fn said(error: &Error, request_id: &str) -> (StatusCode, String) {
+    log(error, request_id);
+    let told = told(error, request_id);
+    (told.status, told.text)
+}
+
 /// The error's page for anybody.
 pub fn plain(portal: &Portal, theme: Option<Theme>, request_id: &str, error: &Error) -> Response {
     log(error, request_id);
-    let told = told(error, request_id);
+    plainly(portal, theme, &told(error, request_id))
+}
+
+fn plainly(portal: &Portal, theme: Option<Theme>, told: &Told) -> Response {
     told.dress(render::page(|| {
-        let words = words(&told);
+        let words = words(told);
         view! {
             <Plain site=portal.site.clone() theme title=told.title>
                 <div class="failure">
@@ -165,9 +210,8 @@ pub async fn not_found(State(portal): State<Portal>, request: Request) -> Respon
     if seen.person.is_some()
         && let Ok(visit) = Visit::from_request_parts(&mut parts, &portal).await
     {
-        return framed(&visit, &Error::NotFound("page")).await;
+        return framed(&visit, &Error::NotFound("page"), None).await;
     }
-    tracing::debug!(path = path_and_query(&parts), "no such page");
     plain(&portal, seen.theme, seen.origin.request_id(), &Error::NotFound("page"))
 }
 

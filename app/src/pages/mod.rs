@@ -12,7 +12,7 @@ mod join;
 #[cfg(feature = "ssr")]
 pub mod reference;
 #[cfg(feature = "ssr")]
-mod session;
+pub(crate) mod session;
 #[cfg(feature = "ssr")]
 mod setup;
 #[cfg(feature = "ssr")]

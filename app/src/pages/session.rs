@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use latchkey_service::{Error, SignedIn};
+use latchkey_service::{Browser, Error, SignedIn};
 use leptos::prelude::*;
 
 use super::failure;
@@ -17,6 +17,7 @@ use crate::{
     paths,
     portal::{Portal, Visitor},
     render,
+    submission::Kept,
     visit::no_store,
 };
 
@@ -31,7 +32,7 @@ pub(crate) async fn show(
     }
     match portal.service.is_new().await {
         Ok(true) => no_store(Redirect::to("/setup").into_response()),
-        Ok(false) => form(&portal, &visitor, &fields, Problems::default()),
+        Ok(false) => form(&portal, &visitor, &fields, None, Problems::default()),
         Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
     }
 }
@@ -43,18 +44,27 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let browser = cookies::browser(&portal.site, &headers);
+    attempt(&portal, &visitor, cookies::browser(&portal.site, &headers), &fields, None).await
+}
+
+/// Signs somebody in and sends them on their way, or asks again. `kept` is the form that they had sent before.
+pub(crate) async fn attempt(
+    portal: &Portal,
+    visitor: &Visitor,
+    browser: Browser<'_>,
+    fields: &Fields,
+    kept: Option<&Kept>,
+) -> Response {
     // One message for an unknown email, a wrong password and no password: nobody learns who has an account.
-    let wrong = |message: String| form(&portal, &visitor, &fields, Problems::new([("", message)]));
+    let wrong = |message: String| form(portal, visitor, fields, kept, Problems::new([("", message)]));
     let again = |status: StatusCode, said: &str, retry_after: u64| {
         let mut response = wrong([said, &failure::again_in(retry_after)].concat());
         *response.status_mut() = status;
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
         response
     };
-    let signed_in = portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password"));
-    match signed_in.await {
-        Ok(signed_in) => enter(&portal, &signed_in, next(&fields)),
+    match portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password")).await {
+        Ok(signed_in) => enter(portal, &signed_in, next(fields)),
         Err(Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_)) => {
             wrong("This email and password don't match. Check both and try again".to_owned())
         }
@@ -64,8 +74,20 @@ pub(crate) async fn sign_in(
         Err(Error::Busy { retry_after }) => {
             again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in at this moment. ", retry_after)
         }
-        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
+        Err(error) => {
+            let (status, message) = failure::said(&error, visitor.origin.request_id());
+            let mut response = wrong(message);
+            *response.status_mut() = status;
+            response
+        }
     }
+}
+
+/// The sign-in page in answer to a form that was sent after the session had ended.
+pub(crate) fn ask_again(portal: &Portal, visitor: &Visitor, kept: &Kept) -> Response {
+    let mut response = form(portal, visitor, &Fields::default(), Some(kept), Problems::default());
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
 }
 
 /// `POST /logout`.
@@ -101,17 +123,26 @@ fn next(fields: &Fields) -> &str {
     paths::local(fields.text("next")).unwrap_or("/")
 }
 
-fn form(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Problems) -> Response {
+fn form(portal: &Portal, visitor: &Visitor, fields: &Fields, kept: Option<&Kept>, problems: Problems) -> Response {
     let failed = !problems.is_empty();
-    let (email, next) = (fields.text("email").to_owned(), next(fields).to_owned());
+    let email = fields.text("email").to_owned();
+    // A form that was sent before goes back to its own address; everything else goes on from here.
+    let (action, name, value) = match kept {
+        Some(kept) => (kept.path.clone(), Kept::FIELD, kept.packed.clone()),
+        None => ("/login".to_owned(), "next", next(fields).to_owned()),
+    };
+    let ended = kept.map(
+        |_| view! { <p class="lead">"Your session has ended. Sign in to have your form back as you left it."</p> },
+    );
     // After a wrong password, the email stays and the password is asked for again.
     let mut response = render::page(|| {
         view! {
             <Plain site=portal.site.clone() theme=visitor.theme title="Sign in">
                 <h1>"Sign in"</h1>
+                {ended}
                 <ErrorSummary problems labels=&[] />
-                <form class="stack" method="post" action="/login">
-                    <input type="hidden" name="next" value=next />
+                <form class="stack" method="post" action=action>
+                    <input type="hidden" name=name value=value />
                     <TextField
                         name="email"
                         label="Email"

@@ -47,6 +47,8 @@ pub use scope::{Scope, ScopeError, ScopeSet};
 pub use search::{SearchTerm, prefix_entry, search_terms, search_words};
 pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix, sha256};
 pub use signing::{Signature, SignatureError, SignedRequest, from_hex, to_hex};
+#[cfg(feature = "unicode")]
+pub use text::plain;
 pub use threshold::{InactivityThreshold, ThresholdError};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Level, LevelKind, RevocationReason, TokenState};

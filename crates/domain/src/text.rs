@@ -88,6 +88,13 @@ pub(crate) fn usual(text: &str) -> String {
     usual.chars().filter(|c| !ignorable(*c)).collect()
 }
 
+/// A character without its width and form (NFKC): `=` for `＝` and `﹦`.
+pub fn plain(c: char) -> char {
+    let mut bytes = [0; 4];
+    let plain = ComposingNormalizerBorrowed::new_nfkc().normalize(c.encode_utf8(&mut bytes));
+    plain.chars().next().unwrap_or(c)
+}
+
 /// The same text in NFC.
 pub(crate) fn nfc(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()

@@ -12,6 +12,7 @@ use axum::response::Response;
 use latchkey_domain::{AllowedNetworks, SecretKind, client_address};
 use latchkey_service::{Origin, Service};
 use tracing::Instrument;
+use url::form_urlencoded;
 
 /// What the layer needs.
 #[derive(Clone)]
@@ -68,8 +69,10 @@ pub(crate) fn origin(context: &Context, parts: &Parts, id: &str) -> Origin {
 /// A path without secrets: somebody may paste one where an id belongs.
 fn redacted(path: &str) -> String {
     let parts = path.split('/').map(|part| {
-        let secret = SecretKind::ALL.into_iter().find(|kind| part.contains(kind.prefix()));
-        secret.map_or(part, |_| "[secret]")
+        // As it stands there, and as it is read (`lki%5F…`).
+        let mut read = form_urlencoded::parse(part.as_bytes()).flat_map(|(name, value)| [name, value]);
+        let in_any = |text: &str| SecretKind::ALL.into_iter().any(|kind| text.contains(kind.prefix()));
+        if in_any(part) || read.any(|text| in_any(&text)) { "[secret]" } else { part }
     });
     let mut kept = parts.collect::<Vec<_>>().join("/");
     if let Some((cut, _)) = kept.char_indices().nth(300) {
@@ -86,6 +89,7 @@ mod tests {
     fn a_pasted_secret_is_not_logged() {
         assert_eq!(redacted("/api/auth/cli-tokens/ci_Abc"), "/api/auth/cli-tokens/[secret]");
         assert_eq!(redacted("/api/invitations/lkj_Abc/accept"), "/api/invitations/[secret]/accept");
+        assert_eq!(redacted("/setup%2Flink=lki%5FAbc/%6Cku_Abc"), "/[secret]/[secret]");
         assert_eq!(redacted("/orgs/acme/settings/tokens"), "/orgs/acme/settings/tokens");
         assert_eq!(redacted(&"é".repeat(400)).chars().count(), 300);
     }

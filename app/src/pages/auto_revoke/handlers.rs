@@ -1,7 +1,6 @@
 //! GET and POST of the page's address. Everything here works without scripts.
 
 use axum::{
-    Form,
     extract::{Path, Query},
     response::{IntoResponse, Redirect, Response},
 };
@@ -15,7 +14,7 @@ use super::{
     outlook::Outlook,
     views::{self, Page},
 };
-use crate::{fields::Fields, paths, visit::Visit};
+use crate::{fields::Fields, paths, submission::Submission, visit::Visit};
 
 /// What the form offers where nothing is set.
 const DEFAULT_DAYS: u16 = 90;
@@ -27,9 +26,9 @@ pub(crate) async fn show(visit: Visit, Path(organization): Path<String>, Query(a
 }
 
 /// Saves; or asks first, when the next sweep would revoke something.
-pub(crate) async fn save(visit: Visit, Path(organization): Path<String>, Form(sent): Form<Fields>) -> Response {
-    let result = post(&visit, &organization, &sent).await;
-    visit.answer(result).await
+pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> Response {
+    let result = post(&organization, &sent).await;
+    sent.answer(result).await
 }
 
 async fn get(visit: &Visit, organization: &str, asked: &Fields) -> Result<Response, Error> {
@@ -49,9 +48,16 @@ async fn get(visit: &Visit, organization: &str, asked: &Fields) -> Result<Respon
     views::page(visit, organization, page).await
 }
 
-async fn post(visit: &Visit, organization: &str, sent: &Fields) -> Result<Response, Error> {
+async fn post(organization: &str, submission: &Submission) -> Result<Response, Error> {
+    let (visit, sent) = (&submission.visit, &submission.fields);
     let service = &visit.portal.service;
     let on = sent.has("on");
+    if submission.restored {
+        let current = service.auto_revoke(&visit.caller, organization).await?;
+        let setting = Setting { on, days: sent.text("days").to_owned(), changeable: current.changeable };
+        let page = page(visit, organization, current, setting).await?;
+        return views::page(visit, organization, Page { notice: submission.notice(), ..page }).await;
+    }
     let days = if on { parse_days(sent.text("days")) } else { Some(0) };
     let Some(days) = days else {
         let current = service.auto_revoke(&visit.caller, organization).await?;

@@ -35,6 +35,10 @@ fn input(selector: &str) -> Option<HtmlInputElement> {
     first(selector)?.dyn_into().ok()
 }
 
+fn is_on() -> bool {
+    input("#sweep-form [name=on]").is_some_and(|switch| switch.checked())
+}
+
 fn typed_days() -> String {
     input("#days").map(|field| field.value()).unwrap_or_default()
 }
@@ -84,7 +88,9 @@ fn ask(days: u16, turn: u32) {
         let _ = outlook.set_attribute("aria-busy", "true");
     }
     spawn_local(async move {
-        let url = [&*path, "?days=", &days.to_string()].concat();
+        // All that the form holds: the browser may have to go there itself.
+        let on = if is_on() { "&on=on" } else { "" };
+        let url = [&*path, "?preview=1&days=", &days.to_string(), on].concat();
         let fetched = fetch(&url, &RequestInit::new()).await;
         // Whoever typed on has asked for something else meanwhile.
         if TURN.get() != turn {
@@ -127,11 +133,10 @@ fn submitted(event: &Event) {
         .dyn_ref::<SubmitEvent>()
         .and_then(SubmitEvent::submitter)
         .is_some_and(|button| button.has_attribute("name"));
-    let on = input("#sweep-form [name=on]").is_some_and(|switch| switch.checked());
     let fits = parse_days(&typed_days()).map(u32::from) == shown("data-days");
     let revokes = shown("data-revokes").is_some_and(|many| many > 0);
     if !confirmed
-        && on
+        && is_on()
         && fits
         && revokes
         && let Some(dialog) = dialog()

@@ -29,11 +29,13 @@ pub struct Page {
     pub asks: bool,
     /// Asked before, about fewer.
     pub grown: bool,
+    /// Above the form.
+    pub notice: Option<AnyView>,
 }
 
 impl Page {
     pub fn new(current: AutoRevoke, setting: Setting, outlook: Outlook) -> Self {
-        Self { current, setting, outlook, wrong: false, saved: None, asks: false, grown: false }
+        Self { current, setting, outlook, wrong: false, saved: None, asks: false, grown: false, notice: None }
     }
 }
 
@@ -59,6 +61,7 @@ pub async fn page(visit: &Visit, organization: &str, page: Page) -> Result<Respo
                             "A token that nobody uses is a way in that nobody watches. Have the forgotten ones revoked."
                         </p>
                     </header>
+                    {page.notice}
                     {page.saved.map(|on| saved(on, days))}
                     {read_only.then(|| only_for_admins(organization.clone()))}
                     <ErrorSummary problems labels=&[("days", "Days without use")] />

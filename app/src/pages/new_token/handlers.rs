@@ -1,7 +1,6 @@
 //! GET and POST of the form's address. Everything here works without scripts.
 
 use axum::{
-    Form,
     extract::{Path, Query},
     response::Response,
 };
@@ -26,6 +25,7 @@ use crate::{
     fields::Fields,
     paths, render,
     server_fns::failure,
+    submission::Submission,
     visit::{Here, Visit},
 };
 
@@ -36,17 +36,20 @@ pub(crate) async fn show(visit: Visit, Path(organization): Path<String>, Query(a
 }
 
 /// Creates the token; or finds repositories, or fills in a preset, and shows the form again.
-pub(crate) async fn create(visit: Visit, Path(organization): Path<String>, Form(sent): Form<Fields>) -> Response {
-    let result = post(&visit, &organization, &sent).await;
-    visit.answer(result).await
+pub(crate) async fn create(Path(organization): Path<String>, sent: Submission) -> Response {
+    let result = post(&organization, &sent).await;
+    sent.answer(result).await
 }
 
 /// The form as it is to be rendered.
+#[derive(Default)]
 struct Page {
     values: Values,
     found: Found,
     problems: Vec<Problem>,
     ignored: Vec<&'static str>,
+    /// Above the form.
+    notice: Option<AnyView>,
 }
 
 async fn get(visit: &Visit, organization: &str, asked: &Fields) -> Result<Response, Error> {
@@ -74,11 +77,12 @@ async fn get(visit: &Visit, organization: &str, asked: &Fields) -> Result<Respon
     if offer.no_repositories {
         asked.values.all_repositories = true;
     }
-    let page = Page { values: asked.values, found, problems: Vec::new(), ignored: asked.ignored };
+    let page = Page { values: asked.values, found, ignored: asked.ignored, ..Page::default() };
     Ok(form(here, *offer, page))
 }
 
-async fn post(visit: &Visit, organization: &str, sent: &Fields) -> Result<Response, Error> {
+async fn post(organization: &str, submission: &Submission) -> Result<Response, Error> {
+    let (visit, sent) = (&submission.visit, &submission.fields);
     let service = &visit.portal.service;
     let here = visit.here(Some(organization)).await?;
     let (mut offer, found) = match load::offer(service, &visit.caller, organization).await? {
@@ -96,6 +100,7 @@ async fn post(visit: &Visit, organization: &str, sent: &Fields) -> Result<Respon
     let found = if query.is_empty() { found } else { load::find(service, &visit.caller, organization, query).await? };
 
     let action = match Action::parse(sent.text("action")) {
+        _ if submission.restored => Action::Check,
         // Enter in the search field asks for repositories, not for a token.
         Action::Enter if query != sent.text("found") => Action::Find,
         Action::Enter => Action::Create,
@@ -103,11 +108,11 @@ async fn post(visit: &Visit, organization: &str, sent: &Fields) -> Result<Respon
     };
     action.apply(&mut values, &offer);
     if action != Action::Create {
-        return Ok(form(here, *offer, Page { values, found, problems: Vec::new(), ignored: Vec::new() }));
+        return Ok(form(here, *offer, Page { values, found, notice: submission.notice(), ..Page::default() }));
     }
     let problems = check(&values, &offer, offer.now);
     if !problems.is_empty() {
-        return Ok(form(here, *offer, Page { values, found, problems, ignored: Vec::new() }));
+        return Ok(form(here, *offer, Page { values, found, problems, ..Page::default() }));
     }
     match load::create(service, &visit.caller, organization, &offer.creation_key, &values).await {
         Ok(created) => {
@@ -130,7 +135,7 @@ async fn post(visit: &Visit, organization: &str, sent: &Fields) -> Result<Respon
             if failure.code != Code::Invalid {
                 return Err(error);
             }
-            Ok(form(here, *offer, Page { values, found, problems: failure.problems, ignored: Vec::new() }))
+            Ok(form(here, *offer, Page { values, found, problems: failure.problems, ..Page::default() }))
         }
     }
 }
@@ -161,6 +166,7 @@ fn form(here: Here, offer: Offer, page: Page) -> Response {
                             "For a pipeline or a script. Give it what it needs, and nothing more."
                         </p>
                     </header>
+                    {page.notice}
                     <Ignored what=page.ignored />
                     <TokenForm
                         values=page.values

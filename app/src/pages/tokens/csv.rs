@@ -1,4 +1,4 @@
-use latchkey_domain::Timestamp;
+use latchkey_domain::{Timestamp, plain};
 use latchkey_service::TokenDetail;
 
 /// The heading of the CSV, in the order of [`push_row`].
@@ -40,43 +40,111 @@ pub(super) fn push_row(csv: &mut String, detail: &TokenDetail) {
     csv.push_str("\r\n");
 }
 
-/// A cell, quoted where it must be. One that a spreadsheet would take for a formula gets an apostrophe in front, which
-/// makes it text (OWASP, "CSV injection").
+/// A cell, quoted where it must be.
 fn push_cell(csv: &mut String, cell: &str) {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let quoted = formula || cell.contains([',', '"', '\n', '\r']);
+    let text = without_formulas(cell);
+    let quoted = text.len() > cell.len() || text.contains(|c| is_separator(c) || c == '\r');
     if !quoted {
-        return csv.push_str(cell);
+        return csv.push_str(&text);
     }
     csv.push('"');
-    if formula {
-        csv.push('\'');
-    }
-    for c in cell.chars() {
-        if c == '"' {
-            csv.push('"');
+    csv.push_str(&text.replace('"', "\"\""));
+    csv.push('"');
+}
+
+/// The text with an apostrophe in front of every sign that a spreadsheet could take for the beginning of a formula,
+/// which makes it text there (OWASP, "CSV injection").
+///
+/// A spreadsheet may be set to split at something else than our comma, and then quotes within a line mean nothing: so a
+/// cell can also begin after each separator in the text.
+fn without_formulas(cell: &str) -> String {
+    let mut text = String::with_capacity(cell.len() + 8);
+    // Nothing but white space since the last place where a cell could begin.
+    let mut begins = true;
+    for (at, c) in cell.char_indices() {
+        if begins && is_sign(c) || at == 0 && (is_separator(c) || c.is_control() || "%".contains(plain(c))) {
+            text.push('\'');
         }
-        csv.push(c);
+        begins = is_separator(c) || begins && is_blank(c);
+        text.push(c);
     }
-    csv.push('"');
+    text
+}
+
+/// What a formula begins with. Spreadsheets in East Asia read the full-width forms as well.
+fn is_sign(c: char) -> bool {
+    matches!(plain(c), '=' | '+' | '-' | '@' | '\u{2212}')
+}
+
+/// What a spreadsheet may be told to split at: between cells, between rows, and around texts.
+fn is_separator(c: char) -> bool {
+    matches!(plain(c), ',' | ';' | '|' | '\t' | '"' | '\'' | '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// What spreadsheets skip, or show as nothing.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn cell(text: &str) -> String {
+        let mut csv = String::new();
+        push_cell(&mut csv, text);
+        csv
+    }
+
     #[test]
-    fn cells_are_quoted_and_formulas_are_text() {
-        let cell = |text: &str| {
-            let mut csv = String::new();
-            push_cell(&mut csv, text);
-            csv
-        };
-        assert_eq!(cell("CI"), "CI");
-        assert_eq!(cell(""), "");
+    fn data_stays_as_it_is() {
+        for text in ["CI", "", "a-b", "a - b", "me@example.com", "1+1=2", "x=1", "it's", "部署", "2026-11-25T14:00:00Z"]
+        {
+            assert_eq!(without_formulas(text), text);
+        }
+        for text in ["CI", "a - b", "acme/api acme/web"] {
+            assert_eq!(cell(text), text, "without quotes");
+        }
         assert_eq!(cell("a, \"b\"\nc"), "\"a, \"\"b\"\"\nc\"");
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
-            assert_eq!(cell(formula), format!("\"'{formula}\""));
+    }
+
+    #[test]
+    fn formulas_are_text() {
+        for formula in [
+            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", ";=1", ";x", "|cmd", "%x", "＝1+1", "＋1", "－1",
+            "＠x", "﹦1", "⁼1", "−1", "；x", "\u{0}x",
+        ] {
+            assert!(cell(formula).starts_with("\"'"), "{formula:?}: {}", cell(formula));
+        }
+        assert_eq!(without_formulas("a;=1"), "a;'=1");
+        assert_eq!(without_formulas("a; ＝1, -1|+1\t@x"), "a; '＝1, '-1|'+1\t'@x");
+        assert_eq!(without_formulas(" \u{feff}=1"), " \u{feff}'=1");
+        assert_eq!(without_formulas("\"=1 '=1"), "'\"'=1 ''=1");
+        assert_eq!(cell("a;=\"1\""), "\"a;'=\"\"1\"\"\"");
+    }
+
+    proptest! {
+        #[test]
+        fn no_cell_is_a_formula_however_the_file_is_split(
+            text in "[=+@,;|\t\r\n\"' ab%＝－；\u{200b}\u{2212}-]{0,12}|\\PC{0,12}"
+        ) {
+            let cell = cell(&text);
+            for at in [",", ";", "\t", "|", "\"", "'", "\n", "\r"] {
+                // With our own quotes around it, or without.
+                for cell in [cell.as_str(), cell.trim_matches('"')] {
+                    for part in cell.split(at) {
+                        let first = part.trim_start_matches(is_blank).chars().next();
+                        // Behind an apostrophe everything is text.
+                        prop_assert!(at == "'" || !first.is_some_and(is_sign), "{part:?} of {cell:?} at {at:?}");
+                    }
+                }
+            }
+            // Nothing else was added, and nothing is lost.
+            prop_assert_eq!(without_formulas(&text).replace('\'', ""), text.replace('\'', ""));
         }
     }
 }

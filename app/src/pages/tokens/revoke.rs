@@ -1,7 +1,6 @@
 //! Ending tokens: the question over the list, and the answer.
 
 use axum::{
-    Form,
     extract::Path,
     response::{IntoResponse, Redirect, Response},
 };
@@ -12,29 +11,37 @@ use leptos::{either::Either, prelude::*};
 use super::{load::List, query::ListQuery};
 use crate::{
     components::{Dialog, Notice, Tone},
-    fields::Fields,
     paths,
-    visit::Visit,
+    submission::Submission,
 };
 
 /// `POST /orgs/{organization}/settings/tokens/revoke`: `id`s, and the state of the list to go back to.
-pub(crate) async fn revoke(visit: Visit, Path(organization): Path<String>, Form(fields): Form<Fields>) -> Response {
-    visit.answer(end(&visit, &organization, &fields).await).await
+pub(crate) async fn revoke(Path(organization): Path<String>, sent: Submission) -> Response {
+    let result = end(&organization, &sent).await;
+    sent.answer(result).await
 }
 
-/// `GET` of the same address, where somebody arrives who had to sign in first.
+/// `GET` of the same address, for whoever asks again for the address that they were at.
 pub(crate) async fn back_to_list(Path(organization): Path<String>) -> Response {
     Redirect::to(&paths::tokens(&organization)).into_response()
 }
 
-async fn end(visit: &Visit, organization: &str, fields: &Fields) -> Result<Response, Error> {
+async fn end(organization: &str, sent: &Submission) -> Result<Response, Error> {
+    let (visit, fields) = (&sent.visit, &sent.fields);
     let ids: Vec<_> = fields.all("id").map(str::to_owned).collect();
-    let done = visit.portal.service.revoke_tokens(&visit.caller, organization, &ids).await?;
+    let (name, ids) = if sent.restored {
+        // Asked once more.
+        ("revoke", ids)
+    } else {
+        let done = visit.portal.service.revoke_tokens(&visit.caller, organization, &ids).await?;
+        ("revoked", done.revoked.iter().map(|(id, _)| id.to_string()).collect())
+    };
     let mut list = ListQuery::read(fields).href(&paths::tokens(organization));
-    for (at, (id, _)) in done.revoked.iter().enumerate() {
+    for (at, id) in ids.iter().enumerate() {
         list.push(if at == 0 && !list.contains('?') { '?' } else { '&' });
-        list.push_str("revoked=");
-        list.push_str(&id.to_string());
+        list.push_str(name);
+        list.push('=');
+        paths::push_encoded(&mut list, id);
     }
     Ok(Redirect::to(&list).into_response())
 }

@@ -84,7 +84,8 @@ fn table(list: &List) -> impl IntoView + use<> {
             <caption class="visually-hidden">{caption}</caption>
             <thead>
                 <tr>
-                    <td class="c-tick">
+                    <th class="c-tick" scope="col">
+                        <span class="visually-hidden">"Selected"</span>
                         <label class="tick">
                             <input
                                 class="check"
@@ -95,7 +96,7 @@ fn table(list: &List) -> impl IntoView + use<> {
                                 aria-label="Select all"
                             />
                         </label>
-                    </td>
+                    </th>
                     {header(list, SortKey::Name, "c-name", "sort-name", "Name")}
                     <th class="c-status" scope="col">
                         "Status"
@@ -109,7 +110,9 @@ fn table(list: &List) -> impl IntoView + use<> {
                     {header(list, SortKey::Created, "c-created", "sort-created", "Created")}
                     {header(list, SortKey::Expires, "c-expires", "sort-expires", "Expires")}
                     {header(list, SortKey::LastUsed, "c-used", "sort-used", "Last used")}
-                    <td class="c-menu"></td>
+                    <th class="c-menu" scope="col">
+                        <span class="visually-hidden">"Actions"</span>
+                    </th>
                 </tr>
             </thead>
             <tbody inner_html=rows></tbody>

@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{FormData, HtmlFormElement};
 
 pub(super) use super::picking::{key_in_results, key_in_search, picked, search, unpicked};
-use super::{State, picking::find};
+use super::{State, picking::find, problems::SESSION};
 use crate::{
     answers::{Code, Problem, flat},
     islands::dom::{after, first, focus},
@@ -212,7 +212,8 @@ fn create(state: State) {
                 state.busy.set(false);
                 let mut problems = failure.problems.clone();
                 if problems.is_empty() {
-                    problems.push(Problem::new("form", failure.message()));
+                    let field = if failure.code == Code::SignedOut { SESSION } else { "form" };
+                    problems.push(Problem::new(field, failure.message()));
                 }
                 report(state, problems);
             }

@@ -3,6 +3,9 @@ use leptos::prelude::*;
 use super::State;
 use crate::{answers::Problem, components::sentence};
 
+/// The field of a problem that is none of the form's: nobody is signed in.
+pub(super) const SESSION: &str = "session";
+
 /// Where a problem's link leads: the first control of what it is about.
 fn anchor(field: &str) -> Option<&'static str> {
     Some(match field {
@@ -13,6 +16,8 @@ fn anchor(field: &str) -> Option<&'static str> {
         "repositories" => "#find",
         "project" => "#project",
         "networks" => "#networks",
+        // In another tab: what was typed stays here.
+        SESSION => "/login",
         _ => return None,
     })
 }
@@ -42,9 +47,10 @@ pub(super) fn report(state: State) -> impl IntoView + use<> {
 
 /// A link to the field; without `href` it is plain text.
 fn item(problem: Problem) -> impl IntoView {
+    let tab = (problem.field == SESSION).then_some("_blank");
     view! {
         <li>
-            <a href=anchor(&problem.field)>{sentence(&problem.message)}</a>
+            <a href=anchor(&problem.field) target=tab>{sentence(&problem.message)}</a>
         </li>
     }
 }

@@ -1,0 +1,130 @@
+//! What somebody who is signed in has sent with a form, and what becomes of it when they are signed in no more.
+
+use axum::{
+    Form,
+    extract::{FromRequest, FromRequestParts, Request},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderValue, header};
+use latchkey_service::Error;
+use leptos::prelude::*;
+
+use crate::{
+    components::Notice,
+    cookies,
+    fields::Fields,
+    pages::{failure, session},
+    portal::Portal,
+    visit::{Visit, no_store, path_and_query, visitor},
+};
+
+/// Taken as the last argument by the handlers of forms on pages for people who are signed in.
+///
+/// Nothing that was typed is lost when the session has ended: the answer is the sign-in page, and its form carries the
+/// fields along to the address that they were sent to. Whoever signs in there gets the form back to look at and send
+/// again. Nothing is done on the way, so it does not matter who that is.
+pub(crate) struct Submission {
+    pub(crate) visit: Visit,
+    pub(crate) fields: Fields,
+    /// Brought back: to be shown, and not to be done.
+    pub(crate) restored: bool,
+    /// Of a session that has just begun.
+    cookies: Vec<HeaderValue>,
+}
+
+/// A form's fields on their way through a page that is none of its own.
+pub(crate) struct Kept {
+    /// Where they were sent to, and will be again.
+    pub(crate) path: String,
+    /// The fields as one value of [`Kept::FIELD`].
+    pub(crate) packed: String,
+}
+
+impl Kept {
+    /// Name of the field that holds the others.
+    pub(crate) const FIELD: &'static str = "kept";
+    /// Longest value, in bytes; the largest of our forms has a tenth of it.
+    const MAX: usize = 256 * 1024;
+
+    /// `None` for a form that is too large to be anybody's work.
+    fn new(path: &str, fields: &Fields) -> Option<Self> {
+        let packed = fields.pack();
+        (packed.len() <= Self::MAX).then(|| Self { path: path.to_owned(), packed })
+    }
+}
+
+impl FromRequest<Portal> for Submission {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, portal: &Portal) -> Result<Self, Self::Rejection> {
+        let (mut parts, body) = request.into_parts();
+        let sent = Form::<Fields>::from_request(Request::from_parts(parts.clone(), body), portal).await;
+        let seen = visitor(&parts);
+        let fields = match sent {
+            Ok(Form(fields)) => fields,
+            Err(rejection) => return Err(failure::unreadable(portal, &seen, rejection.status())),
+        };
+        let path = path_and_query(&parts);
+        let kept = fields.has(Kept::FIELD).then(|| Fields::unpack(fields.raw(Kept::FIELD)));
+        let restored = kept.is_some();
+        if let Some(kept) = &kept
+            && fields.has("password")
+        {
+            let browser = cookies::browser(&portal.site, &parts.headers);
+            let again = Kept::new(&path, kept);
+            let entered = session::attempt(portal, &seen, browser, &fields, again.as_ref()).await;
+            let session = cookies::set_in(&portal.site, entered.headers()).map(str::to_owned);
+            let cookies = entered.headers().get_all(header::SET_COOKIE).iter().cloned().collect();
+            let Some(session) = session else { return Err(entered) };
+            let person =
+                portal.service.session(&session).await.map_err(|error| failure::of_visitor(portal, &seen, &error))?;
+            // Ended already, perhaps by an admin: the page says what to do.
+            let Some(person) = person else { return Err(entered) };
+            let visit = Visit::new(portal, person, seen, path);
+            return Ok(Self { visit, fields: kept.clone(), restored, cookies });
+        }
+        let fields = kept.unwrap_or(fields);
+        if seen.person.is_none()
+            && let Some(kept) = Kept::new(&path, &fields)
+        {
+            return Err(match portal.service.is_new().await {
+                Ok(true) => no_store(Redirect::to("/setup").into_response()),
+                Ok(false) => session::ask_again(portal, &seen, &kept),
+                Err(error) => failure::of_visitor(portal, &seen, &error),
+            });
+        }
+        let visit = Visit::from_request_parts(&mut parts, portal).await?;
+        Ok(Self { visit, fields, restored, cookies: Vec::new() })
+    }
+}
+
+impl Submission {
+    /// Finishes a handler, as [`Visit::answer`] does; an error's page leads back to what was typed.
+    pub(crate) async fn answer(self, result: Result<Response, Error>) -> Response {
+        let kept = || Kept::new(&self.visit.path, &self.fields);
+        let mut response = match result {
+            Ok(response) => response,
+            // The session has ended meanwhile.
+            Err(Error::Unauthenticated(_)) if let Some(kept) = kept() => {
+                session::ask_again(&self.visit.portal, &self.visit.visitor(), &kept)
+            }
+            Err(error) => failure::framed(&self.visit, &error, kept().as_ref()).await,
+        };
+        for cookie in self.cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        no_store(response)
+    }
+
+    /// Says why nothing has happened, on top of a form that was brought back.
+    pub(crate) fn notice(&self) -> Option<AnyView> {
+        self.restored.then(|| {
+            view! {
+                <Notice role="status">
+                    <p>"Here is the form as you left it. Check it, and send it again."</p>
+                </Notice>
+            }
+            .into_any()
+        })
+    }
+}
