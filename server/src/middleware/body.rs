@@ -1,7 +1,7 @@
 //! Bodies are read before anybody looks at the credential: what is checked first could be taken away while a slow client
 //! still sends.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -14,13 +14,14 @@ use crate::router::BODY_MAX;
 /// Bytes that are read only to be dropped.
 const DROPPED_MAX: usize = 16 * 1024 * 1024;
 
-/// Reads the body of a form before the handlers around it run.
+/// Reads the body of a form before the handlers around it run. One that is too large goes on cut, still too large for the
+/// handler, which refuses it with a page.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    if axum::body::HttpBody::is_end_stream(request.body()) {
+    if HttpBody::is_end_stream(request.body()) {
         return next.run(request).await;
     }
-    match whole(request).await {
-        Ok((parts, bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+    match read(request, BODY_MAX + 1).await {
+        Ok((parts, bytes, _)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(problem) => (problem.status(), problem.detail().to_owned()).into_response(),
     }
 }
@@ -30,22 +31,26 @@ pub(crate) async fn whole(request: Request) -> Result<(Parts, Vec<u8>), Problem>
     whole_up_to(request, BODY_MAX).await
 }
 
-/// A request whose body has been read, up to so many bytes. What is beyond that is read and dropped, within reason: a
-/// client that is still sending when the connection ends does not get to see why.
+/// A request whose body has been read, up to so many bytes.
 pub(crate) async fn whole_up_to(request: Request, max: usize) -> Result<(Parts, Vec<u8>), Problem> {
+    let (parts, bytes, more) = read(request, max).await?;
+    if more { Err(Problem::too_large()) } else { Ok((parts, bytes)) }
+}
+
+/// Keeps so many bytes of a body; says whether there are more. These are read and dropped, within reason: a client that
+/// is still sending when the connection ends does not get to see why.
+async fn read(request: Request, max: usize) -> Result<(Parts, Vec<u8>, bool), Problem> {
     let (parts, mut body) = request.into_parts();
     let (mut kept, mut dropped) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::unreadable())?;
         let Some(data) = frame.data_ref() else { continue };
-        if dropped == 0 && kept.len() + data.len() <= max {
-            kept.extend_from_slice(data);
-        } else {
-            dropped += data.len();
-        }
+        let fits = data.len().min(max - kept.len());
+        kept.extend_from_slice(&data[..fits]);
+        dropped += data.len() - fits;
         if dropped > DROPPED_MAX {
             break;
         }
     }
-    if dropped > 0 { Err(Problem::too_large()) } else { Ok((parts, kept)) }
+    Ok((parts, kept, dropped > 0))
 }
