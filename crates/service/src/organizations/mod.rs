@@ -97,7 +97,8 @@ impl Service {
             (Principal::ApiToken(token), None) if token.level.organization().is_some() => {
                 Ok(token.organization_name.clone())
             }
-            (_, Some(named)) => Ok(named.to_owned()),
+            // What a header names must be there.
+            (_, Some(named)) => Ok(self.access(caller, named).await?.organization.name),
             (Principal::ApiToken(_), None) => Err(Denial::NoOrganization.into()),
             (Principal::Session(person) | Principal::UserToken(person), None) => {
                 let default = organizations::default_of_user(self.store(), person.id).await?;

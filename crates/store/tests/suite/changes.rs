@@ -81,8 +81,8 @@ async fn numbers_follow_commits_without_gaps(given: &Given) {
     for number in 0..20 {
         ids.push(given.token(&given.spec(&format!("token {number}"))).await.id);
     }
+    let first = changes::newest(given.store()).await.unwrap();
     let looking = async {
-        let first = changes::newest(given.store()).await.unwrap();
         let (watch, mut known, mut seen) = (Watch::new(given.store().clone()), first, Vec::<Uuid>::new());
         while known < first + 20 {
             let Since::These(newest, objects) = watch.look(known).await.unwrap() else { panic!("nothing was removed") };
