@@ -59,8 +59,8 @@ async fn a_list_is_whole_or_an_error(server: Server) {
     names.dedup();
     assert_eq!(names.len(), 1_205, "each of them once");
 
-    // 2,000 bytes each: more than clients take in.
-    fill(&server, &item.organization_id, 1_204, 3_300, &"🚀".repeat(500)).await;
+    // 2,000 bytes each, of one word: more than clients take in.
+    fill(&server, &item.organization_id, 1_204, 3_300, &"𐐨".repeat(500)).await;
     let (code, message) = refusal(calls.tokens.list(by(&user, ApiTokenServiceListRequest::default())).await);
     let expected = "the whole list has more than 4 MiB; ask for pages, with page_size and page_token";
     assert_eq!((code, message.as_str()), (Code::ResourceExhausted, expected));
