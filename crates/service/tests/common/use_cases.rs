@@ -100,7 +100,7 @@ pub async fn write(service: &Service, name: &str, caller: &Caller, on: &Targets)
         "rotate_token" => service.rotate_token(caller, "acme", &on.token, RotateToken::default()).await.map(drop),
         "revoke_token" => service.revoke_token(caller, "acme", &on.token).await.map(drop),
         "revoke_token_if" => service.revoke_token_if(caller, "acme", &on.token, None).await.map(drop),
-        "revoke_tokens" => service.revoke_tokens(caller, "acme", &[on.token.clone()]).await.map(drop),
+        "revoke_tokens" => service.revoke_tokens(caller, "acme", std::slice::from_ref(&on.token)).await.map(drop),
         "create_repository" => service.create_repository(caller, "acme", "acme/new").await.map(drop),
         "create_repository_once" => {
             service.create_repository_once(caller, "acme", "acme/newer", Some(&repeatable())).await.map(drop)
@@ -166,11 +166,13 @@ pub async fn ask(service: &Service, name: &str, caller: &Caller, on: &Targets) -
     match name {
         "token" => service.token(caller, "acme", &on.token).await.map(drop),
         "tokens" => service.tokens(caller, "acme", listing(StateFilter::All)).await.map(drop),
-        "tokens_by_id" => service.tokens_by_id(caller, "acme", &[on.token.clone()]).await.map(drop),
+        "tokens_by_id" => service.tokens_by_id(caller, "acme", std::slice::from_ref(&on.token)).await.map(drop),
         "overview" => service.overview(caller, "acme", listing(StateFilter::All)).await.map(drop),
         "repositories" => service.repositories(caller, "acme", "", None, 10).await.map(drop),
         "repository" => service.repository(caller, "acme", &on.repository).await.map(drop),
-        "repositories_by_id" => service.repositories_by_id(caller, "acme", &[on.repository.clone()]).await.map(drop),
+        "repositories_by_id" => {
+            service.repositories_by_id(caller, "acme", std::slice::from_ref(&on.repository)).await.map(drop)
+        }
         "auto_revoke" => service.auto_revoke(caller, "acme").await.map(drop),
         "preview_auto_revoke" => service.preview_auto_revoke(caller, "acme", 90).await.map(drop),
         "projects" => service.projects(caller, "acme").await.map(drop),
