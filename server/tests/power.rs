@@ -226,6 +226,10 @@ async fn instance_tokens_are_ended(server: &Server, user: &str) {
     assert_eq!(status, StatusCode::CREATED, "{made}");
     let (id, secret) = (text(&made["id"]), text(&made["token"]));
     let (path, list) = (format!("/api/auth/cli-tokens/{id}"), "/api/auth/cli-tokens?level=instance");
+    // What a header names must be there.
+    let nowhere =
+        server.request(Method::GET, "/api/auth/whoami", &secret).header("latchkey-organization", "no-such-org");
+    assert_eq!(nowhere.send().await.unwrap().status(), StatusCode::NOT_FOUND);
     // By instance admins and by instance tokens with the scope, and by nobody else.
     for (who, bearer, there) in
         [("admin", user, true), ("itself", &secret, true), ("stranger", &foreign.user_token, false)]

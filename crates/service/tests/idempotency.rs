@@ -5,8 +5,9 @@ mod common;
 
 use std::sync::Arc;
 
+use common::people::{membership, outcome};
 use common::{World, asked, listing, scoped};
-use latchkey_domain::Catalogue;
+use latchkey_domain::{Catalogue, Role};
 use latchkey_service::{
     Clash, CreateToken, CreatedToken, EditToken, Error, Once, RootKey, RotateToken, Service, Settings, StateFilter,
     SystemRandom,
@@ -21,6 +22,7 @@ on_both_engines!(
     what_failed_is_not_remembered,
     a_rotated_root_key_still_answers,
     a_repository_is_added_once,
+    nothing_is_answered_again_to_who_may_it_no_more,
 );
 
 fn once(key: &str, content: &str) -> Option<Once> {
@@ -51,6 +53,53 @@ fn replica(world: &World, keys: &[[u8; 32]]) -> Service {
         key,
         Settings::default(),
     )
+}
+
+/// The answer to a creation carries its secret, so it is for who could create the token now.
+async fn nothing_is_answered_again_to_who_may_it_no_more(world: &World) {
+    let (service, owner) = (&world.service, world.person(world.acme, Role::Owner).await);
+    let admin = world.admin().await;
+    let own = membership(world, "acme", &admin).await;
+    let made = world.create(&admin, keyed("k1", "CI")).await.unwrap().detail.token.id.to_string();
+    let rotate = || RotateToken { once: once("k2", "rotate"), ..RotateToken::default() };
+    service.rotate_token(&admin, "acme", &made, rotate()).await.unwrap();
+    world.create(&admin, keyed("k3", "Other")).await.unwrap();
+    let add = async || {
+        let once = once("k4", "add");
+        service.create_repository_once(&admin, "acme", "acme/new", once.as_ref()).await
+    };
+    add().await.unwrap();
+    for role in [Role::Member, Role::Viewer] {
+        service.change_role(&owner, "acme", &own, role).await.unwrap();
+        assert_eq!(outcome(world.create(&admin, keyed("k3", "Other")).await), "forbidden", "{role:?}");
+        assert_eq!(outcome(service.rotate_token(&admin, "acme", &made, rotate()).await), "forbidden", "{role:?}");
+        assert_eq!(outcome(add().await), "forbidden", "{role:?}");
+    }
+    service.change_role(&owner, "acme", &own, Role::Admin).await.unwrap();
+    world.create(&admin, keyed("k3", "Other")).await.unwrap();
+
+    // A token that was narrowed gets nothing that is wider than itself; nor does one when what it made was widened.
+    let maker = scoped("maker", &["tokens:manage", "scans:read", "repos:read"]);
+    let maker = world.create(&admin, maker).await.unwrap();
+    let caller = world.pipeline(&maker).await;
+    let lesser =
+        world.create(&caller, CreateToken { once: once("k5", "x"), ..scoped("lesser", &["scans:read"]) }).await;
+    let (lesser, id) = (lesser.unwrap().detail.token.id.to_string(), maker.detail.token.id.to_string());
+    let scopes = |scopes: &[&str]| EditToken {
+        scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+        ..EditToken::default()
+    };
+    let again = async || {
+        let asked = CreateToken { once: once("k5", "x"), ..scoped("lesser", &["scans:read"]) };
+        outcome(world.create(&world.pipeline(&maker).await, asked).await)
+    };
+    assert_eq!(again().await, "ok");
+    service.edit_token(&owner, "acme", &lesser, scopes(&["scans:read", "drifts:read"])).await.unwrap();
+    assert_eq!(again().await, "forbidden");
+    service.edit_token(&owner, "acme", &lesser, scopes(&["scans:read"])).await.unwrap();
+    assert_eq!(again().await, "ok");
+    service.edit_token(&owner, "acme", &id, scopes(&["tokens:manage"])).await.unwrap();
+    assert_eq!(again().await, "forbidden");
 }
 
 async fn a_creation_sent_again_answers_the_same(world: &World) {

@@ -3,16 +3,17 @@
 
 mod common;
 
-use common::people::{instance_token, nobody, outcome};
+use common::people::{instance_token, membership, nobody, outcome};
 use common::{World, fields, origin};
 use latchkey_domain::Role;
-use latchkey_service::{Browser, Caller};
+use latchkey_service::{Browser, Caller, Clash, Error, Principal};
 
 on_both_engines!(
     an_invitation_makes_a_member_once,
     an_invitation_is_for_its_email_only,
     a_link_makes_an_account_once,
     only_who_acts_on_the_instance_gets_a_link,
+    an_invitation_is_worth_no_more_than_its_sender,
 );
 
 async fn an_invitation_makes_a_member_once(world: &World) {
@@ -48,6 +49,40 @@ async fn an_invitation_makes_a_member_once(world: &World) {
     let third = service.invite(&owner, "acme", "eve@example.com", Role::Owner).await.unwrap().invitation.id.to_string();
     assert_eq!(outcome(service.revoke_invitation(&admin, "acme", &third).await), "forbidden");
     service.revoke_invitation(&owner, "acme", &third).await.unwrap();
+}
+
+async fn an_invitation_is_worth_no_more_than_its_sender(world: &World) {
+    let (service, owner) = (&world.service, world.person(world.acme, Role::Owner).await);
+    let bob = nobody(world, "bob@example.com", false).await;
+    let root = nobody(world, "root@example.com", true).await;
+    let accept = async |id: &str| service.accept_invitation(&bob, id).await;
+    let lost = |done: Result<_, Error>| matches!(done, Err(Error::Clash(Clash::SenderLost)));
+    for way in ["demoted", "removed", "locked"] {
+        let sender = world.admin().await;
+        let membership = membership(world, "acme", &sender).await;
+        let sent = service.invite(&sender, "acme", "bob@example.com", Role::Admin).await.unwrap().invitation;
+        match way {
+            "demoted" => drop(service.change_role(&owner, "acme", &membership, Role::Member).await.unwrap()),
+            "removed" => service.remove_member(&owner, "acme", &membership).await.unwrap(),
+            _ => {
+                let id = sender.principal.person().unwrap().id.to_string();
+                service.set_user_locked(&root, &id, true).await.unwrap();
+            }
+        }
+        assert!(lost(accept(&sent.id.to_string()).await.map(drop)), "{way}");
+        service.revoke_invitation(&owner, "acme", &sent.id.to_string()).await.unwrap();
+    }
+    // By a token, with its link: it ends with the token.
+    let token = instance_token(world, &["members:invite"]).await;
+    let sent = service.invite(&token, "acme", "new@example.com", Role::Member).await.unwrap();
+    let Principal::ApiToken(own) = &token.principal else { panic!("a token") };
+    service.revoke_token(&root, "", &own.id.to_string()).await.unwrap();
+    let link = sent.link.unwrap();
+    let joined = service.join(&origin("192.0.2.7"), Browser::default(), link.reveal(), "correct horse battery").await;
+    assert!(lost(joined.map(drop)));
+    // Who has nothing against them joins.
+    let sent = service.invite(&owner, "acme", "bob@example.com", Role::Admin).await.unwrap().invitation;
+    accept(&sent.id.to_string()).await.unwrap();
 }
 
 async fn an_invitation_is_for_its_email_only(world: &World) {
