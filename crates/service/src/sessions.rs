@@ -81,10 +81,10 @@ impl Service {
         user: User,
         password_hash: &str,
     ) -> Result<SignedIn, Error> {
+        open_account(tx, &user, password_hash).await?;
         if let Some(cookie) = browser.session {
             self.end_session(tx, origin, Some(&user), cookie).await?;
         }
-        open_account(tx, &user, password_hash).await?;
         let (id, session) = (CredentialId(self.new_id()), self.new_secret(SecretKind::Session));
         sessions::insert(tx, id, &session.hash(), user.id, origin.address, origin.user_agent(), self.now()).await?;
         self.record(tx, &actor(&user), origin, on_user("session.created", &user, true)).await?;

@@ -91,8 +91,8 @@ impl Service {
     ) -> Result<Write, Error> {
         const UNKNOWN: Error = Error::NotFound("organization");
         let mut tx = self.store().begin().await?;
-        // Always in this order, so that two writes can't wait for each other: organization, project, caller, membership,
-        // tokens by id. (Nothing is deleted without the organization, so the project may come later.)
+        // Always in this order, so that two writes can't wait for each other: organization, project, user, session or
+        // user token, membership, tokens by id. (Nothing is deleted without the organization, so the project may come later.)
         let there = access.is_instance()
             || match keeps {
                 Keeps::Organization => organizations::hold(&mut tx, access.id()).await?,
@@ -125,6 +125,10 @@ impl Service {
     /// the write is about.
     async fn look_again(&self, tx: &mut Tx, caller: &Caller, tokens: &[TokenId]) -> Result<Caller, Error> {
         let now = self.now();
+        if let Some(person) = caller.principal.person() {
+            // Before what they are signed in with: whoever ends that has locked the user first.
+            users::hold(tx, person.id).await?;
+        }
         let principal = match &caller.principal {
             Principal::Session(person) => {
                 let (made_since, seen_since) = live_since(now);

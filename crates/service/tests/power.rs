@@ -20,6 +20,7 @@ on_both_engines!(
     nothing_is_written_for_a_person_whose_power_is_gone,
     nothing_is_written_with_a_token_whose_power_is_gone,
     a_write_under_way_comes_before_the_end_or_not_at_all,
+    writes_and_endings_do_not_wait_for_each_other,
     no_token_does_what_its_maker_may_not,
     a_token_of_a_project_stays_in_it,
 );
@@ -200,6 +201,31 @@ async fn a_write_under_way_comes_before_the_end_or_not_at_all(world: &World) {
         let then = tokens().await;
         let made = writers.join_all().await.into_iter().filter(|made| *made).count();
         assert_eq!(tokens().await, then, "{first} and {made} made");
+    }
+}
+
+/// Writes of a person while they are signed out everywhere, again and again: each is done or refused, none is stuck.
+async fn writes_and_endings_do_not_wait_for_each_other(world: &World) {
+    let (service, admin) = (&world.service, world.admin().await);
+    let user = admin.principal.person().unwrap().id;
+    for round in 0..5 {
+        let mut tx = world.store.begin().await.unwrap();
+        let credential = common::session(&mut tx, user).await;
+        tx.commit().await.unwrap();
+        let mut other = admin.clone();
+        if let Principal::Session(person) = &mut other.principal {
+            person.credential = credential;
+        }
+        let mut writers = tokio::task::JoinSet::new();
+        for number in 0..12 {
+            let (service, caller) = (service.clone(), if number % 2 == 0 { admin.clone() } else { other.clone() });
+            let asked = scoped(&format!("{round} {number}"), &["scans:read"]);
+            writers.spawn(async move { service.create_token(&caller, "acme", asked).await.map(drop) });
+        }
+        let ended = service.end_credentials(&admin, "me").await;
+        for done in writers.join_all().await.into_iter().chain([ended.map(drop)]) {
+            assert!(matches!(done, Ok(()) | Err(Error::Unauthenticated(_))), "{done:?}");
+        }
     }
 }
 

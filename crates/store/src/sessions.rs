@@ -102,14 +102,14 @@ pub async fn live(
     Ok(row.map(Session::from))
 }
 
-/// The same by id within a transaction: until it ends, the session can't be ended and its user not be locked.
+/// The same by id within a transaction, in which the session then can't be ended; under [`users::hold`].
 pub async fn hold(
     tx: &mut Tx,
     id: CredentialId,
     made_since: Timestamp,
     seen_since: Timestamp,
 ) -> Result<Option<User>, StoreError> {
-    let sql = tx.dialect(live!("s.id = $1"), live!("s.id = $1 FOR KEY SHARE"));
+    let sql = tx.dialect(live!("s.id = $1"), live!("s.id = $1 FOR KEY SHARE OF s"));
     let row: Option<Row> = writing!(tx, db => {
         sqlx::query_as(sql)
             .bind(id.0)

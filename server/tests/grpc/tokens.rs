@@ -48,6 +48,11 @@ async fn a_token_from_its_first_call_to_its_last(server: Server) {
     calls.revoke(&secret, &item.id).await.unwrap();
     let refused = refusal(calls.tokens.list(by(&secret, ApiTokenServiceListRequest::default())).await);
     assert_eq!(refused, (Code::Unauthenticated, "API token revoked".to_owned()));
+    // A token of the instance, too.
+    let asked = json!({ "name": "Robot", "scopes": ["org:read"], "allRepositories": true, "level": "instance" });
+    let (_, robot) = server.post("/api/auth/cli-tokens", &user, asked).await;
+    calls.revoke(&user, &text(&robot["id"])).await.unwrap();
+    assert_eq!(server.get("/api/auth/whoami", &text(&robot["token"])).await.0, StatusCode::UNAUTHORIZED);
     // Unlike REST, gRPC says that it was done before.
     assert_eq!(code(calls.revoke(&user, &item.id).await), Code::NotFound);
     assert_eq!(server.delete(&format!("/api/auth/cli-tokens/{}", item.id), &user).await.0, StatusCode::NO_CONTENT);

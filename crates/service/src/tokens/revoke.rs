@@ -1,4 +1,4 @@
-use latchkey_domain::{RevocationReason, TokenId};
+use latchkey_domain::{Level, RevocationReason, TokenId};
 use latchkey_store::Tx;
 use latchkey_store::tokens::{self, Revocation, Token};
 use serde_json::json;
@@ -63,9 +63,13 @@ impl Service {
         if ids.is_empty() || ids.len() > BULK_MAX {
             return Err(FieldError::new("ids", format!("choose 1 to {BULK_MAX} tokens")).into());
         }
-        let access = self.access(caller, organization).await?;
         let parsed: Vec<TokenId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         let mut chosen = tokens::by_ids(self.store(), &parsed).await?;
+        let of_instance = !chosen.is_empty() && chosen.iter().all(|token| token.level == Level::Instance);
+        let access = match self.instance_access(caller).filter(|_| of_instance) {
+            Some(access) => access,
+            None => self.access(caller, organization).await?,
+        };
         chosen.retain(|token| visible(caller, &access, token));
         if chosen.is_empty() {
             access.allow(caller, Action::Revoke(Whose::Others))?;
