@@ -36,7 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
             serve::run(config, service, demo).await
         }
         Command::Migrate { flags } => {
-            open(&load(&flags)?).await?;
+            migrated(&load(&flags)?).await?;
             say("The database schema is up to date.")
         }
         Command::Sweep { flags } => {
@@ -72,8 +72,12 @@ async fn migrated(config: &Config) -> Result<Store, Failure> {
     Ok(store)
 }
 
-/// Connects and migrates, for commands that derive nothing from the root key.
+/// Connects and migrates, for commands that derive nothing from the root key. Only `serve` and `migrate` make a database:
+/// the others would look into an empty one, and find all in order.
 async fn open(config: &Config) -> Result<Service, Failure> {
+    if let Some(file) = secret_key::database_file(&config.database_url).filter(|file| !file.exists()) {
+        return Err(format!("there is no database at {}; see LATCHKEY_DATABASE_URL", file.display()).into());
+    }
     let store = migrated(config).await?;
     Ok(Service::new(store, config.catalogue.clone(), Arc::new(SystemClock), Arc::new(SystemRandom)))
 }

@@ -47,7 +47,8 @@ pub(crate) enum Command {
     },
     /// End the API token, session or user token of an id for good, at once on every replica
     Revoke {
-        /// Of an API token of whatever level, a session or a user token
+        /// Id of an API token of whatever level, a session or a user token
+        #[arg(value_parser = parse_id)]
         id: Uuid,
         #[command(flatten)]
         flags: Flags,
@@ -64,24 +65,28 @@ pub(crate) enum Command {
     },
     /// Lock an account, and end all that it is signed in with
     LockUser {
+        /// Email of the account
         email: String,
         #[command(flatten)]
         flags: Flags,
     },
     /// Open a locked account again
     UnlockUser {
+        /// Email of the account
         email: String,
         #[command(flatten)]
         flags: Flags,
     },
     /// End all that an account is signed in with
     SignOut {
+        /// Email of the account
         email: String,
         #[command(flatten)]
         flags: Flags,
     },
     /// Set an account's password, which is read from standard input, and end all that it is signed in with
     SetPassword {
+        /// Email of the account
         email: String,
         #[command(flatten)]
         flags: Flags,
@@ -144,7 +149,7 @@ pub(crate) struct Flags {
     /// [default: secret.key beside SQLite's database, or data/secret.key]
     #[arg(long, value_name = "FILE")]
     secret_key_file: Option<PathBuf>,
-    /// Requests a minute that one token or user may send to the REST API, 0 for no limit
+    /// Requests a minute that one token or user may send by REST and gRPC together, 0 for no limit
     /// [env: LATCHKEY_API_RATE_LIMIT] [default: 1200]
     #[arg(long, value_name = "REQUESTS")]
     api_rate_limit: Option<u32>,
@@ -385,6 +390,10 @@ fn parse_pin(text: &str) -> Result<Pin, ConfigError> {
 
 fn invalid(name: &'static str, value: &str, expected: &'static str) -> ConfigError {
     ConfigError::Value { name, value: value.to_owned(), expected }
+}
+
+fn parse_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse().map_err(|_| "must be an id such as 0193b9a0-0000-7000-8000-000000000001")
 }
 
 #[cfg(test)]

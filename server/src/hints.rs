@@ -23,6 +23,13 @@ pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String
                 .to_owned(),
         );
     }
+    let pins: Vec<_> =
+        [config.forward_auth_organizations.as_ref(), config.routes.organizations()].into_iter().flatten().collect();
+    if let Some(denial) = service.undecided(&pins).await? {
+        hints.push(format!(
+            "forward-auth refuses whoever does not ask at /orgs/{{organization}}/forward-auth: {denial}"
+        ));
+    }
     let database = secret_key::database_file(&config.database_url);
     let files = [database.as_deref(), Some(config.secret_key_file.as_path())];
     let folders: BTreeSet<_> = files.into_iter().flatten().map(secret_key::folder_of).collect();

@@ -71,6 +71,9 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
 
 /// Whoever starts a new instance gets a way in.
 async fn first_account(config: &Config, service: &Service, public_url: &str, demo: bool) -> Result<(), Box<dyn Error>> {
+    if demo && config.bootstrap_admin.is_some() {
+        return Err("--demo makes its own first account: leave LATCHKEY_BOOTSTRAP_ADMIN_EMAIL and _PASSWORD out".into());
+    }
     if let Some(admin) = &config.bootstrap_admin
         && service.bootstrap(&admin.email, &admin.password).await?
     {

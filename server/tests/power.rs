@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{EMAIL, PASSWORD, Server, text};
+use common::{EMAIL, PASSWORD, Server, answer, text};
 use latchkey_proto::DESCRIPTORS;
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -128,31 +128,40 @@ async fn a_request_held_back_is_refused_when_its_credential_has_ended(server: Se
 
 async fn a_form_held_back_is_refused_when_its_session_has_ended(server: Server) {
     let user = server.log_in().await;
-    for (path, body) in [
-        ("/orgs/default/settings/tokens/new", "name=Held&scopes=scans%3Aread&all_repositories=all&expires=90"),
+    let forms = [
+        ("/orgs/default/settings/tokens/new", "name=Held&scopes=scans%3Aread&access=all&expires=90"),
         ("/orgs/default/settings/tokens/auto-revoke", "days=90&enabled=on"),
         ("/orgs/default/settings/tokens/revoke", "id=0193b9a0-0000-7000-8000-000000000001"),
-    ] {
-        let signed_in = server.sign_in().await;
-        let cookies = signed_in.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-        let cookies: Vec<_> = cookies.map(|cookie| cookie.split(';').next().unwrap()).collect();
-        let cookies = cookies.join("; ");
-        let headers = [
-            ("cookie", &*cookies),
-            ("sec-fetch-site", "same-origin"),
-            ("content-type", "application/x-www-form-urlencoded"),
-        ];
-        let held = Held::begin(&server, "POST", path, &headers, body.as_bytes().to_vec()).await;
+    ];
+    for (path, body) in forms {
+        let held = hold_form(&server, path, body).await;
         let ended = server.delete("/api/users/me/credentials", &user).await;
         assert_eq!(ended.0, StatusCode::NO_CONTENT);
         let answer = held.finish().await;
         // The sign-in page, which keeps the form to be looked at again.
         assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("name=\"kept\""), "{path}: {answer}");
     }
-    let (_, tokens) = server.get("/api/auth/cli-tokens", &user).await;
-    assert_eq!(tokens["items"], json!([]));
+    let made = async || server.get("/api/auth/cli-tokens", &user).await.1["items"].as_array().unwrap().len();
+    assert_eq!(made().await, 0);
     let (_, setting) = server.get("/api/orgs/default/auto-revoke", &user).await;
-    assert_eq!(setting["apiTokenMaxDaysInactive"], json!(0), "{setting}");
+    assert_eq!(setting["days"], json!(0), "{setting}");
+    // The same with a session that lives.
+    hold_form(&server, forms[0].0, forms[0].1).await.finish().await;
+    assert_eq!(made().await, 1);
+}
+
+/// A form of somebody who has just signed in, held back.
+async fn hold_form(server: &Server, path: &str, body: &str) -> Held {
+    let signed_in = server.sign_in().await;
+    let cookies = signed_in.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let cookies: Vec<_> = cookies.map(|cookie| cookie.split(';').next().unwrap()).collect();
+    let cookies = cookies.join("; ");
+    let headers = [
+        ("cookie", &*cookies),
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    Held::begin(server, "POST", path, &headers, body.as_bytes().to_vec()).await
 }
 
 /// Each kind of thing that a request creates: how, where it is listed, how it is ended, and that it has then ended.
@@ -226,6 +235,14 @@ async fn instance_tokens_are_ended(server: &Server, user: &str) {
     assert_eq!(status, StatusCode::CREATED, "{made}");
     let (id, secret) = (text(&made["id"]), text(&made["token"]));
     let (path, list) = (format!("/api/auth/cli-tokens/{id}"), "/api/auth/cli-tokens?level=instance");
+    // What looks like an id is one, and no organization's name.
+    let default = text(&server.get("/api/orgs/default", user).await.1["id"]);
+    for name in [default.clone(), default.replace('-', "")] {
+        let (status, _) = server.post("/api/orgs", user, json!({ "name": name })).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+    }
+    let named = server.request(Method::GET, "/api/auth/whoami", &secret).header("latchkey-organization", &default);
+    assert_eq!(answer(named.send().await.unwrap()).await.1["organization"], "default");
     // What a header names must be there.
     let nowhere =
         server.request(Method::GET, "/api/auth/whoami", &secret).header("latchkey-organization", "no-such-org");
@@ -375,6 +392,21 @@ async fn a_token_ends_itself(server: Server) {
 
 async fn an_operator_ends_what_nobody_else_can(server: Server) {
     let user = server.log_in().await;
+    // A wrong address finds no empty database in order.
+    let nowhere = server.directory.join("nowhere.db");
+    let lost = std::process::Command::new(env!("CARGO_BIN_EXE_latchkey-server"))
+        .arg("users")
+        .env_clear()
+        .env("LATCHKEY_DATABASE_URL", format!("sqlite://{}", nowhere.display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&lost.stderr).into_owned();
+    assert!(!lost.status.success() && said.contains("there is no database at") && !nowhere.exists(), "{said}");
+    // What nobody is told otherwise: forward-auth decides about one organization.
+    assert!(!server.command(&["doctor"]).contains("forward-auth"));
+    server.post("/api/orgs", &user, json!({ "name": "initech" })).await;
+    assert!(server.command(&["doctor"]).contains("/orgs/{organization}/forward-auth"));
+
     let (id, secret) = server.create_token(&user, "forgotten").await;
     assert_eq!(server.get("/api/auth/whoami", &secret).await.0, StatusCode::OK);
     assert!(server.command(&["revoke", &id]).contains("API token forgotten"));

@@ -79,7 +79,7 @@ text!(
     ProjectName
 );
 text!(
-    /// An organization's name, also its address: 1 to 63 lower-case letters, digits and inner hyphens (RFC 1123, section 2.1).
+    /// An organization's name, also its address, and nothing that looks like an id: 1 to 63 lower-case letters, digits and inner hyphens (RFC 1123, section 2.1).
     OrganizationName
 );
 text!(
@@ -163,6 +163,9 @@ impl OrganizationName {
         let bytes = text.as_bytes();
         if text.is_empty() {
             Err(NameError::Empty)
+        } else if uuid::Uuid::try_parse(text).is_ok() {
+            // It would stand for another organization wherever ids and names are taken.
+            Err(NameError::Form("must not look like an id"))
         } else if text.len() > 63 {
             Err(NameError::TooLong { max: 63 })
         } else if bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')

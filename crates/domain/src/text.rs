@@ -215,10 +215,17 @@ fn in_flag(chars: &[char], at: usize) -> bool {
 fn borrows(word: &str) -> bool {
     let letters = || word.chars().filter(|c| !matches!(script(*c), Script::Common | Script::Inherited));
     let mixes = |of| letters().any(|c| script(c) != of);
-    letters().map(script).filter(|of| !beside_latin(*of)).any(|of| {
-        mixes(of)
-            && letters().filter(|c| script(*c) == of).all(unicode_security::is_potential_mixed_script_confusable_char)
-    })
+    letters()
+        .map(script)
+        .filter(|of| !beside_latin(*of))
+        .any(|of| mixes(of) && letters().filter(|c| script(*c) == of).all(looks_latin))
+}
+
+/// Whether a letter is drawn like one of Latin, or otherwise like one of another alphabet.
+fn looks_latin(c: char) -> bool {
+    let mut bytes = [0; 4];
+    let latin = unicode_security::skeleton(c.encode_utf8(&mut bytes)).all(|c| script(c) == Script::Latin);
+    latin || unicode_security::is_potential_mixed_script_confusable_char(c)
 }
 
 fn beside_latin(script: Script) -> bool {
@@ -391,7 +398,19 @@ mod tests {
 
     #[test]
     fn a_word_borrows_no_letters() {
-        for mixed in ["d\u{435}ploy", "\u{410}cme", "p\u{3bf}licy", "prod-d\u{435}ploy", "сі\u{69}"] {
+        for mixed in [
+            "\u{501}eploy",
+            "\u{51d}eb",
+            "\u{a4d3}eploy",
+            "\u{13a0}eploy",
+            "\u{2c9f}ps",
+            "\u{2d54}api",
+            "d\u{435}ploy",
+            "\u{410}cme",
+            "p\u{3bf}licy",
+            "prod-d\u{435}ploy",
+            "сі\u{69}",
+        ] {
             assert_eq!(line(mixed, MAX), Err(NameError::Mixed), "{mixed}");
         }
     }

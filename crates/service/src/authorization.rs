@@ -300,12 +300,18 @@ impl Action {
 }
 
 impl Service {
-    /// The organization of that name, or `NotFound` for a caller who has no part in it, as if it did not exist.
+    /// The organization of that name or id, or `NotFound` for a caller who has no part in it, as if it did not exist.
     pub(crate) async fn access(&self, caller: &Caller, name: &str) -> Result<OrganizationAccess, Error> {
         const UNKNOWN: Error = Error::NotFound("organization");
         if name.is_empty() {
             return Err(Denial::NoOrganization.into());
         }
+        // An id stands for the organization that has it, as it does for forward-auth.
+        let by_id = match name.parse() {
+            Ok(id) => Some(organizations::by_id(self.store(), id).await?.ok_or(UNKNOWN)?.name),
+            Err(_) => None,
+        };
+        let name = by_id.as_deref().unwrap_or(name);
         match &caller.principal {
             Principal::Session(person) | Principal::UserToken(person) => {
                 let (organization, role) =

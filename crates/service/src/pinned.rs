@@ -2,6 +2,7 @@
 //! decides that: its token has power in its own organization, and what is behind a proxy serves another one, perhaps.
 
 use latchkey_domain::{OrganizationId, OrganizationKey, Pin};
+use latchkey_store::organizations;
 
 use crate::{Denial, Error, KnownOrganization, KnownToken, Service};
 
@@ -38,6 +39,20 @@ impl Service {
             (Some(_), Some(_)) => Err(Denial::OtherOrganization.into()),
             (None, Some(mut pinned)) if pinned.len() == 1 => pinned.pop().ok_or(Denial::NoOrganization.into()),
             (None, _) => Err(Denial::NoOrganization.into()),
+        }
+    }
+
+    /// What an operator's own pins leave undecided: several organizations and no pin, or a pin that names none that there
+    /// is. `None` when they decide.
+    pub async fn undecided(&self, pins: &[&Pin]) -> Result<Option<Denial>, Error> {
+        if pins.is_empty() {
+            let several = organizations::all(self.store(), "", 2).await?.len() > 1;
+            return Ok(several.then_some(Denial::NotPinned));
+        }
+        match self.pinned(pins).await {
+            Ok(_) => Ok(None),
+            Err(Error::Forbidden(denial)) => Ok(Some(denial)),
+            Err(error) => Err(error),
         }
     }
 

@@ -121,7 +121,7 @@ async fn a_link_makes_an_account_once(world: &World) {
     assert_eq!((joined.person.email.as_str(), joined.person.instance_admin), ("bob@example.com", false));
     assert_eq!(service.session(joined.session.reveal()).await.unwrap().unwrap(), joined.person);
     service.sign_in(&from, Browser::default(), "bob@example.com", PASSWORD).await.unwrap();
-    let caller = Caller { principal: latchkey_service::Principal::Session(joined.person), origin: from.clone() };
+    let caller = Caller { principal: Principal::Session(joined.person), origin: from.clone() };
     assert_eq!(service.own_membership(&caller, "acme").await.unwrap().unwrap().member.role, Role::Member);
     assert_eq!(world.events("invitation.accepted").await, 1);
 

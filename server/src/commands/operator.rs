@@ -4,7 +4,7 @@
 use std::io::{self, BufRead};
 
 use latchkey_domain::TokenState;
-use latchkey_service::{Ended, Service};
+use latchkey_service::{Ended, Error, Service};
 use uuid::Uuid;
 
 use super::{Failure, say};
@@ -56,19 +56,28 @@ pub(super) async fn users(service: &Service) -> Result<(), Failure> {
     }
 }
 
+/// Names the account that there is not.
+fn about(email: &str, error: Error) -> Failure {
+    match error {
+        Error::NotFound(_) => format!("there is no account with the email {email}").into(),
+        error => error.into(),
+    }
+}
+
 pub(super) async fn lock(service: &Service, email: &str, locked: bool) -> Result<(), Failure> {
-    let user = service.lock_by_operator(email, locked).await?;
+    let user = service.lock_by_operator(email, locked).await.map_err(|error| about(email, error))?;
     say(&format!("The account {} is {}.", user.email, if locked { "locked" } else { "open" }))
 }
 
 pub(super) async fn sign_out(service: &Service, email: &str) -> Result<(), Failure> {
-    let ended = service.sign_out_by_operator(email).await?;
+    let ended = service.sign_out_by_operator(email).await.map_err(|error| about(email, error))?;
     say(&format!("Ended {ended} sessions and user tokens."))
 }
 
 pub(super) async fn set_password(service: &Service, email: &str) -> Result<(), Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    service.set_password_by_operator(email, line.trim_end_matches(['\r', '\n'])).await?;
+    let set = service.set_password_by_operator(email, line.trim_end_matches(['\r', '\n'])).await;
+    set.map_err(|error| about(email, error))?;
     say("The password is set; whatever the account was signed in with has ended.")
 }

@@ -1,16 +1,21 @@
 //! Bodies are read before anybody looks at the credential: what is checked first could be taken away while a slow client
 //! still sends.
 
+use std::time::Duration;
+
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
 
 use crate::rest::problem::Problem;
 use crate::router::BODY_MAX;
 
+/// A body that takes longer to arrive is the client's fault; less than what the whole request may take.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// Bytes that are read only to be dropped.
 const DROPPED_MAX: usize = 16 * 1024 * 1024;
 
@@ -42,7 +47,8 @@ pub(crate) async fn whole_up_to(request: Request, max: usize) -> Result<(Parts, 
 async fn read(request: Request, max: usize) -> Result<(Parts, Vec<u8>, bool), Problem> {
     let (parts, mut body) = request.into_parts();
     let (mut kept, mut dropped) = (Vec::new(), 0);
-    while let Some(frame) = body.frame().await {
+    let until = Instant::now() + PATIENCE;
+    while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| Problem::too_slow(PATIENCE))? {
         let frame = frame.map_err(|_| Problem::unreadable())?;
         let Some(data) = frame.data_ref() else { continue };
         let fits = data.len().min(max - kept.len());

@@ -3,7 +3,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 use latchkey_app::portal::Portal;
-use latchkey_domain::OrganizationName;
+use latchkey_domain::OrganizationKey;
 use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
 
 use super::problem::Problem;
@@ -73,7 +73,7 @@ pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&s
         (one, other) => one.or(other),
     };
     Ok(named.map(|value| {
-        let name = value.to_str().ok().filter(|name| OrganizationName::new(name).is_ok());
+        let name = value.to_str().ok().filter(|name| OrganizationKey::parse(name).is_ok());
         name.ok_or(Error::NotFound("organization"))
     }))
 }

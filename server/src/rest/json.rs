@@ -5,7 +5,9 @@ use std::fmt;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use latchkey_service::Error;
 use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
 
@@ -20,6 +22,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, body) = whole(request).await?;
+        if parts.headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+            return Err(Error::Ambiguous("content type").into());
+        }
         let request = Request::from_parts(parts, body.into());
         let Json(body) = Json::<T>::from_request(request, state).await.map_err(|rejection| {
             let status = rejection.status();

@@ -1,5 +1,7 @@
 //! Errors as problem details (RFC 9457).
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -123,6 +125,11 @@ impl Problem {
 
     pub(crate) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB")
+    }
+
+    pub(crate) fn too_slow(patience: Duration) -> Self {
+        let detail = format!("The body did not arrive within {} s", patience.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", detail)
     }
 
     pub(crate) fn unreadable() -> Self {

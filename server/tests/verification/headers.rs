@@ -59,6 +59,13 @@ async fn nothing_is_decided_by_which_came_first() {
             assert_eq!(status(&server, way, lines).await, expected, "{} {lines:?}", way.0);
         }
     }
+    // What a body is.
+    let body = json!({ "name": "acme/two-kinds" }).to_string();
+    for kinds in [["application/json", "text/plain"], ["text/plain", "application/json"]] {
+        let request = server.request(reqwest::Method::POST, "/api/repos", &user);
+        let request = kinds.iter().fold(request, |request, kind| request.header("content-type", *kind));
+        assert_eq!(request.body(body.clone()).send().await.unwrap().status(), 400, "{kinds:?}");
+    }
     for way in WAYS {
         let agreed = status(&server, way, &[own, (ours, b"default"), (theirs, b"default")]).await;
         assert_eq!(agreed, "200", "{}", way.0);

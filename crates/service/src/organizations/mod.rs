@@ -89,10 +89,12 @@ impl Service {
         match (&caller.principal, named) {
             (Principal::ApiToken(token), Some(named)) if token.level.organization().is_some() => {
                 // By id: another organization may have a name that was the token's once.
-                let other = token.organization_name != named
-                    || organizations::by_name(self.store(), named).await?.map(|found| found.id)
-                        != token.level.organization();
-                if other { Err(Denial::OtherOrganization.into()) } else { Ok(named.to_owned()) }
+                let id = match named.parse() {
+                    Ok(id) => Some(id),
+                    Err(_) => organizations::by_name(self.store(), named).await?.map(|found| found.id),
+                };
+                let other = id != token.level.organization();
+                if other { Err(Denial::OtherOrganization.into()) } else { Ok(token.organization_name.clone()) }
             }
             (Principal::ApiToken(token), None) if token.level.organization().is_some() => {
                 Ok(token.organization_name.clone())

@@ -51,11 +51,14 @@ pub async fn update(tx: &mut Tx, token: &Token, edited: &Edited<'_>) -> Result<(
     const SQL: &str = "UPDATE api_tokens SET name = $2, name_key = $3, description = $4, scopes = $5, \
             require_signing = $6, allowed_networks = $7, expires_at = $8, expires_key = $9, phase = 0 \
         WHERE id = $1 AND revoked_at IS NULL";
+    // A name of before that stays keeps its key: it may be one by now with another token's (`names.rs`).
+    let renamed = edited.name.as_str() != token.name;
+    let key = if renamed { edited.name.key() } else { token.name_key.clone() };
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(token.id.0)
             .bind(edited.name.as_str())
-            .bind(edited.name.key())
+            .bind(key)
             .bind(edited.description.as_str())
             .bind(edited.scopes.to_string())
             .bind(edited.require_signing)

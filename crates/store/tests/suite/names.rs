@@ -133,6 +133,10 @@ async fn names_of_before_are_renewed(given: &Given) {
         allowed_networks: &second.allowed_networks,
         expires_at: None,
     };
+    // Whatever else of it changes, too, while the name stays.
+    let old = TokenName::stored(&second.name);
+    let narrowed = tokens::Edited { name: &old, require_signing: true, ..edited };
+    given.write(async |tx| tokens::update(tx, &second, &narrowed).await).await;
     given.write(async |tx| tokens::update(tx, &second, &edited).await).await;
     all = tokens::list(given.store(), &everything(given), BY_NAME, None, 100, NOW).await.unwrap().tokens;
     assert!(all.is_sorted_by(|a, b| order(BY_NAME)(a, b).is_lt()));
