@@ -80,7 +80,10 @@ impl Asked {
     pub(super) fn read(&self, catalogue: &Catalogue) -> Result<Question<'_>, Error> {
         let mut errors = Vec::new();
         let mut wrong = |field, message: String| errors.push(FieldError { field, message });
+        let signed = self.signature.as_ref();
         for (field, text) in [
+            ("signature", signed.and_then(|signed| signed.method.as_ref())),
+            ("signature", signed.and_then(|signed| signed.path.as_ref())),
             ("token", Some(&self.token)),
             ("userAgent", Some(&self.user_agent)),
             ("method", self.method.as_ref()),

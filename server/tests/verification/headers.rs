@@ -62,7 +62,7 @@ async fn nothing_is_decided_by_which_came_first() {
     // What a body is.
     let body = json!({ "name": "acme/two-kinds" }).to_string();
     for kinds in [["application/json", "text/plain"], ["text/plain", "application/json"]] {
-        let request = server.request(reqwest::Method::POST, "/api/repos", &user);
+        let request = server.request(Method::POST, "/api/repos", &user);
         let request = kinds.iter().fold(request, |request, kind| request.header("content-type", *kind));
         assert_eq!(request.body(body.clone()).send().await.unwrap().status(), 400, "{kinds:?}");
     }
