@@ -146,13 +146,8 @@ pub async fn end(
     made_since: Timestamp,
     seen_since: Timestamp,
 ) -> Result<Option<User>, StoreError> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        users::columns!(),
-        " FROM sessions s JOIN users u ON u.id = s.user_id \
-         WHERE s.hash = $1 AND s.created_at >= $2 AND s.last_seen_at >= $3"
-    );
-    let row: Option<UserRow> = writing!(tx, db => {
+    const SQL: &str = live!("s.hash = $1");
+    let row: Option<Row> = writing!(tx, db => {
         sqlx::query_as(SQL)
             .bind(hash.as_bytes().as_slice())
             .bind(made_since.micros())
@@ -161,7 +156,7 @@ pub async fn end(
             .await
     })?;
     let ended = delete(tx, hash).await?;
-    Ok(row.map(User::from).filter(|_| ended))
+    Ok(row.map(|row| row.user.into()).filter(|_| ended))
 }
 
 /// Removes up to `limit` sessions that are no longer live; returns how many.
