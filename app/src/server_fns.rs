@@ -113,6 +113,7 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         Error::Clash(_)
         | Error::Ambiguous(_)
         | Error::TooManyAttempts { .. }
+        | Error::TooManyAtOnce { .. }
         | Error::Busy { .. }
         | Error::Unavailable
         | Error::NoncesUnavailable => Failure::new(Code::Unavailable),

@@ -54,6 +54,9 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::TooManyAttempts { retry_after } => {
             (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", again_in(*retry_after))
         }
+        Error::TooManyAtOnce { retry_after, .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too much at once", again_in(*retry_after))
+        }
         Error::Busy { retry_after } => {
             (StatusCode::SERVICE_UNAVAILABLE, "Too many people at once", again_in(*retry_after))
         }
@@ -74,7 +77,9 @@ fn told(error: &Error, request_id: &str) -> Told {
         ),
     };
     let retry_after = match error {
-        Error::TooManyAttempts { retry_after } | Error::Busy { retry_after } => Some(*retry_after),
+        Error::TooManyAttempts { retry_after }
+        | Error::TooManyAtOnce { retry_after, .. }
+        | Error::Busy { retry_after } => Some(*retry_after),
         Error::Unavailable | Error::NoncesUnavailable => Some(5),
         _ => None,
     };

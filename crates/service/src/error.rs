@@ -36,6 +36,9 @@ pub enum Error {
     /// So many passwords wait to be hashed that there is no room for one more.
     #[error("too many people sign in at this moment; try again in {retry_after} seconds")]
     Busy { retry_after: u64 },
+    /// More of the same source is under way than there is room for; nobody else is kept waiting by it.
+    #[error("too many {of} at once; try again in {retry_after} seconds")]
+    TooManyAtOnce { of: &'static str, retry_after: u64 },
     /// The database does not answer; the same request may work in a moment.
     #[error("the service is not available for a moment")]
     Unavailable,

@@ -31,6 +31,7 @@ pub(super) fn status(error: Error) -> Status {
         Error::AlreadyCreated(_) => Status::already_exists(text),
         Error::Clash(clash) => Status::new(clashing(clash), text),
         Error::TooManyAttempts { retry_after } => again_in(Code::ResourceExhausted, text, retry_after),
+        Error::TooManyAtOnce { retry_after, .. } => again_in(Code::ResourceExhausted, text, retry_after),
         Error::Busy { retry_after } => again_in(Code::Unavailable, text, retry_after),
         Error::Unavailable | Error::NoncesUnavailable => again_in(Code::Unavailable, text, 5),
         Error::Internal(source) => {

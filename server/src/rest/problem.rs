@@ -219,6 +219,10 @@ impl From<Error> for Problem {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", sentence(&error))
             },
+            Error::TooManyAtOnce { retry_after, .. } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-at-once", sentence(&error))
+            },
             Error::Busy { retry_after } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence(&error))
