@@ -4,6 +4,7 @@ use std::fmt::Error as FormatError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::middleware::admission::Admission;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use latchkey_service::{Service, Stats};
@@ -38,7 +39,7 @@ struct Outcome {
 }
 
 impl Metrics {
-    pub(crate) fn new(service: Service) -> Self {
+    pub(crate) fn new(service: Service, admission: Arc<Admission>) -> Self {
         let (verifications, allowed) = (Family::<Outcome, Counter>::default(), Counter::default());
         let seconds = Histogram::new(BOUNDS);
         let mut registry = Registry::with_prefix("latchkey");
@@ -46,7 +47,7 @@ impl Metrics {
         registry.register("verifications_refused", help, verifications.clone());
         registry.register("verifications_allowed", "Requests to other services that were accepted", allowed.clone());
         registry.register("verification_seconds", "Time to decide, without HTTP", seconds.clone());
-        registry.register_collector(Box::new(OfService(service)));
+        registry.register_collector(Box::new(Counted { service, admission }));
         Self(Arc::new(Inner { registry, verifications, allowed, seconds }))
     }
 
@@ -72,16 +73,19 @@ impl Metrics {
     }
 }
 
-/// What the service counts itself.
-struct OfService(Service);
+/// What others count themselves.
+struct Counted {
+    service: Service,
+    admission: Arc<Admission>,
+}
 
-impl std::fmt::Debug for OfService {
+impl std::fmt::Debug for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OfService")
+        f.write_str("Counted")
     }
 }
 
-impl Collector for OfService {
+impl Collector for Counted {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), FormatError> {
         let Stats {
             waiting_uses,
@@ -94,7 +98,7 @@ impl Collector for OfService {
             hashed,
             sweeps,
             swept,
-        } = self.0.stats();
+        } = self.service.stats();
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
@@ -114,6 +118,8 @@ impl Collector for OfService {
         counter("unsigned_requests", "Accepted requests of API tokens without a signature", unsigned)?;
         counter("password_hashes", "Passwords that were hashed, for sign-in, set-up and invitations", hashed)?;
         counter("sweeps", "Auto-revoke sweeps of this replica", sweeps)?;
-        counter("swept_tokens", "Tokens that they revoked", swept)
+        counter("swept_tokens", "Tokens that they revoked", swept)?;
+        let help = "Requests refused because too many of the same source were under way";
+        counter("requests_too_many_at_once", help, self.admission.refused())
     }
 }

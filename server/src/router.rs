@@ -19,6 +19,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
+use crate::middleware::admission::{self, Admission};
 use crate::middleware::limit::{self, Limiter};
 use crate::middleware::{body, context, same_origin, security, visitor};
 use crate::rest::tokens;
@@ -50,18 +51,27 @@ pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router,
     let Settings { trusted_proxies, routes, forward_auth_organizations, api_rate_limit, cors_origins, stopping } =
         settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
-    let verification = Verification::new(portal.clone(), routes, forward_auth_organizations, context.clone());
+    let admission = Admission::new();
+    let verification =
+        Verification::new(portal.clone(), routes, forward_auth_organizations, context.clone(), admission.clone());
     let limiter = Limiter::new(api_rate_limit);
-    let grpc = grpc::router(portal.clone(), context.clone(), limiter.clone(), cors_origins, stopping).await?;
-    Ok(portal_and_api(portal, context, limiter).merge(verification::router(verification)).merge(grpc))
+    let grpc =
+        grpc::router(portal.clone(), context.clone(), admission.clone(), limiter.clone(), cors_origins, stopping)
+            .await?;
+    Ok(portal_and_api(portal, context, admission, limiter).merge(verification::router(verification)).merge(grpc))
 }
 
 /// Everything but the decisions about other services' requests, in the layers that it needs.
-fn portal_and_api(portal: Portal, context: context::Context, limiter: Option<Arc<Limiter>>) -> Router {
+fn portal_and_api(
+    portal: Portal,
+    context: context::Context,
+    admission: Arc<Admission>,
+    limiter: Option<Arc<Limiter>>,
+) -> Router {
     let written = Arc::new(rest::openapi::Written::new(portal.service.catalogue()));
     Router::new()
-        .merge(portal_routes(&portal, &written))
-        .merge(rest_routes().layer(from_fn_with_state(limiter, limit::layer)))
+        .merge(portal_routes(&portal, &written, admission.clone()))
+        .merge(rest_routes(admission).layer(from_fn_with_state(limiter, limit::layer)))
         .merge(operations())
         .merge(descriptions().layer(Extension(written)))
         .merge(built_files())
@@ -75,13 +85,14 @@ fn portal_and_api(portal: Portal, context: context::Context, limiter: Option<Arc
 }
 
 /// What people see, and what its islands ask for.
-fn portal_routes(portal: &Portal, written: &rest::openapi::Written) -> Router<Portal> {
+fn portal_routes(portal: &Portal, written: &rest::openapi::Written, admission: Arc<Admission>) -> Router<Portal> {
     Router::new()
         .merge(pages::routes())
         .merge(pages::reference::routes(&written.document))
         .merge(server_fns::routes())
         .fallback(pages::not_found)
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
+        .layer(from_fn_with_state((admission, portal.clone()), admission::page_layer))
         // A form is read whole before anybody looks whose it is: a session that ends meanwhile sends none.
         .layer(from_fn(body::layer))
         .layer(from_fn_with_state(portal.clone(), same_origin::layer))
@@ -90,7 +101,7 @@ fn portal_routes(portal: &Portal, written: &rest::openapi::Written) -> Router<Po
 
 /// What pipelines and scripts use, so many requests a minute for each credential. What checks tokens for others is to be
 /// as fast as they are, and goes beside these routes, not among them. A test sees that each is in `rest/openapi.rs`.
-fn rest_routes() -> Router<Portal> {
+fn rest_routes(admission: Arc<Admission>) -> Router<Portal> {
     Router::new()
         .route("/api/auth/login", post(rest::login::login))
         .route("/api/auth/whoami", get(rest::whoami::whoami))
@@ -131,6 +142,7 @@ fn rest_routes() -> Router<Portal> {
         .route("/api/", any(rest::not_found))
         .route("/api/{*path}", any(rest::not_found))
         .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn_with_state(admission, admission::layer))
         .layer(from_fn(verification::read_body))
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, API_TIMEOUT))
@@ -219,8 +231,8 @@ mod tests {
 
     #[test]
     fn the_routes_and_the_description_are_the_same() {
-        let mut served = routes(&rest_routes().merge(operations()));
-        served.extend(routes(&verification::plain().merge(verification::decisions())));
+        let mut served = routes(&rest_routes(Admission::new()).merge(operations()));
+        served.extend(routes(&verification::plain().merge(verification::decisions(Admission::new()))));
         for nobodys in ["/api", "/api/", "/api/{*path}"] {
             assert!(served.remove(nobodys).is_some(), "{nobodys}");
         }

@@ -10,7 +10,7 @@ use latchkey_service::Refusal;
 use tonic::Status;
 
 use super::status::{exceeded, status};
-use crate::middleware::limit;
+use crate::middleware::{admission, limit};
 pub(super) use crate::rest::credential::Credential;
 
 /// Puts a [`Credential`] into the call's extensions, or refuses the call. The message has come whole before anybody looks
@@ -27,6 +27,7 @@ pub(super) async fn layer(State(portal): State<Portal>, mut request: Request, ne
 
 async fn admit(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
     let credential = Credential::read(portal, headers, extensions).await.map_err(status)?;
+    admission::recognize(extensions, &credential.caller.principal);
     limit::count(extensions, &credential.caller.principal, portal.service.now()).map_err(exceeded)?;
     Ok(credential)
 }

@@ -16,7 +16,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -39,6 +39,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
+use crate::middleware::admission::{Admission, admit};
 use crate::middleware::body::whole_up_to;
 use crate::middleware::context as request_context;
 use crate::middleware::limit::{self, Limiter};
@@ -53,6 +54,7 @@ const PAGE: u32 = 100;
 pub(crate) async fn router(
     portal: Portal,
     context: request_context::Context,
+    admission: Arc<Admission>,
     limiter: Option<Arc<Limiter>>,
     origins: Vec<HeaderValue>,
     stopping: watch::Receiver<bool>,
@@ -63,6 +65,7 @@ pub(crate) async fn router(
         .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(GrpcWebLayer::new())
+        .layer(from_fn_with_state(admission, admitted))
         // Outside of what translates gRPC-Web: the signature is over the bytes as they were sent.
         .layer(from_fn(read_message));
     let public = public(portal, stopping)
@@ -169,6 +172,14 @@ async fn read_message(request: Request, next: Next) -> Response {
             let status = Status::out_of_range(format!("the message is too large or broken: {}", problem.detail()));
             status.into_http::<axum::body::Body>().into_response()
         }
+    }
+}
+
+/// Lets calls go on when there is a place for them.
+async fn admitted(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
+    match admit(&admission, &mut request).await {
+        Ok(_place) => next.run(request).await,
+        Err(error) => status::status(error).into_http::<axum::body::Body>().into_response(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What happens to every request before and after its handler.
 
+pub(crate) mod admission;
 pub(crate) mod body;
 pub(crate) mod context;
 mod forwarded;

@@ -6,7 +6,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use latchkey_app::portal::{Portal, Visitor};
 use latchkey_app::{cookies, pages};
-use latchkey_service::Origin;
+use latchkey_service::{Origin, Principal};
+
+use super::admission;
 
 /// Puts a [`Visitor`] into the request's extensions: the person of the session cookie, if it is live.
 pub(crate) async fn layer(
@@ -22,6 +24,9 @@ pub(crate) async fn layer(
     };
     match person {
         Ok(person) => {
+            if let Some(person) = &person {
+                admission::recognize(request.extensions(), &Principal::Session(person.clone()));
+            }
             request.extensions_mut().insert(Visitor { person, origin, theme });
             next.run(request).await
         }

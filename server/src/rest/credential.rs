@@ -7,7 +7,7 @@ use latchkey_domain::OrganizationKey;
 use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
 
 use super::problem::Problem;
-use crate::middleware::limit;
+use crate::middleware::{admission, limit};
 use crate::verification::SignedBody;
 
 /// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
@@ -59,6 +59,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let portal = Portal::from_ref(state);
         let credential = Self::read(&portal, &parts.headers, &parts.extensions).await?;
+        admission::recognize(&parts.extensions, &credential.caller.principal);
         limit::count(&parts.extensions, &credential.caller.principal, portal.service.now())?;
         Ok(credential)
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use latchkey_domain::{Level, LevelKind, Pin, ScopeSet, Timestamp};
 use latchkey_service::{Allowed, Caller, Demand, Denial, Error, FieldError, Origin, Presented, Principal, Refusal};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ use crate::rest::problem::{Field, Problem};
 
 /// Most requests that one call asks about.
 const BATCH_MAX: usize = 100;
+/// How many of them are decided about at the same time: as much as one other request may take.
+const AT_ONCE: usize = 8;
 /// Requests to decide about.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -146,8 +148,8 @@ pub(crate) async fn batch(
             decided => decided,
         }
     };
-    let results = join_all(requests.into_iter().map(decide)).await;
-    Ok(Json(Decisions { results: results.into_iter().collect::<Result<_, _>>()? }))
+    let results = stream::iter(requests).map(decide).buffered(AT_ONCE).try_collect().await?;
+    Ok(Json(Decisions { results }))
 }
 
 async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Option<&Pin>) -> Result<Decision, Error> {

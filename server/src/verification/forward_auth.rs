@@ -24,6 +24,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Verification;
 use super::signed;
+use crate::middleware::admission::Work;
 use crate::middleware::context;
 use crate::rest::credential::{bearer, named_organization};
 use crate::rest::openapi;
@@ -91,7 +92,7 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
     let own_target = uri.path_and_query().map_or("", |target| target.as_str());
     let origin = context::origin(&state.context, &parts, "");
     let started = Instant::now();
-    match decide(&state, own_target, &parts, &origin).await {
+    match admitted(&state, own_target, &parts, &origin).await {
         Ok(passed) => {
             state.metrics.allowed(started.elapsed());
             passed.into_response()
@@ -118,6 +119,16 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
 )]
 pub(crate) async fn pinned(state: State<Verification>, request: Request) -> Response {
     forward_auth(state, request).await
+}
+
+/// Decides when there is a place for it.
+async fn admitted(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Passed, Problem> {
+    let place = state.admission.enter(&parts.headers, origin.address, Work::Decision).await?;
+    let passed = decide(state, own_target, parts, origin).await?;
+    if let Passed::Token(allowed) = &passed {
+        state.admission.recognize(&place, &allowed.token);
+    }
+    Ok(passed)
 }
 
 async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Passed, Problem> {

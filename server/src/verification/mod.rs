@@ -22,6 +22,7 @@ use latchkey_domain::{Pin, Routes};
 pub(crate) use signed::{SignedBody, layer as read_body, with_signature};
 
 use crate::metrics::Metrics;
+use crate::middleware::admission::{self, Admission};
 use crate::middleware::context;
 use crate::rest::{self, problem};
 use crate::router::BODY_MAX;
@@ -37,13 +38,20 @@ pub(crate) struct Tools {
     /// Which organizations the configuration pins decisions to.
     pub(crate) pin: Option<Pin>,
     pub(crate) context: context::Context,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Metrics,
 }
 
 impl Verification {
-    pub(crate) fn new(portal: Portal, routes: Routes, pin: Option<Pin>, context: context::Context) -> Self {
-        let metrics = Metrics::new(portal.service.clone());
-        Self(Arc::new(Tools { portal, routes, pin, context, metrics }))
+    pub(crate) fn new(
+        portal: Portal,
+        routes: Routes,
+        pin: Option<Pin>,
+        context: context::Context,
+        admission: Arc<Admission>,
+    ) -> Self {
+        let metrics = Metrics::new(portal.service.clone(), admission.clone());
+        Self(Arc::new(Tools { portal, routes, pin, context, admission, metrics }))
     }
 }
 
@@ -63,27 +71,30 @@ impl FromRef<Verification> for Portal {
 
 pub(crate) fn router(state: Verification) -> Router {
     // Quiet: they are asked a thousand times a second.
-    let decisions = decisions().layer(from_fn_with_state(state.context.clone(), context::quiet_layer));
+    let decisions =
+        decisions(state.admission.clone()).layer(from_fn_with_state(state.context.clone(), context::quiet_layer));
     plain().merge(decisions).with_state(state)
 }
 
 /// Decisions that a service asks for; a test sees that these routes, too, are in `rest/openapi.rs`.
-pub(crate) fn decisions() -> Router<Verification> {
+pub(crate) fn decisions(admission: Arc<Admission>) -> Router<Verification> {
     Router::new()
         .route("/api/verify", post(decisions::one))
         .route("/api/verify/batch", post(decisions::batch))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(admission.clone(), admission::layer))
         .layer(from_fn(read_body))
-        .merge(of_oauth())
+        .merge(of_oauth(admission))
         .layer(from_fn(problem::complete))
 }
 
 /// What speaks OAuth, in its errors too.
-fn of_oauth() -> Router<Verification> {
+fn of_oauth(admission: Arc<Admission>) -> Router<Verification> {
     Router::new()
         .route("/oauth/introspect", post(introspect::introspect))
         .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn_with_state(admission, admission::layer))
         .layer(from_fn(read_body))
         .layer(from_fn(oauth::errors))
 }
