@@ -153,6 +153,10 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_API_RATE_LIMIT] [default: 1200]
     #[arg(long, value_name = "REQUESTS")]
     api_rate_limit: Option<u32>,
+    /// Requests a minute that all API tokens of one organization may send by REST and gRPC together, 0 for no limit
+    /// [env: LATCHKEY_ORGANIZATION_RATE_LIMIT] [default: ten times the API rate limit]
+    #[arg(long, value_name = "REQUESTS")]
+    organization_rate_limit: Option<u32>,
     /// What to log, as a tracing filter [env: LATCHKEY_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -179,6 +183,7 @@ struct Settings {
     restricted_org_creation: Option<bool>,
     secret_key_file: Option<PathBuf>,
     api_rate_limit: Option<u32>,
+    organization_rate_limit: Option<u32>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -209,6 +214,8 @@ pub(crate) struct Config {
     pub(crate) secret_key_file: PathBuf,
     /// Requests a minute of one credential; 0 for no limit.
     pub(crate) api_rate_limit: u32,
+    /// Requests a minute of all API tokens of one organization; 0 for no limit.
+    pub(crate) organization_rate_limit: u32,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -271,16 +278,22 @@ impl Config {
             .or(file.secret_key_file)
             .or_else(|| env_of("LATCHKEY_SECRET_KEY_FILE").map(PathBuf::from))
             .unwrap_or_else(|| secret_key::beside(&database_url));
-        let api_rate_limit = match flags.api_rate_limit.or(file.api_rate_limit) {
-            Some(limit) => limit,
-            None => env_of("LATCHKEY_API_RATE_LIMIT").map_or(Ok(1_200), |text| {
-                text.parse().map_err(|_| invalid("api_rate_limit", &text, "a number of requests a minute"))
-            })?,
-        };
-        if api_rate_limit > RATE_MAX {
+        let rate = |name, set: Option<u32>, variable, default: u32| {
+            let limit = match set {
+                Some(limit) => limit,
+                None => env_of(variable).map_or(Ok(default), |text| {
+                    text.parse().map_err(|_| invalid(name, &text, "a number of requests a minute"))
+                })?,
+            };
             let expected = "1,000,000 at most, or 0 for no limit";
-            return Err(invalid("api_rate_limit", &api_rate_limit.to_string(), expected));
-        }
+            if limit > RATE_MAX { Err(invalid(name, &limit.to_string(), expected)) } else { Ok(limit) }
+        };
+        let set = flags.api_rate_limit.or(file.api_rate_limit);
+        let api_rate_limit = rate("api_rate_limit", set, "LATCHKEY_API_RATE_LIMIT", 1_200)?;
+        let set = flags.organization_rate_limit.or(file.organization_rate_limit);
+        let default = api_rate_limit.saturating_mul(10).min(RATE_MAX);
+        let organization_rate_limit =
+            rate("organization_rate_limit", set, "LATCHKEY_ORGANIZATION_RATE_LIMIT", default)?;
         let log_format = match flags.log_format.or(file.log_format) {
             Some(format) => format,
             None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
@@ -311,6 +324,7 @@ impl Config {
             instance: InstanceSettings { restricted_organization_creation },
             secret_key_file,
             api_rate_limit,
+            organization_rate_limit,
             log: pick(&flags.log, file.log, "LATCHKEY_LOG").unwrap_or_else(|| "info".to_owned()),
             log_format,
         })
@@ -434,6 +448,7 @@ mod tests {
         assert!(refused(&[("LATCHKEY_CONFIG", "/nowhere.toml")]).starts_with("can't read /nowhere.toml"));
         assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "many")]).starts_with("api_rate_limit is \"many\""));
         assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "1000001")]).starts_with("api_rate_limit is"));
+        assert!(refused(&[("LATCHKEY_ORGANIZATION_RATE_LIMIT", "-1")]).starts_with("organization_rate_limit is"));
         assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
         for origins in
             ["*", "null", "console.example.com", "https://a.example/path", "https://a.example, https://b.example:x"]

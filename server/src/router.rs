@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) forward_auth_organizations: Option<Pin>,
     /// Requests a minute that one credential may send to REST and gRPC together; 0 for no limit.
     pub(crate) api_rate_limit: u32,
+    /// The same for all API tokens of one organization.
+    pub(crate) organization_rate_limit: u32,
     /// Origins of pages that may use gRPC-Web.
     pub(crate) cors_origins: Vec<HeaderValue>,
     /// True once the server stops.
@@ -48,13 +50,20 @@ pub(crate) struct Settings {
 }
 
 pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router, Box<dyn Error>> {
-    let Settings { trusted_proxies, routes, forward_auth_organizations, api_rate_limit, cors_origins, stopping } =
-        settings;
+    let Settings {
+        trusted_proxies,
+        routes,
+        forward_auth_organizations,
+        api_rate_limit,
+        organization_rate_limit,
+        cors_origins,
+        stopping,
+    } = settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
     let admission = Admission::new();
     let verification =
         Verification::new(portal.clone(), routes, forward_auth_organizations, context.clone(), admission.clone());
-    let limiter = Limiter::new(api_rate_limit);
+    let limiter = Limiter::new(api_rate_limit, organization_rate_limit);
     let grpc =
         grpc::router(portal.clone(), context.clone(), admission.clone(), limiter.clone(), cors_origins, stopping)
             .await?;

@@ -40,6 +40,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
         routes: config.routes,
         forward_auth_organizations: config.forward_auth_organizations,
         api_rate_limit: config.api_rate_limit,
+        organization_rate_limit: config.organization_rate_limit,
         cors_origins: config.cors_origins,
         stopping: stopping.clone(),
     };

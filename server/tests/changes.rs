@@ -16,6 +16,7 @@ on_both_engines!(
     a_request_sent_again_is_answered_again,
     many_are_revoked_at_once,
     credentials_are_limited,
+    all_tokens_of_an_organization_are_limited_together,
     whatever_is_refused_is_a_problem,
 );
 
@@ -279,6 +280,35 @@ async fn credentials_are_limited(server: Server) {
         assert!(!response.headers().contains_key("ratelimit"));
     }
     assert_eq!(get(&server, &secret).await.headers()["ratelimit-policy"], "\"default\";q=1200;w=60");
+}
+
+async fn all_tokens_of_an_organization_are_limited_together(server: Server) {
+    let limited = Server::start_with(
+        server.directory.clone(),
+        server.database_url.clone(),
+        &[("LATCHKEY_API_RATE_LIMIT", "4"), ("LATCHKEY_ORGANIZATION_RATE_LIMIT", "6")],
+        true,
+    );
+    let user = limited.log_in().await;
+    let (_, one) = limited.create_token(&user, "One").await;
+    let (_, two) = limited.create_token(&user, "Two").await;
+    let get = async |token: &str| limited.request(Method::GET, "/api/auth/whoami", token).send().await.unwrap();
+    for _ in 0..3 {
+        let response = get(&one).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers().get_all("ratelimit").iter().count(), 1);
+    }
+    let response = get(&two).await;
+    let told: Vec<_> = response.headers().get_all("ratelimit").iter().map(|line| line.to_str().unwrap()).collect();
+    assert!(told[0].starts_with("\"default\";r=3;") && told[1].starts_with("\"organization\";r=2;"), "{told:?}");
+    for _ in 0..2 {
+        assert_eq!(get(&two).await.status(), StatusCode::OK);
+    }
+    let (status, body) = answer(get(&two).await).await;
+    assert_eq!((status, kind(&body)), (StatusCode::TOO_MANY_REQUESTS, "rate-limited"));
+    assert!(body["detail"].as_str().unwrap().contains("all API tokens of an organization"), "{body}");
+    // What a token is refused for by itself is not taken from the others; and people go on whatever tokens do.
+    assert_eq!(get(&user).await.status(), StatusCode::OK);
 }
 
 async fn whatever_is_refused_is_a_problem(server: Server) {

@@ -67,7 +67,7 @@ struct Lane {
 }
 
 /// Room in the queue, which is free again when it is dropped.
-struct Room {
+pub(crate) struct Room {
     queue: Queue,
     source: Source,
     turn: Arc<Semaphore>,
@@ -109,19 +109,19 @@ impl Hasher {
 
     /// The PHC string to store, for Latchkey itself or somebody who is signed in.
     pub(crate) async fn hash(&self, password: Password, random: &dyn Random) -> Result<String, Error> {
-        self.hash_for(Source::Inside, password, random).await
+        self.hash_in(self.enter(Source::Inside)?, password, random).await
     }
 
-    /// The PHC string to store. `Busy` when too many wait.
-    pub(crate) async fn hash_for(
-        &self,
-        source: Source,
-        password: Password,
-        random: &dyn Random,
-    ) -> Result<String, Error> {
+    /// Room for one password of a source, before anything is done for it. `Busy` when too many wait.
+    pub(crate) fn enter(&self, source: Source) -> Result<Room, Error> {
+        self.queue.enter(source)
+    }
+
+    /// The PHC string to store.
+    pub(crate) async fn hash_in(&self, room: Room, password: Password, random: &dyn Random) -> Result<String, Error> {
         let mut salt = [0; 16];
         random.fill(&mut salt);
-        self.work(source, move || {
+        self.work(room, move || {
             let hash: Option<PasswordHash> =
                 Argon2::default().hash_password_with_salt(password.reveal().as_bytes(), &salt).ok();
             hash.map(|hash| hash.to_string())
@@ -131,17 +131,12 @@ impl Hasher {
     }
 
     /// Whether the password is the one of the hash; `None` (unknown email, or an account without password) costs the
-    /// same. `Busy` when too many wait.
-    pub(crate) async fn verify_for(
-        &self,
-        source: Source,
-        password: Password,
-        hash: Option<String>,
-    ) -> Result<bool, Error> {
+    /// same.
+    pub(crate) async fn verify_in(&self, room: Room, password: Password, hash: Option<String>) -> Result<bool, Error> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.clone());
         let matches = self
-            .work(source, move || {
+            .work(room, move || {
                 PasswordHash::new(&hash)
                     .is_ok_and(|hash| Argon2::default().verify_password(password.reveal().as_bytes(), &hash).is_ok())
             })
@@ -149,12 +144,8 @@ impl Hasher {
         Ok(known && matches)
     }
 
-    async fn work<T: Send + 'static>(
-        &self,
-        source: Source,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let place = self.queue.enter(source)?.place().await?;
+    async fn work<T: Send + 'static>(&self, room: Room, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let place = room.place().await?;
         self.hashed.add(1);
         let done = tokio::task::spawn_blocking(move || {
             let result = work();

@@ -7,7 +7,7 @@ use latchkey_domain::{
 use latchkey_store::{StoreError, Tx, instance, memberships, organizations, users, users::User};
 use serde_json::json;
 
-use crate::passwords::Source;
+use crate::passwords::{Room, Source};
 use crate::recorder::{Happened, system};
 use crate::sign_in::{Buckets, source_of};
 use crate::{Browser, Error, FieldError, Origin, Service, SignedIn};
@@ -53,14 +53,14 @@ impl Service {
         if !self.is_new().await? {
             return Err(NO_LINK);
         }
+        let room = self.inner.passwords.enter(Source::Network(source_of(origin.address)))?;
         let guess = self.count_guess(Buckets::of_link(origin.address)).await?;
         let hash = setup_hash(link).ok_or(NO_LINK)?;
         if !instance::has_setup_hash(self.store(), &hash).await? {
             return Err(NO_LINK);
         }
         self.give_back(&guess).await?;
-        let source = Source::Network(source_of(origin.address));
-        let (email, password_hash) = self.first_account(source, email, password).await?;
+        let (email, password_hash) = self.first_account(room, email, password).await?;
         let mut tx = self.begin_system().await?;
         if !instance::take_setup_hash(&mut tx, &hash).await? {
             return Err(NO_LINK);
@@ -76,7 +76,8 @@ impl Service {
         if !self.is_new().await? {
             return Ok(false);
         }
-        let (email, password_hash) = self.first_account(Source::Inside, email, password).await?;
+        let (email, password_hash) =
+            self.first_account(self.inner.passwords.enter(Source::Inside)?, email, password).await?;
         let mut tx = self.begin_system().await?;
         let made = self.make_instance_admin(&mut tx, &Origin::default(), &email, &password_hash).await;
         match made {
@@ -89,12 +90,12 @@ impl Service {
         Ok(true)
     }
 
-    async fn first_account(&self, source: Source, email: &str, password: &str) -> Result<(Email, String), Error> {
+    async fn first_account(&self, room: Room, email: &str, password: &str) -> Result<(Email, String), Error> {
         let email = Email::new(email).map_err(|error| FieldError::new("email", error));
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error));
         match (email, password) {
             (Ok(email), Ok(password)) => {
-                let hash = self.inner.passwords.hash_for(source, password, self.inner.random.as_ref()).await?;
+                let hash = self.inner.passwords.hash_in(room, password, self.inner.random.as_ref()).await?;
                 Ok((email, hash))
             }
             (email, password) => {

@@ -32,7 +32,7 @@ fn said<T>(result: Result<T, Error>) -> &'static str {
     match result {
         Ok(_) => "in",
         Err(Error::Unauthenticated(Refusal::Password)) => "wrong",
-        Err(Error::TooManyAttempts { .. }) => "wait",
+        Err(Error::TooManyAttempts { .. } | Error::Busy { .. }) => "wait",
         Err(Error::NotFound(_)) => "no link",
         Err(error) => panic!("{error:?}"),
     }

@@ -42,8 +42,8 @@ pub(super) fn status(error: Error) -> Status {
 }
 
 /// A credential has sent too many requests.
-pub(super) fn exceeded(Exceeded { per_minute, retry_after }: Exceeded) -> Status {
-    let text = format!("at most {per_minute} requests a minute; try again in {retry_after} s");
+pub(super) fn exceeded(Exceeded { whose, per_minute, retry_after }: Exceeded) -> Status {
+    let text = format!("at most {per_minute} requests a minute of {whose}; try again in {retry_after} s");
     again_in(Code::ResourceExhausted, text, retry_after)
 }
 

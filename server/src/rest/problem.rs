@@ -245,8 +245,8 @@ impl From<Error> for Problem {
 }
 
 impl From<Exceeded> for Problem {
-    fn from(Exceeded { per_minute, retry_after }: Exceeded) -> Self {
-        let detail = format!("At most {per_minute} requests a minute; try again in {retry_after} s");
+    fn from(Exceeded { whose, per_minute, retry_after }: Exceeded) -> Self {
+        let detail = format!("At most {per_minute} requests a minute of {whose}; try again in {retry_after} s");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail);
         Self { retry_after: Some(retry_after), ..problem }
     }

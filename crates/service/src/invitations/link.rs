@@ -50,13 +50,13 @@ impl Service {
         password: &str,
     ) -> Result<SignedIn, Error> {
         // What costs little comes first: nobody without the link has a password hashed.
+        let room = self.inner.passwords.enter(Source::Network(source_of(origin.address)))?;
         let guess = self.count_guess(Buckets::of_link(origin.address)).await?;
         let invitation = self.invitation_of_link(link).await?.ok_or(UNKNOWN)?;
         self.give_back(&guess).await?;
         let email = Email::stored(&invitation.email);
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error))?;
-        let source = Source::Network(source_of(origin.address));
-        let password_hash = self.inner.passwords.hash_for(source, password, self.inner.random.as_ref()).await?;
+        let password_hash = self.inner.passwords.hash_in(room, password, self.inner.random.as_ref()).await?;
         let (id, now, organization) = (UserId(self.new_id()), self.now(), invitation.organization_id);
         let user =
             User { id, email: invitation.email.clone(), instance_admin: false, created_at: now, locked_at: None };

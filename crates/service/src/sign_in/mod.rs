@@ -105,16 +105,21 @@ impl Service {
 
         let (address, network) = (origin.address, source_of(origin.address));
         let buckets = device.map_or_else(|| Buckets::of_stranger(address, &email), |id| Buckets::of_device(&id));
+        let passwords = &self.inner.passwords;
+        // Before anything is written: who finds no room costs nothing.
+        let room = passwords.enter(device.map_or(Source::Network(network), Source::Device))?;
         let guess = self.count_guess(buckets).await?;
         let here = guesses::account_at(address, &email);
-        let (source, known) = match (device, guess.wait) {
-            (Some(id), _) => (Source::Device(id), true),
-            (None, None) => (Source::Network(network), true),
-            (None, Some(_)) => (Source::Beyond(network), self.signs_in_from(&here).await?),
+        let (room, known) = match guess.wait {
+            Some(_) if device.is_none() => {
+                drop(room);
+                (passwords.enter(Source::Beyond(network)), self.signs_in_from(&here).await?)
+            }
+            _ => (Ok(room), true),
         };
         let account = account.filter(|_| known);
         let hash = account.as_ref().map(|(_, hash)| hash.clone());
-        let right = match self.inner.passwords.verify_for(source, password, hash).await {
+        let right = match async { passwords.verify_in(room?, password, hash).await }.await {
             Ok(right) => right,
             Err(error) => {
                 self.give_back(&guess).await?;
