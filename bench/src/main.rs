@@ -4,6 +4,7 @@
 mod bare;
 mod corpus;
 mod describe;
+mod floods;
 mod inprocess;
 mod machine;
 mod random;
@@ -60,6 +61,8 @@ enum Command {
         #[arg(long)]
         to: PathBuf,
     },
+    /// Flood the server in several ways, and time what others notice of it
+    Floods(floods::Options),
     /// Print how busy the machine is, in percent of all cores, over three seconds
     Busy,
     /// Write the report from the lines of a run
@@ -75,6 +78,7 @@ async fn main() -> Result<(), Failure> {
         Command::Bare { head, body } => bare::run(&head, &body).await,
         Command::Inprocess(options) => inprocess::run(&options).await,
         Command::Describe { database_url, engine, size, to } => describe::run(&database_url, &engine, size, &to).await,
+        Command::Floods(options) => floods::run(&options).await,
         Command::Busy => print(&format!("{:.0}", machine::busy().await?)),
         Command::Report(options) => report::run(&options),
     }

@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// A request to a guarded service that a token may make, by one of its scopes.
-fn guarded(number: u64, size: u64) -> Option<(&'static str, &'static str)> {
+pub(crate) fn guarded(number: u64, size: u64) -> Option<(&'static str, &'static str)> {
     let scopes = corpus::Planned::new(number, size, Timestamp::EPOCH).scopes;
     let target = |scope| match scope {
         "scans:read" => Some(("GET", "/api/scans/dashboard")),
@@ -130,7 +130,7 @@ pub(crate) fn some_active(size: u64) -> u64 {
     (size / 2..size).find(|number| corpus::state(*number) == TokenState::Active).unwrap_or(0)
 }
 
-fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
+pub(crate) fn request(host: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
     let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: latchkey-bench\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
