@@ -8,12 +8,15 @@ use std::path::Path;
 use common::{Server, found_in_files, text};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 on_both_engines!(
     a_kill_after_the_answer_loses_nothing,
     stopping_writes_last_uses,
     the_sweep_command_revokes,
     replicas_refuse_at_once,
+    slow_bodies_hold_no_place,
 );
 
 async fn a_kill_after_the_answer_loses_nothing(mut server: Server) {
@@ -53,6 +56,22 @@ async fn replicas_refuse_at_once(server: Server) {
         assert_eq!(server.delete(&format!("/api/auth/cli-tokens/{id}"), &user).await.0, StatusCode::NO_CONTENT);
         assert_eq!(other.get("/api/auth/whoami", &secret).await.0, StatusCode::UNAUTHORIZED);
     }
+}
+
+/// More than strangers have places for send half of a request each, and wait.
+async fn slow_bodies_hold_no_place(server: Server) {
+    let mut held = Vec::new();
+    for path in ["/api/auth/login", "/login", "/oauth/introspect"].into_iter().cycle().take(150) {
+        let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: latchkey\r\nContent-Length: 1000\r\n\r\n{{");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    // Each of these needs a place, as a stranger.
+    let user = server.log_in().await;
+    let page = server.page("/login").await;
+    assert_eq!(page.0, StatusCode::OK);
+    assert_eq!(server.get("/api/auth/whoami", &user).await.0, StatusCode::OK);
 }
 
 /// Files can be searched where the database is one: on SQLite, with the write-ahead log beside it.

@@ -128,7 +128,12 @@ const REFUSALS: [(&str, &str, &str, &str); 9] = [
     ("413", "TooLarge", "The body has more than 1 MiB", "too-large"),
     ("415", "UnsupportedMediaType", "The body is not of the media type that it must have", "unsupported-media-type"),
     ("422", "Invalid", "A field is wrong; `errors` lists each with its `field` and `message`", "invalid"),
-    ("429", "TooManyRequests", "Too many requests; `Retry-After` says how many seconds to wait", "rate-limited"),
+    (
+        "429",
+        "TooManyRequests",
+        "Too many requests, a minute or at once; `Retry-After` says how many seconds to wait",
+        "rate-limited",
+    ),
     (
         "503",
         "Unavailable",
@@ -199,7 +204,6 @@ fn complete(operation: &mut Operation) {
             "404" => secured && (limited || body),
             "413" | "415" => body,
             "422" => body || parameters && limited,
-            "429" => limited,
             _ => true,
         };
         if applies {
@@ -217,6 +221,7 @@ fn complete_oauth(operation: &mut Operation) {
         ("403", "insufficient_scope", "Who asks may not; `unauthorized_client` if that is no matter of scopes"),
         ("413", "invalid_request", "The body has more than 1 MiB"),
         ("415", "invalid_request", "The body is no form"),
+        ("429", "temporarily_unavailable", "Too many requests of the same client at once; see `Retry-After`"),
         ("503", "temporarily_unavailable", "The database does not answer; try again after `Retry-After`"),
     ] {
         let example = json!({ "error": error, "error_description": "A sentence that says what is wrong" });
