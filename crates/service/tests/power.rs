@@ -106,7 +106,7 @@ async fn targets_again(on: Targets, world: &World, caller: &Caller) -> Targets {
     let email = &caller.principal.person().unwrap().email;
     let received =
         world.service.invite(&foreign, "globex", email, Role::Member).await.unwrap().invitation.id.to_string();
-    let mut tx = world.store.begin().await.unwrap();
+    let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
     let session: CredentialId = common::session(&mut tx, caller.principal.person().unwrap().id).await;
     tx.commit().await.unwrap();
     let own_membership = membership(world, "acme", caller).await;
@@ -209,7 +209,7 @@ async fn writes_and_endings_do_not_wait_for_each_other(world: &World) {
     let (service, admin) = (&world.service, world.admin().await);
     let user = admin.principal.person().unwrap().id;
     for round in 0..5 {
-        let mut tx = world.store.begin().await.unwrap();
+        let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
         let credential = common::session(&mut tx, user).await;
         tx.commit().await.unwrap();
         let mut other = admin.clone();
