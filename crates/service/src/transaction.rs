@@ -5,9 +5,11 @@
 //! These are the only ways to begin a write; a test sees to it. So this is also where it is decided how urgent each is.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use latchkey_domain::{Role, TokenId, UserId};
 use latchkey_store::{Lane, Tx, memberships, organizations, sessions, tokens, user_tokens, users, users::User};
+use tokio::time::sleep;
 
 use crate::authorization::{Action, OrganizationAccess, Power};
 use crate::sessions::live_since;
@@ -57,12 +59,17 @@ fn administering(caller: &Caller) -> Lane {
     if caller.principal.person().is_some() { Lane::Urgent } else { Lane::Ordinary }
 }
 
-/// Does what takes power away, and once more if the database gave the first try up for another transaction.
-pub(crate) async fn twice<T, F: Future<Output = Result<T, Error>>>(work: impl Fn() -> F) -> Result<T, Error> {
-    match work().await {
-        Err(Error::GivenUp) => work().await,
-        done => done,
+/// Does what takes power away, and again if the database gave it up for another transaction.
+pub(crate) async fn insist<T, F: Future<Output = Result<T, Error>>>(work: impl Fn() -> F) -> Result<T, Error> {
+    const TRIES: usize = 3;
+    for _ in 1..TRIES {
+        match work().await {
+            // The other one has to come by first.
+            Err(Error::GivenUp) => sleep(Duration::from_millis(100)).await,
+            done => return done,
+        }
     }
+    work().await
 }
 
 impl Service {

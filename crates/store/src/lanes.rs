@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-
 use crate::StoreError;
 
 /// How long a request waits for its turn, and then for a connection, before it is told to come back.

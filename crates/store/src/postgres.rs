@@ -1,7 +1,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Row,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -33,10 +33,12 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     let pool = || {
         PgPoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false).before_acquire(|connection, meta| {
             Box::pin(async move {
-                if meta.idle_for > RESTED {
-                    connection.ping().await?;
+                if meta.idle_for <= RESTED {
+                    return Ok(true);
                 }
-                Ok(true)
+                // Answers that the server is there, too. A session stays read-only after its database no longer is.
+                let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?;
+                Ok(row.try_get::<String, _>(0)? == "off")
             })
         })
     };

@@ -7,7 +7,7 @@ use super::version::check_version;
 use super::{TokenDetail, visible};
 use crate::authorization::{Action, OrganizationAccess, Whose};
 use crate::recorder::Happened;
-use crate::transaction::{Write, twice};
+use crate::transaction::{Write, insist};
 use crate::{Caller, Error, FieldError, Service};
 
 /// Most tokens that one call revokes.
@@ -39,7 +39,7 @@ impl Service {
         let (access, token) = self.find_token(caller, organization, id).await?;
         access.allow(caller, Action::revoke(caller, &token))?;
         let (access, token) = (&access, &token);
-        let (caller, access, revoked) = twice(|| async move {
+        let (caller, access, revoked) = insist(|| async move {
             let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, &[token.id]).await?;
             access.allow(&caller, Action::revoke(&caller, token))?;
             if let Some(expected) = expected {
@@ -85,7 +85,7 @@ impl Service {
         allow(&access, caller)?;
         let locked: Vec<_> = chosen.iter().map(|token| token.id).collect();
         let (access, allow, locked) = (&access, &allow, &locked);
-        twice(|| async move {
+        insist(|| async move {
             let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, locked).await?;
             allow(&access, &caller)?;
             let mut done = BulkRevoked::default();

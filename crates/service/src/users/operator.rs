@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::UNKNOWN;
 use crate::recorder::Happened;
-use crate::transaction::{Purpose, twice};
+use crate::transaction::{Purpose, insist};
 use crate::{Error, FieldError, Origin, Service};
 
 /// What [`Service::end_by_operator`] has ended.
@@ -26,7 +26,7 @@ pub enum Ended {
 impl Service {
     /// Ends the API token, session or user token of an id. When this has returned, no replica accepts it.
     pub async fn end_by_operator(&self, id: Uuid) -> Result<Ended, Error> {
-        twice(|| self.end_whatever(id)).await
+        insist(|| self.end_whatever(id)).await
     }
 
     async fn end_whatever(&self, id: Uuid) -> Result<Ended, Error> {
@@ -58,7 +58,7 @@ impl Service {
 
     /// Locks the account of an email, or opens it again.
     pub async fn lock_by_operator(&self, email: &str, locked: bool) -> Result<User, Error> {
-        twice(|| async move {
+        insist(|| async move {
             let (mut tx, user) = self.begin_on_email(email).await?;
             let user = self.lock_user(&mut tx, &operator(), &Origin::default(), user, locked).await?;
             tx.commit().await?;
@@ -69,7 +69,7 @@ impl Service {
 
     /// Ends all that the account of an email is signed in with; returns how many.
     pub async fn sign_out_by_operator(&self, email: &str) -> Result<u64, Error> {
-        twice(|| async move {
+        insist(|| async move {
             let (mut tx, user) = self.begin_on_email(email).await?;
             let ended = self.end_all(&mut tx, &operator(), &Origin::default(), &user, None).await?;
             tx.commit().await?;

@@ -25,6 +25,7 @@ pub const START: Timestamp = Timestamp::from_micros(1_795_350_896_000_000);
 pub struct World {
     pub service: Service,
     pub store: Store,
+    pub url: String,
     pub clock: Arc<TestClock>,
     pub acme: OrganizationId,
     pub globex: OrganizationId,
@@ -117,7 +118,7 @@ async fn world(url: &str) -> World {
     }
     tx.commit().await.unwrap();
     let foreign_repository = ids.pop().unwrap();
-    World { service, store, clock, acme, globex, project, repositories: ids, foreign_repository }
+    World { service, store, url: url.to_owned(), clock, acme, globex, project, repositories: ids, foreign_repository }
 }
 
 impl World {

@@ -9,6 +9,7 @@ use super::people::{events, membership, nobody};
 use super::{World, asked, listing, scoped, session};
 
 /// What writes act on.
+#[derive(Clone)]
 pub struct Targets {
     pub token: String,
     pub repository: String,

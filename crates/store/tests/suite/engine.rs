@@ -42,7 +42,10 @@ async fn a_closed_store_is_not_available(given: &Given) {
     given.store().ping().await.unwrap();
     given.store().close().await;
     assert!(matches!(given.store().ping().await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(given.store().begin(latchkey_store::Lane::Ordinary).await.map(drop), Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        given.store().begin(latchkey_store::Lane::Ordinary).await.map(drop),
+        Err(StoreError::Unavailable(_))
+    ));
 }
 
 async fn migrating_again_changes_nothing(given: &Given) {
@@ -96,7 +99,10 @@ async fn a_busy_file_is_not_available() {
     let database = Database::sqlite().await.migrated().await;
     let other = Store::connect(&database.url).await.unwrap();
     let held = other.begin(latchkey_store::Lane::Ordinary).await.unwrap();
-    assert!(matches!(database.store.begin(latchkey_store::Lane::Ordinary).await.map(drop), Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        database.store.begin(latchkey_store::Lane::Ordinary).await.map(drop),
+        Err(StoreError::Unavailable(_))
+    ));
     drop(held);
     other.close().await;
     database.remove().await;
