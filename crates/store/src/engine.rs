@@ -40,6 +40,7 @@ pub(crate) enum Engine {
         pool: PgPool,
         /// For urgent writes, so that these never wait for a connection that a stranger's request has.
         urgent: PgPool,
+        read_only: Arc<postgres::ReadOnly>,
     },
 }
 
@@ -168,7 +169,7 @@ impl Store {
                 drop(anchor.lock().await.take());
                 writer.close().await;
             }
-            Engine::Postgres { pool, urgent } => {
+            Engine::Postgres { pool, urgent, .. } => {
                 pool.close().await;
                 urgent.close().await;
             }

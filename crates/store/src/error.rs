@@ -83,6 +83,11 @@ fn transient(error: &dyn DatabaseError) -> bool {
     is_any(error, &["08", "25006", "53", "57P", "58", "55000", "55P03"], &[5, 6, 7, 8, 10, 13, 14])
 }
 
+/// Whether PostgreSQL takes no writes, or this session of it.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| is_any(error, &["25006"], &[]))
+}
+
 /// Whether nobody knows after this error what state the connection is in, or another one may do better: it is not used
 /// again. What only says something about the statement is not among these.
 pub(crate) fn doubtful(error: &sqlx::Error) -> bool {

@@ -1,4 +1,11 @@
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     Connection, PgConnection, PgPool, Row,
@@ -23,6 +30,33 @@ const RESTED: Duration = Duration::from_secs(1);
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP: i64 = 0x6c61_7463_686b_6579;
 
+/// When the database was last read-only. A session that was opened then stays so, and must not be kept for writes once
+/// there are others.
+#[derive(Debug, Default)]
+pub(crate) struct ReadOnly {
+    now: AtomicBool,
+    until: Mutex<Option<Instant>>,
+}
+
+impl ReadOnly {
+    /// A write was refused.
+    pub(crate) fn refused(&self) {
+        self.now.store(true, Ordering::Relaxed);
+    }
+
+    /// A write was committed.
+    pub(crate) fn committed(&self) {
+        if self.now.load(Ordering::Relaxed) && self.now.swap(false, Ordering::Relaxed) {
+            *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+
+    /// Whether a connection is from before its end.
+    fn has_seen(&self, age: Duration) -> bool {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until.elapsed() < age)
+    }
+}
+
 /// Writes leave some connections for reads, and Latchkey's own writes most of them for callers.
 pub(crate) fn lanes() -> Lanes {
     Lanes::new(12, 4)
@@ -30,20 +64,29 @@ pub(crate) fn lanes() -> Lanes {
 
 pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     let options = PgConnectOptions::from_str(url)?.application_name("latchkey").statement_cache_capacity(500);
+    let read_only = Arc::<ReadOnly>::default();
     let pool = || {
-        PgPoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false).before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for <= RESTED {
-                    return Ok(true);
-                }
-                // Answers that the server is there, too. A session stays read-only after its database no longer is.
-                let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?;
-                Ok(row.try_get::<String, _>(0)? == "off")
-            })
-        })
+        let read_only = read_only.clone();
+        PgPoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false).before_acquire(
+            move |connection, meta| {
+                let stale = read_only.has_seen(meta.age);
+                Box::pin(async move {
+                    if stale {
+                        return Ok(false);
+                    }
+                    if meta.idle_for <= RESTED {
+                        return Ok(true);
+                    }
+                    // Answers that the server is there, too. A session stays read-only after its database no longer is.
+                    let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?;
+                    Ok(row.try_get::<String, _>(0)? == "off")
+                })
+            },
+        )
     };
     let urgent = pool().max_connections(URGENT).min_connections(1).connect_lazy_with(options.clone());
-    Ok(Engine::Postgres { pool: pool().max_connections(CONNECTIONS).connect_with(options).await?, urgent })
+    let pool = pool().max_connections(CONNECTIONS).connect_with(options).await?;
+    Ok(Engine::Postgres { pool, urgent, read_only })
 }
 
 pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {

@@ -2,14 +2,17 @@
 //! has said how its transaction ended; one that failed in a way that leaves that open is closed, and the pool opens
 //! another.
 
+use std::sync::Arc;
+
 use sqlx::{Postgres, Sqlite, pool::PoolConnection};
 use uuid::Uuid;
 
 use crate::{
     Store, StoreError, changes,
     engine::Engine,
-    error::doubtful,
+    error::{doubtful, is_read_only},
     lanes::{Lane, Places},
+    postgres::ReadOnly,
 };
 
 /// A write transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
@@ -29,7 +32,7 @@ pub(crate) struct Open {
 
 pub(crate) enum Connection {
     Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+    Postgres(PoolConnection<Postgres>, Arc<ReadOnly>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +59,7 @@ macro_rules! writing {
                         let $db = &mut **connection;
                         $sqlite
                     }
-                    $crate::transaction::Connection::Postgres(connection) => {
+                    $crate::transaction::Connection::Postgres(connection, _) => {
                         let $db = &mut **connection;
                         $postgres
                     }
@@ -76,8 +79,10 @@ impl Store {
         let places = self.lanes.enter(lane).await?;
         let connection = match &self.engine {
             Engine::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
-            Engine::Postgres { urgent, .. } if lane == Lane::Urgent => Connection::Postgres(urgent.acquire().await?),
-            Engine::Postgres { pool, .. } => Connection::Postgres(pool.acquire().await?),
+            Engine::Postgres { pool, urgent, read_only } => {
+                let pool = if lane == Lane::Urgent { urgent } else { pool };
+                Connection::Postgres(pool.acquire().await?, read_only.clone())
+            }
         };
         let mut open = Open { connection: Some(connection), state: State::Unknown, places };
         open.run("BEGIN").await?;
@@ -97,7 +102,9 @@ impl Tx {
         // By itself: a client that goes away now would leave the connection in doubt.
         let committed = tokio::spawn(async move {
             self.open.run("COMMIT").await?;
-            drop(self.open.connection.take());
+            if let Some(Connection::Postgres(_, read_only)) = self.open.connection.take() {
+                read_only.committed();
+            }
             Ok(())
         });
         committed.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map_err(StoreError::from)
@@ -106,7 +113,7 @@ impl Tx {
     /// The text for the engine, where the two don't agree.
     pub(crate) fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self.open.connection {
-            Some(Connection::Postgres(_)) => postgres,
+            Some(Connection::Postgres(..)) => postgres,
             Some(Connection::Sqlite(_)) | None => sqlite,
         }
     }
@@ -124,6 +131,11 @@ impl Open {
     }
 
     pub(crate) fn used<T>(&mut self, done: &Result<T, sqlx::Error>) {
+        if let (Err(error), Some(Connection::Postgres(_, read_only))) = (done, &self.connection)
+            && is_read_only(error)
+        {
+            read_only.refused();
+        }
         self.state = match done {
             Ok(_) | Err(sqlx::Error::RowNotFound) => State::Fine,
             Err(error) if doubtful(error) => State::Unknown,
@@ -163,7 +175,7 @@ impl Connection {
                 let what = if what == "BEGIN" { "BEGIN IMMEDIATE" } else { what };
                 sqlx::query(what).execute(&mut **connection).await.map(|_| ())
             }
-            Self::Postgres(connection) => sqlx::raw_sql(what).execute(&mut **connection).await.map(|_| ()),
+            Self::Postgres(connection, _) => sqlx::raw_sql(what).execute(&mut **connection).await.map(|_| ()),
         }
     }
 
@@ -171,7 +183,7 @@ impl Connection {
     fn discard(&mut self) {
         match self {
             Self::Sqlite(connection) => connection.close_on_drop(),
-            Self::Postgres(connection) => connection.close_on_drop(),
+            Self::Postgres(connection, _) => connection.close_on_drop(),
         }
     }
 }
