@@ -116,6 +116,7 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         | Error::TooManyAtOnce { .. }
         | Error::Busy { .. }
         | Error::Unavailable
+        | Error::GivenUp
         | Error::NoncesUnavailable => Failure::new(Code::Unavailable),
         Error::Internal(source) => {
             tracing::error!(request_id = caller.origin.request_id(), error = %source, "a server function failed");

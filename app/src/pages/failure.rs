@@ -60,10 +60,10 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::Busy { retry_after } => {
             (StatusCode::SERVICE_UNAVAILABLE, "Too many people at once", again_in(*retry_after))
         }
-        Error::Unavailable | Error::NoncesUnavailable => (
+        Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Back in a moment",
-            "The database does not answer right now. Nothing was changed. Reload the page in a few seconds.".to_owned(),
+            "The database does not answer right now, or can't be written. Reload the page in a few seconds; if you have changed something, see whether it was done.".to_owned(),
         ),
         Error::Internal(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -80,7 +80,7 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::TooManyAttempts { retry_after }
         | Error::TooManyAtOnce { retry_after, .. }
         | Error::Busy { retry_after } => Some(*retry_after),
-        Error::Unavailable | Error::NoncesUnavailable => Some(5),
+        Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => Some(5),
         _ => None,
     };
     Told { status, title, text, retry_after }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::authorization::Action;
 use crate::recorder::{Happened, system};
-use crate::transaction::Write;
+use crate::transaction::{Purpose, Write};
 use crate::{Caller, Error, FieldError, Origin, Service, StateFilter, TokenDetail};
 
 /// Sweeps begin with each full hour in UTC, the same on every replica and after every restart.
@@ -181,7 +181,7 @@ impl Service {
             finished_at: self.now(),
             revoked,
         };
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         sweeps::insert(&mut tx, &sweep).await?;
         sweeps::delete_old(&mut tx, organization.id, started_at.plus_days(-KEPT_DAYS)).await?;
         tx.commit().await?;
@@ -192,7 +192,7 @@ impl Service {
 
     async fn sweep_batch(&self, organization: OrganizationId, threshold: InactivityThreshold) -> Result<u32, Error> {
         let now = self.now();
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
         for (id, name) in &revoked {
             let happened = Happened {

@@ -11,6 +11,7 @@ use latchkey_store::tokens::{Actor, NewToken, Revocation, Use};
 use latchkey_store::{Tx, memberships, organizations, projects, repositories, sweeps, tokens, users};
 
 use crate::recorder::system;
+use crate::transaction::Purpose;
 use crate::{Error, FieldError, Service};
 
 const ORGANIZATION: &str = "acme";
@@ -82,7 +83,7 @@ impl Service {
         let password = Password::chosen(&words).map_err(|error| FieldError::new("password", error))?;
         let hash = self.inner.passwords.hash(password.clone(), self.inner.random.as_ref()).await?;
         let now = self.now();
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         let email = self.fill(&mut tx, &hash, now).await?;
         tx.commit().await?;
         Ok(Some(DemoLogin { email, password }))

@@ -42,6 +42,9 @@ pub enum Error {
     /// The database does not answer; the same request may work in a moment.
     #[error("the service is not available for a moment")]
     Unavailable,
+    /// The database has undone this because of another change; the same request may work at once.
+    #[error("another change was in the way; try again in a moment")]
+    GivenUp,
     /// The store of nonces does not answer, so nobody can tell a signed request from its replay.
     #[error("signed requests can't be checked for a moment, because the store of nonces does not answer")]
     NoncesUnavailable,
@@ -165,6 +168,11 @@ impl From<StoreError> for Error {
             StoreError::Unavailable(source) => {
                 tracing::error!(%source, "the database is not available");
                 Self::Unavailable
+            }
+            StoreError::Busy => Self::Unavailable,
+            StoreError::GivenUp(source) => {
+                tracing::warn!(%source, "the database gave a transaction up for another one");
+                Self::GivenUp
             }
             other => Self::Internal(other),
         }

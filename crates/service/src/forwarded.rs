@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use latchkey_store::instance;
 
+use crate::transaction::Purpose;
 use crate::{Error, Service};
 
 /// What was seen longer ago may be mended.
@@ -12,7 +13,7 @@ const DAYS: i64 = 7;
 impl Service {
     /// Notes that a peer sends `X-Forwarded-For` without being a trusted proxy.
     pub async fn note_untrusted_proxy(&self, peer: IpAddr) -> Result<(), Error> {
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         instance::set_forwarded_by(&mut tx, peer, self.now()).await?;
         Ok(tx.commit().await?)
     }

@@ -22,6 +22,7 @@ mod passwords;
 mod pinned;
 mod ports;
 mod projects;
+mod readiness;
 mod recorder;
 mod repositories;
 mod root_key;
@@ -64,6 +65,7 @@ pub use memberships::Membership;
 pub use organizations::ListedOrganization;
 pub use page::Page;
 pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
+pub use readiness::Unready;
 pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
 pub use sign_in::{Browser, Device, SignedIn, UserToken};
@@ -91,6 +93,7 @@ struct Inner {
     counted: stats::Counted,
     nonces: Option<Arc<dyn Nonces>>,
     passwords: passwords::Hasher,
+    readiness: readiness::Readiness,
     root_key: RootKey,
     under_way: idempotency::UnderWay,
     settings: Settings,
@@ -125,6 +128,7 @@ impl Service {
             nonces: None,
             uses: uses::Gathered::default(),
             passwords: passwords::Hasher::new(),
+            readiness: readiness::Readiness::default(),
             root_key,
             under_way: idempotency::UnderWay::default(),
             store,
@@ -157,11 +161,6 @@ impl Service {
     /// What time it is for this instance.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
-    }
-
-    /// Whether the database answers.
-    pub async fn ready(&self) -> Result<(), Error> {
-        Ok(self.inner.store.ping().await?)
     }
 
     /// A fresh id for a form, so that sending the form twice creates one token.

@@ -82,7 +82,7 @@ impl Service {
     pub async fn delete_project(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
         let access = self.authorize(caller, organization, Action::ManageProjects).await?;
         let project = self.find_project(caller, &access, id).await?;
-        let Write { mut tx, caller, .. } = self.begin_in(caller, &access, Action::ManageProjects).await?;
+        let Write { mut tx, caller, .. } = self.begin_ending_in(caller, &access, Action::ManageProjects).await?;
         if !projects::lock_whole(&mut tx, access.id(), project.id).await? {
             return Err(UNKNOWN);
         }

@@ -143,7 +143,8 @@ impl Service {
     pub async fn delete_repository(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
         let repository = self.find_reached(caller, &access, id).await?;
-        let Write { mut tx, caller, access } = self.begin_in(caller, &access, Action::ManageRepositories).await?;
+        let Write { mut tx, caller, access } =
+            self.begin_ending_in(caller, &access, Action::ManageRepositories).await?;
         if !caller.principal.reach().reaches(repository.id) {
             return Err(Denial::MissingRepository(Some(repository.id)).into());
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::recorder::Happened;
 use crate::sign_in::{REMEMBERED_DAYS, window};
+use crate::transaction::Purpose;
 use crate::{Browser, Error, Origin, Person, Principal, Refusal, Service, SignedIn};
 
 /// A session ends after so long without a request.
@@ -23,16 +24,23 @@ impl Service {
         let (made_since, seen_since) = live_since(now);
         let Some(session) = sessions::live(self.store(), &hash, made_since, seen_since).await? else { return Ok(None) };
         if session.last_seen_at < now.plus_seconds(-TOUCH_SECONDS) {
-            let mut tx = self.begin_system().await?;
-            sessions::touch(&mut tx, &hash, now).await?;
-            tx.commit().await?;
+            // While nothing can be written, people can still read; their sessions end a little earlier then.
+            if let Err(error) = self.touch_session(&hash, now).await {
+                tracing::warn!(%error, "that a session is in use could not be written");
+            }
         }
         Ok(Some(Person::new(session.user, session.id)))
     }
 
+    async fn touch_session(&self, hash: &SecretHash, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.begin_system(Purpose::Containment).await?;
+        sessions::touch(&mut tx, hash, now).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Ends the session of a cookie, if there is one.
     pub async fn sign_out(&self, origin: &Origin, cookie: &str) -> Result<(), Error> {
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Containment).await?;
         self.end_session(&mut tx, origin, None, cookie).await?;
         Ok(tx.commit().await?)
     }
@@ -41,7 +49,7 @@ impl Service {
     pub async fn forget_nonces(&self) -> Result<(), Error> {
         const BATCH: u32 = 5_000;
         loop {
-            let mut tx = self.begin_system().await?;
+            let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
             let removed = nonces::delete_expired(&mut tx, self.now(), BATCH).await?;
             tx.commit().await?;
             if removed < u64::from(BATCH) {
@@ -56,7 +64,7 @@ impl Service {
         let now = self.now();
         let (made_since, seen_since) = live_since(now);
         loop {
-            let mut tx = self.begin_system().await?;
+            let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
             let removed = [
                 sessions::delete_dead(&mut tx, made_since, seen_since, BATCH).await?,
                 user_tokens::delete_expired(&mut tx, now.plus_days(-1), BATCH).await?,

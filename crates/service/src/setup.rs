@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::passwords::{Room, Source};
 use crate::recorder::{Happened, system};
 use crate::sign_in::{Buckets, source_of};
+use crate::transaction::Purpose;
 use crate::{Browser, Error, FieldError, Origin, Service, SignedIn};
 
 const NO_LINK: Error = Error::NotFound("set-up link");
@@ -26,7 +27,7 @@ impl Service {
             return Ok(None);
         }
         let link = self.new_secret(SecretKind::Setup);
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         instance::set_setup_hash(&mut tx, &link.hash(), self.now()).await?;
         tx.commit().await?;
         Ok(Some(link))
@@ -61,7 +62,7 @@ impl Service {
         }
         self.give_back(&guess).await?;
         let (email, password_hash) = self.first_account(room, email, password).await?;
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         if !instance::take_setup_hash(&mut tx, &hash).await? {
             return Err(NO_LINK);
         }
@@ -78,7 +79,7 @@ impl Service {
         }
         let (email, password_hash) =
             self.first_account(self.inner.passwords.enter(Source::Inside)?, email, password).await?;
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         let made = self.make_instance_admin(&mut tx, &Origin::default(), &email, &password_hash).await;
         match made {
             Ok(_) => {}

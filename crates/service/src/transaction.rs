@@ -2,12 +2,14 @@
 //! lock, for the database. So each write begins with a second look at the caller, whom it locks: nothing can be taken
 //! away from them until the commit. `docs/revocation.md` says what follows from that.
 //!
-//! These are the only ways to begin a write; a test sees to it.
+//! These are the only ways to begin a write; a test sees to it. So this is also where it is decided how urgent each is.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use latchkey_domain::{Role, TokenId, UserId};
-use latchkey_store::{Tx, memberships, organizations, sessions, tokens, user_tokens, users, users::User};
+use latchkey_store::{Lane, Tx, memberships, organizations, sessions, tokens, user_tokens, users, users::User};
+use tokio::time::sleep;
 
 use crate::authorization::{Action, OrganizationAccess, Power};
 use crate::sessions::live_since;
@@ -31,15 +33,54 @@ pub(crate) enum Keeps {
     Everything,
 }
 
+/// What Latchkey writes by itself: what no caller asks for, or who asks has no credential yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Ends something: by an operator, at a sign-out. Or stands before what people end: that they are still there.
+    Containment,
+    /// Is a part of one request: a new session or account, a use that is written before it is answered.
+    Request,
+    /// Counts, remembers, sweeps and tidies up: what nobody waits for, or what comes with each request.
+    Bookkeeping,
+}
+
+impl Purpose {
+    const fn lane(self) -> Lane {
+        match self {
+            Self::Containment => Lane::Urgent,
+            Self::Request => Lane::Ordinary,
+            Self::Bookkeeping => Lane::Background,
+        }
+    }
+}
+
+/// People administer; what pipelines do without end must not keep them waiting.
+fn administering(caller: &Caller) -> Lane {
+    if caller.principal.person().is_some() { Lane::Urgent } else { Lane::Ordinary }
+}
+
+/// Does what takes power away, and again if the database gave it up for another transaction.
+pub(crate) async fn insist<T, F: Future<Output = Result<T, Error>>>(work: impl Fn() -> F) -> Result<T, Error> {
+    const TRIES: usize = 3;
+    for _ in 1..TRIES {
+        match work().await {
+            // The other one has to come by first.
+            Err(Error::GivenUp) => sleep(Duration::from_millis(100)).await,
+            done => return done,
+        }
+    }
+    work().await
+}
+
 impl Service {
-    /// Begins a write of Latchkey itself: what no caller asks for, or who asks has no credential yet.
-    pub(crate) async fn begin_system(&self) -> Result<Tx, Error> {
-        Ok(self.store().begin().await?)
+    /// Begins a write of Latchkey itself.
+    pub(crate) async fn begin_system(&self, purpose: Purpose) -> Result<Tx, Error> {
+        Ok(self.store().begin(purpose.lane()).await?)
     }
 
     /// Begins a write that concerns nobody but the caller, or the whole instance; returns them as they are in it.
     pub(crate) async fn begin(&self, caller: &Caller) -> Result<(Tx, Caller), Error> {
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.store().begin(Lane::Ordinary).await?;
         let caller = self.look_again(&mut tx, caller, &[]).await?;
         Ok((tx, caller))
     }
@@ -48,7 +89,7 @@ impl Service {
     /// as that user.
     pub(crate) async fn begin_on_user(&self, caller: &Caller, user: UserId) -> Result<(Tx, Caller, User), Error> {
         let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.store().begin(Lane::Urgent).await?;
         // By id, so that two admins can't wait for each other.
         for id in BTreeSet::from([user, person.id]) {
             users::lock(&mut tx, id).await?;
@@ -58,14 +99,27 @@ impl Service {
         Ok((tx, caller, user))
     }
 
-    /// Begins a write in an organization, for an action.
+    /// Begins a write in an organization, for an action that adds or changes something.
     pub(crate) async fn begin_in(
         &self,
         caller: &Caller,
         access: &OrganizationAccess,
         action: Action,
     ) -> Result<Write, Error> {
-        let write = self.begin_keeping(caller, access, Keeps::Organization, &[]).await?;
+        let lane = if matches!(action, Action::CreateToken(_)) { Lane::Ordinary } else { administering(caller) };
+        let write = self.begin_locking(caller, access, Keeps::Organization, &[], lane).await?;
+        write.access.allow(&write.caller, action)?;
+        Ok(write)
+    }
+
+    /// Begins a write in an organization, for an action that takes something away.
+    pub(crate) async fn begin_ending_in(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        action: Action,
+    ) -> Result<Write, Error> {
+        let write = self.begin_locking(caller, access, Keeps::Organization, &[], Lane::Urgent).await?;
         write.access.allow(&write.caller, action)?;
         Ok(write)
     }
@@ -77,7 +131,7 @@ impl Service {
         access: &OrganizationAccess,
         tokens: &[TokenId],
     ) -> Result<Write, Error> {
-        self.begin_keeping(caller, access, Keeps::Organization, tokens).await
+        self.begin_locking(caller, access, Keeps::Organization, tokens, Lane::Urgent).await
     }
 
     /// Begins a write that keeps others from more than deleting the organization. What the caller may do is for the use
@@ -89,8 +143,19 @@ impl Service {
         keeps: Keeps,
         tokens: &[TokenId],
     ) -> Result<Write, Error> {
+        self.begin_locking(caller, access, keeps, tokens, administering(caller)).await
+    }
+
+    async fn begin_locking(
+        &self,
+        caller: &Caller,
+        access: &OrganizationAccess,
+        keeps: Keeps,
+        tokens: &[TokenId],
+        lane: Lane,
+    ) -> Result<Write, Error> {
         const UNKNOWN: Error = Error::NotFound("organization");
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.store().begin(lane).await?;
         // Always in this order, so that two writes can't wait for each other: organization, project, user, session or
         // user token, membership, tokens by id. (Nothing is deleted without the organization, so the project may come later.)
         let there = access.is_instance()

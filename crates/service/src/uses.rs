@@ -7,6 +7,7 @@ use latchkey_domain::TokenId;
 use latchkey_store::tokens::{self, Token, Use};
 
 use crate::known::KnownToken;
+use crate::transaction::Purpose;
 use crate::{Error, Origin, Refusal, Service};
 
 /// A token whose stored last use is older than this is written through before the request is accepted. The shortest
@@ -66,7 +67,7 @@ impl Service {
             self.inner.uses.add(token.id, new);
             return Ok(());
         }
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         let unrevoked = tokens::record_uses(&mut tx, &[(token.id, new)]).await?;
         tx.commit().await?;
         // A sweep may have come between the read and this write; then the token is revoked and stays so.
@@ -100,7 +101,7 @@ impl Service {
     }
 
     async fn write_uses(&self, batch: &[(TokenId, Use)]) -> Result<(), Error> {
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         tokens::record_uses(&mut tx, batch).await?;
         Ok(tx.commit().await?)
     }

@@ -7,6 +7,7 @@ use latchkey_domain::{
 };
 use latchkey_store::nonces;
 
+use crate::transaction::Purpose;
 use crate::{Caller, Denial, Error, KnownOrganization, KnownToken, Origin, Principal, Refusal, Service, pinned};
 
 /// A request as a resource server received it.
@@ -119,7 +120,7 @@ impl Service {
                 Error::NoncesUnavailable
             })?,
             None => {
-                let mut tx = self.begin_system().await?;
+                let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
                 let taken = nonces::take(&mut tx, &key, self.now().plus_seconds(Signature::NONCE_SECONDS)).await?;
                 tx.commit().await?;
                 taken

@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use common::people::{instance_token, membership, nobody};
 use common::use_cases::{READS, Targets, WRITES, ask, targets, write};
@@ -13,8 +14,10 @@ use common::{World, asked, listing, scoped};
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
     Caller, CreateToken, Denial, EditToken, Error, ExpiresIn, ListTokens, Principal, RotateToken, StateFilter,
-    SweepKind,
+    SweepKind, Unready,
 };
+use latchkey_store::Lane;
+use sqlx::Connection;
 
 on_both_engines!(
     nothing_is_written_for_a_person_whose_power_is_gone,
@@ -23,6 +26,7 @@ on_both_engines!(
     writes_and_endings_do_not_wait_for_each_other,
     no_token_does_what_its_maker_may_not,
     a_token_of_a_project_stays_in_it,
+    however_many_ask_whether_it_is_ready_one_write_a_second_is_made,
 );
 
 /// An owner of acme who is an instance admin, too: may do everything.
@@ -106,7 +110,7 @@ async fn targets_again(on: Targets, world: &World, caller: &Caller) -> Targets {
     let email = &caller.principal.person().unwrap().email;
     let received =
         world.service.invite(&foreign, "globex", email, Role::Member).await.unwrap().invitation.id.to_string();
-    let mut tx = world.store.begin().await.unwrap();
+    let mut tx = world.store.begin(Lane::Ordinary).await.unwrap();
     let session: CredentialId = common::session(&mut tx, caller.principal.person().unwrap().id).await;
     tx.commit().await.unwrap();
     let own_membership = membership(world, "acme", caller).await;
@@ -209,7 +213,7 @@ async fn writes_and_endings_do_not_wait_for_each_other(world: &World) {
     let (service, admin) = (&world.service, world.admin().await);
     let user = admin.principal.person().unwrap().id;
     for round in 0..5 {
-        let mut tx = world.store.begin().await.unwrap();
+        let mut tx = world.store.begin(Lane::Ordinary).await.unwrap();
         let credential = common::session(&mut tx, user).await;
         tx.commit().await.unwrap();
         let mut other = admin.clone();
@@ -317,6 +321,125 @@ async fn a_token_of_a_project_stays_in_it(world: &World) {
             (&expected.map(str::to_owned)[..], "Forbidden(Exceeds(\"its repositories\"))")
         );
         assert!(service.repositories_by_id(&few, "acme", &[name.to_owned()]).await.unwrap().is_empty());
+    }
+}
+
+async fn however_many_ask_whether_it_is_ready_one_write_a_second_is_made(world: &World) {
+    let probes = async || {
+        const SQL: &str = "SELECT count FROM write_probe";
+        if world.url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&world.url).await.unwrap();
+            sqlx::query_scalar::<_, i64>(SQL).fetch_one(&mut connection).await.unwrap()
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&world.url).await.unwrap();
+            sqlx::query_scalar::<_, i64>(SQL).fetch_one(&mut connection).await.unwrap()
+        }
+    };
+    for second in 1..=3 {
+        let mut asked = tokio::task::JoinSet::new();
+        for number in 0..200 {
+            let service = world.service.clone();
+            asked.spawn(async move {
+                // Some go away before they are answered.
+                let patience = if number % 3 == 0 { Duration::ZERO } else { Duration::from_secs(60) };
+                let answer = tokio::time::timeout(patience, service.ready()).await;
+                assert!(answer.is_err() || answer == Ok(Ok(())));
+            });
+        }
+        asked.join_all().await;
+        assert_eq!(probes().await, second);
+        world.clock.advance_seconds(1);
+    }
+    world.store.close().await;
+    assert_eq!(world.service.ready().await, Err(Unready::NoAnswer));
+}
+
+/// What takes power away has a way to the database that nothing else is on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taking_power_away_waits_for_no_other_write() {
+    let world = &common::postgres().await;
+    let (service, caller) = (&world.service, everything(world, "ada").await);
+    let on = targets(world, &caller).await;
+    let pipeline = world.create(&caller, scoped("pipeline", &["tokens:manage", "scans:read"])).await.unwrap();
+    let pipeline = world.pipeline(&pipeline).await;
+    let leaked = world.create(&caller, asked("leaked")).await.unwrap().detail.token.id.to_string();
+    // As many as there may be of all others.
+    let mut held = Vec::new();
+    for _ in 0..12 {
+        held.push(world.store.begin(Lane::Ordinary).await.unwrap());
+    }
+    let others = [
+        tokio::spawn({
+            let (service, pipeline) = (service.clone(), pipeline.clone());
+            async move { service.create_token(&pipeline, "acme", scoped("other", &["scans:read"])).await.map(drop) }
+        }),
+        tokio::spawn({
+            let service = service.clone();
+            async move { service.forget_nonces().await }
+        }),
+    ];
+    service.revoke_token(&pipeline, "acme", &leaked).await.unwrap();
+    for name in [
+        "edit_token",
+        "rotate_token",
+        "revoke_tokens",
+        "delete_repository",
+        "delete_project",
+        "revoke_invitation",
+        "set_auto_revoke",
+        "change_role",
+        "set_user_locked",
+        "remove_member",
+        "end_credential",
+        "end_credentials",
+    ] {
+        write(service, name, &caller, &on).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    }
+    service.lock_by_operator(&caller.principal.person().unwrap().email, true).await.unwrap();
+    assert!(others.iter().all(|other| !other.is_finished()));
+    drop(held);
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+}
+
+/// Somebody else's transaction and a revocation wait for each other, and the database gives the revocation up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_power_away_is_tried_again_after_a_deadlock() {
+    let world = &common::postgres().await;
+    let caller = everything(world, "ada").await;
+    let (on, person) = (targets(world, &caller).await, caller.principal.person().unwrap());
+    let mut other = sqlx::PgConnection::connect(&world.url).await.unwrap();
+    let waiting = async |kind: &str| {
+        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1 \
+            AND datname = current_database()";
+        let mut connection = sqlx::PgConnection::connect(&world.url).await.unwrap();
+        while sqlx::query_scalar::<_, i64>(WAITING).bind(kind).fetch_one(&mut connection).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let cases = [
+        ("revoke_token", "api_tokens", &on.token, "organizations", world.acme.to_string()),
+        ("revoke_tokens", "api_tokens", &on.token, "organizations", world.acme.to_string()),
+        ("end_credential", "sessions", &person.credential.to_string(), "users", person.id.to_string()),
+        ("end_credentials", "sessions", &person.credential.to_string(), "users", person.id.to_string()),
+    ];
+    for (name, theirs, id, ours, our_id) in cases {
+        let lock = async |connection: &mut sqlx::PgConnection, table: &str, id: &str| {
+            let sql = format!("SELECT id FROM {table} WHERE id = '{id}' FOR UPDATE");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await.map(drop)
+        };
+        // Never the one that is given up.
+        sqlx::raw_sql("SET deadlock_timeout = '1h'; BEGIN").execute(&mut other).await.unwrap();
+        lock(&mut other, theirs, id).await.unwrap();
+        let done = tokio::spawn({
+            let (service, caller, on) = (world.service.clone(), caller.clone(), on.clone());
+            async move { write(&service, name, &caller, &on).await }
+        });
+        waiting("%FOR %").await;
+        lock(&mut other, ours, &our_id).await.unwrap();
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        done.await.unwrap().unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
 }
 

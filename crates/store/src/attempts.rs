@@ -3,7 +3,7 @@
 
 use latchkey_domain::Timestamp;
 
-use crate::{Store, StoreError, Tx, engine::Begun};
+use crate::{Store, StoreError, Tx};
 
 /// What is known of a key (a hash of whom or what is counted) before this attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +17,13 @@ pub struct Attempts {
 /// The count for `key`, or `None` when nothing was tried since `window_start`. Locks the key until the transaction ends:
 /// who asks for several asks in their order.
 pub async fn get(tx: &mut Tx, key: &[u8; 32], window_start: Timestamp) -> Result<Option<Attempts>, StoreError> {
-    if let Begun::Postgres(tx) = &mut tx.begun {
-        // A row can't be locked before the first attempt has made it, and that one must be counted alone, too. Two
-        // keys that begin alike only wait for each other without need.
-        let [a, b, c, d, e, f, g, h, ..] = *key;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)")
-            .bind(i64::from_be_bytes([a, b, c, d, e, f, g, h]))
-            .execute(&mut **tx)
-            .await?;
-    }
+    const LOCK: &str = "SELECT pg_advisory_xact_lock($1)";
+    let [a, b, c, d, e, f, g, h, ..] = *key;
+    // A row can't be locked before the first attempt has made it, and that one must be counted alone, too. Two keys that
+    // begin alike only wait for each other without need.
+    writing!(tx, db, sqlite => { let _ = db; Ok(()) }, postgres => {
+        sqlx::query(LOCK).bind(i64::from_be_bytes([a, b, c, d, e, f, g, h])).execute(db).await.map(|_| ())
+    })?;
     const SQL: &str = "SELECT failures, last_at FROM sign_in_attempts WHERE key = $1 AND last_at >= $2";
     let row: Option<(i32, i64)> = writing!(tx, db => {
         sqlx::query_as(SQL).bind(key.as_slice()).bind(window_start.micros()).fetch_optional(db).await

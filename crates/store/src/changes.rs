@@ -50,7 +50,7 @@ impl Watch {
     pub fn new(store: Store) -> Self {
         let shared = match &store.engine {
             Engine::Sqlite { file, .. } => open_shared(file),
-            Engine::Postgres(_) => None,
+            Engine::Postgres { .. } => None,
         };
         Self { store, connection: Mutex::default(), shared }
     }
@@ -68,7 +68,7 @@ impl Watch {
             Engine::Sqlite { readers, .. } => {
                 sqlx::query_as(SQL).bind(number).bind(LOOK_MAX + 1).fetch_all(readers).await?
             }
-            Engine::Postgres(pool) => {
+            Engine::Postgres { pool, .. } => {
                 let mut kept = self.connection.lock().await;
                 // Taken out while it is used: one that a cancelled or failed look has left is not used again.
                 let mut connection = match kept.take() {

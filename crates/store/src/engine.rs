@@ -6,11 +6,13 @@ use std::{
     },
 };
 
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use uuid::Uuid;
+use sqlx::{Connection, PgConnection, PgPool, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
 
 use crate::{
-    StoreError, changes, postgres, sqlite,
+    StoreError,
+    lanes::Lanes,
+    postgres, sqlite,
     tokens::{CANDIDATES_MAX, READ_MAX, Recent, SETTLED_MAX},
 };
 
@@ -18,14 +20,28 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) engine: Engine,
+    pub(crate) lanes: Arc<Lanes>,
     pub(crate) limits: Limits,
     pub(crate) recent: Arc<Recent>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, sweeping: Arc<AtomicBool>, file: Arc<Path> },
-    Postgres(PgPool),
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+        sweeping: Arc<AtomicBool>,
+        file: Arc<Path>,
+        /// Open as long as the store is. The last connection to close removes the files that all processes share, and
+        /// after errors all those of the pools may be closed at once.
+        anchor: Arc<Mutex<Option<SqliteConnection>>>,
+    },
+    Postgres {
+        pool: PgPool,
+        /// For urgent writes, so that these never wait for a connection that a stranger's request has.
+        urgent: PgPool,
+        read_only: Arc<postgres::ReadOnly>,
+    },
 }
 
 /// How many rows one statement reads or writes; the defaults are constants of [`crate::tokens`].
@@ -34,18 +50,6 @@ pub(crate) struct Limits {
     pub(crate) read: u32,
     pub(crate) candidates: u32,
     pub(crate) settled: u32,
-}
-
-/// A write transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
-pub struct Tx {
-    pub(crate) begun: Begun,
-    /// What replicas must not remember any longer once this is committed.
-    pub(crate) changed: Vec<Uuid>,
-}
-
-pub(crate) enum Begun {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
 }
 
 /// Held while this replica sweeps; released when dropped or when the process dies.
@@ -67,31 +71,31 @@ impl Drop for Flag {
     }
 }
 
-/// Runs a body with a pool to read from, whichever engine it is.
+/// Runs a body with a connection to read from, whichever engine it is.
 macro_rules! reading {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.engine {
-            $crate::engine::Engine::Sqlite { readers: $db, .. } => $body,
-            $crate::engine::Engine::Postgres($db) => $body,
+            $crate::engine::Engine::Sqlite { readers: pool, .. } => $crate::engine::reading!(in pool, $db => $body),
+            $crate::engine::Engine::Postgres { pool, .. } => $crate::engine::reading!(in pool, $db => $body),
+        }
+    };
+    (in $pool:expr, $db:ident => $body:expr) => {
+        match $pool.acquire().await {
+            Ok(mut connection) => {
+                let done = {
+                    let $db = &mut *connection;
+                    $body
+                };
+                if done.as_ref().is_err_and($crate::error::doubtful) {
+                    connection.close_on_drop();
+                }
+                done
+            }
+            Err(error) => Err(error),
         }
     };
 }
-
-/// Runs a body with the connection of a write transaction, whichever engine it is.
-macro_rules! writing {
-    ($tx:expr, $db:ident => $body:expr) => {
-        match &mut $tx.begun {
-            $crate::engine::Begun::Sqlite(tx) => {
-                let $db = &mut **tx;
-                $body
-            }
-            $crate::engine::Begun::Postgres(tx) => {
-                let $db = &mut **tx;
-                $body
-            }
-        }
-    };
-}
+pub(crate) use reading;
 
 impl SweepLock {
     /// Lets the next sweep begin at once. Dropping the lock does the same, but PostgreSQL notices that a little later.
@@ -108,9 +112,9 @@ impl Store {
     /// Opens `sqlite://path` (created when missing, WAL, foreign keys, one writer and a pool of readers) or
     /// `postgres://…`.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let engine = match url.split_once(':') {
-            Some(("sqlite", _)) => sqlite::open(url).await?,
-            Some(("postgres" | "postgresql", _)) => postgres::open(url).await?,
+        let (engine, lanes) = match url.split_once(':') {
+            Some(("sqlite", _)) => (sqlite::open(url).await?, sqlite::lanes()),
+            Some(("postgres" | "postgresql", _)) => (postgres::open(url).await?, postgres::lanes()),
             // The URL may hold a password, so it is not repeated.
             _ => {
                 let reason = "the database URL must begin with sqlite:// or postgres://";
@@ -118,7 +122,7 @@ impl Store {
             }
         };
         let limits = Limits { read: READ_MAX, candidates: CANDIDATES_MAX, settled: SETTLED_MAX };
-        Ok(Self { engine, limits, recent: Arc::default() })
+        Ok(Self { engine, lanes: Arc::new(lanes), limits, recent: Arc::default() })
     }
 
     /// The same database with other limits than [`READ_MAX`], [`CANDIDATES_MAX`] and 5,000 rows a write: for tests,
@@ -132,17 +136,8 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite { writer, .. } => sqlite::migrate(writer).await,
-            Engine::Postgres(pool) => postgres::migrate(pool).await,
+            Engine::Postgres { pool, .. } => postgres::migrate(pool).await,
         }
-    }
-
-    /// Begins a write: `BEGIN IMMEDIATE` on SQLite's one writer.
-    pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let begun = match &self.engine {
-            Engine::Sqlite { writer, .. } => Begun::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Engine::Postgres(pool) => Begun::Postgres(pool.begin().await?),
-        };
-        Ok(Tx { begun, changed: Vec::new() })
     }
 
     /// Answers when the database answers.
@@ -158,7 +153,7 @@ impl Store {
                 .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok()
                 .then(|| Held::Flag(Flag(sweeping.clone()))),
-            Engine::Postgres(pool) => {
+            Engine::Postgres { pool, .. } => {
                 postgres::try_lock_sweep(pool).await?.map(|connection| Held::Connection(Box::new(connection)))
             }
         };
@@ -168,12 +163,16 @@ impl Store {
     /// Closes every connection, after what runs has ended.
     pub async fn close(&self) {
         match &self.engine {
-            Engine::Sqlite { writer, readers, .. } => {
+            Engine::Sqlite { writer, readers, anchor, .. } => {
                 // The last to close writes the WAL back and removes it, which readers can't.
                 readers.close().await;
+                drop(anchor.lock().await.take());
                 writer.close().await;
             }
-            Engine::Postgres(pool) => pool.close().await,
+            Engine::Postgres { pool, urgent, .. } => {
+                pool.close().await;
+                urgent.close().await;
+            }
         }
     }
 
@@ -181,28 +180,7 @@ impl Store {
     pub(crate) fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self.engine {
             Engine::Sqlite { .. } => sqlite,
-            Engine::Postgres(_) => postgres,
-        }
-    }
-}
-
-impl Tx {
-    /// Makes the change last: once this has returned, a crash can't undo it.
-    pub async fn commit(mut self) -> Result<(), StoreError> {
-        let changed = std::mem::take(&mut self.changed);
-        changes::note(&mut self, changed).await?;
-        match self.begun {
-            Begun::Sqlite(tx) => tx.commit().await?,
-            Begun::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
-    }
-
-    /// The text for the engine, where the two don't agree.
-    pub(crate) fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
-        match self.begun {
-            Begun::Sqlite(_) => sqlite,
-            Begun::Postgres(_) => postgres,
+            Engine::Postgres { .. } => postgres,
         }
     }
 }

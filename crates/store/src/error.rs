@@ -10,6 +10,12 @@ pub enum StoreError {
     /// The database can't be reached, or is too busy to answer in time.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// So many writes wait already that this one would be in vain.
+    #[error("too many writes wait for the database")]
+    Busy,
+    /// The database has undone this transaction because of another one. The same may work at once.
+    #[error("the database gave this up for another transaction: {0}")]
+    GivenUp(#[source] sqlx::Error),
     /// Anything else.
     #[error(transparent)]
     Database(sqlx::Error),
@@ -43,6 +49,9 @@ impl From<sqlx::Error> for StoreError {
             if database.is_unique_violation() {
                 return Self::Conflict(conflict(database));
             }
+            if is_any(database, &["40001", "40P01"], &[]) {
+                return Self::GivenUp(error);
+            }
             if transient(database) {
                 return Self::Unavailable(error);
             }
@@ -69,14 +78,49 @@ fn conflict(error: &dyn DatabaseError) -> &'static str {
 
 /// Whether the same request could succeed a moment later.
 fn transient(error: &dyn DatabaseError) -> bool {
+    // Connection, read-only, resources, a file of the server; shutdown; a database that lets nobody in; lock time-outs.
+    // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
+    is_any(error, &["08", "25006", "53", "57P", "58", "55000", "55P03"], &[5, 6, 7, 8, 10, 13, 14])
+}
+
+/// Whether PostgreSQL takes no writes, or this session of it.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| is_any(error, &["25006"], &[]))
+}
+
+/// Whether nobody knows after this error what state the connection is in, or another one may do better: it is not used
+/// again. What only says something about the statement is not among these.
+pub(crate) fn doubtful(error: &sqlx::Error) -> bool {
+    use sqlx::Error;
+    match error {
+        // Connection, transaction (read-only ones, too: a session stays so), prepared statements that are gone or have
+        // changed, memory, shutdown, files, faults of the server.
+        // NOMEM, READONLY (SQLite falls back to that when it opens a file), IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL,
+        // MISUSE, NOTADB.
+        Error::Database(error) => is_any(
+            error.as_ref(),
+            &["08", "0A000", "25", "26", "53200", "57P", "58", "XX"],
+            &[7, 8, 10, 11, 13, 14, 15, 21, 26],
+        ),
+        Error::RowNotFound
+        | Error::TypeNotFound { .. }
+        | Error::ColumnIndexOutOfBounds { .. }
+        | Error::ColumnNotFound(_)
+        | Error::ColumnDecode { .. }
+        | Error::Encode(_)
+        | Error::Decode(_) => false,
+        _ => true,
+    }
+}
+
+/// Whether an error of PostgreSQL is of one of these classes of SQLSTATE, or one of SQLite has one of these primary
+/// result codes (the low byte).
+fn is_any(error: &dyn DatabaseError, postgres: &[&str], sqlite: &[u32]) -> bool {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<PgDatabaseError>().is_some() {
-        // Classes of SQLSTATE: connection, resources, shutdown; a database that lets nobody in; then serialization,
-        // deadlock and lock time-outs.
-        return ["08", "53", "57P", "55000", "40001", "40P01", "55P03"].iter().any(|class| code.starts_with(class));
+        return postgres.iter().any(|class| code.starts_with(class));
     }
-    // The primary result code is the low byte: BUSY, LOCKED, IOERR, FULL, CANTOPEN.
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
+    code.parse::<u32>().is_ok_and(|code| sqlite.contains(&(code & 0xff)))
 }
 
 /// A stored value that this program doesn't know.

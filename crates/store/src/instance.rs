@@ -50,3 +50,23 @@ pub async fn forwarded_by(store: &Store) -> Result<Option<(IpAddr, Timestamp)>, 
     let row: Option<(String, i64)> = reading!(store, db => sqlx::query_as(SQL).fetch_optional(db).await)?;
     Ok(row.and_then(|(peer, at)| Some((peer.parse().ok()?, Timestamp::from_micros(at)))))
 }
+
+/// Writes, and asks for as much new space as a revocation may need: what fails here says that nothing can be revoked.
+pub async fn probe_write(tx: &mut Tx) -> Result<(), StoreError> {
+    // On PostgreSQL an update may go into space that its table has, so the disk is asked with a temporary file. SQLite's
+    // WAL grows with what is written, at random because equal content is not.
+    const ROOM: &str = "SELECT count(*) FROM generate_series(1, 10000)";
+    let sql = tx.dialect(
+        "UPDATE write_probe SET count = count + 1, filler = randomblob(32768)",
+        "UPDATE write_probe SET count = count + 1",
+    );
+    writing!(tx, db => sqlx::query(sql).execute(db).await.map(|_| ()))?;
+    writing!(tx, db, sqlite => { let _ = db; Ok(()) }, postgres => {
+        // The least that a server takes.
+        sqlx::query("SET LOCAL work_mem = '64kB'").execute(db).await.map(|_| ())
+    })?;
+    writing!(tx, db, sqlite => { let _ = db; Ok(()) }, postgres => {
+        sqlx::query(ROOM).execute(db).await.map(|_| ())
+    })?;
+    Ok(())
+}

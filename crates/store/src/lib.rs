@@ -3,13 +3,17 @@
 //! Reads take a [`Store`], writes take a [`Tx`], so that a use case's change and its audit event are one transaction.
 //! After an error a [`Tx`] is of no use any more: drop it.
 //!
-//! `engine` opens databases and holds the two macros that run one body on either engine; `bind` has the values that
+//! `engine` opens databases, `transaction` begins and ends writes, and each has the macro that runs one body on either
+//! engine; `lanes` has the queues before the database; `bind` has the values that
 //! the engines take in different forms; `error` names what went wrong; `search` finds objects by their words.
 
 mod bind;
 #[macro_use]
 mod engine;
+#[macro_use]
+mod transaction;
 mod error;
+mod lanes;
 mod postgres;
 mod search;
 mod sqlite;
@@ -33,5 +37,7 @@ pub mod tokens;
 pub mod user_tokens;
 pub mod users;
 
-pub use engine::{Store, SweepLock, Tx};
+pub use engine::{Store, SweepLock};
 pub use error::StoreError;
+pub use lanes::Lane;
+pub use transaction::Tx;

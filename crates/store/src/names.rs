@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
-    Store, StoreError, Tx,
+    Lane, Store, StoreError, Tx,
     search::{self, Kind},
     tokens,
 };
@@ -50,7 +50,7 @@ pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
         if form >= FORM {
             continue;
         }
-        let mut tx = store.begin().await?;
+        let mut tx = store.begin(Lane::Background).await?;
         let sql = tx.dialect(FORMS, "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1 FOR UPDATE");
         let (form, next, after): (i32, i32, Uuid) =
             writing!(tx, db => sqlx::query_as(sql).bind(kind).fetch_one(db).await)?;

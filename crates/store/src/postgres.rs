@@ -1,49 +1,104 @@
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Row,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{StoreError, engine::Engine, sqlite};
+use crate::{
+    StoreError,
+    engine::Engine,
+    lanes::{Lanes, PATIENCE},
+    sqlite,
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 const CONNECTIONS: u32 = 16;
-/// How long a request waits for a connection before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// For urgent writes alone; one of them is always open.
+const URGENT: u32 = 4;
 /// A connection that rested for longer is tested before it is used; testing each time would double every read.
 const RESTED: Duration = Duration::from_secs(1);
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP: i64 = 0x6c61_7463_686b_6579;
 
+/// When the database was last read-only. A session that was opened then stays so, and must not be kept for writes once
+/// there are others.
+#[derive(Debug, Default)]
+pub(crate) struct ReadOnly {
+    now: AtomicBool,
+    until: Mutex<Option<Instant>>,
+}
+
+impl ReadOnly {
+    /// A write was refused.
+    pub(crate) fn refused(&self) {
+        self.now.store(true, Ordering::Relaxed);
+    }
+
+    /// A write was committed.
+    pub(crate) fn committed(&self) {
+        if self.now.load(Ordering::Relaxed) && self.now.swap(false, Ordering::Relaxed) {
+            *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+
+    /// Whether a connection is from before its end.
+    fn has_seen(&self, age: Duration) -> bool {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until.elapsed() < age)
+    }
+}
+
+/// Writes leave some connections for reads, and Latchkey's own writes most of them for callers.
+pub(crate) fn lanes() -> Lanes {
+    Lanes::new(12, 4)
+}
+
 pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     let options = PgConnectOptions::from_str(url)?.application_name("latchkey").statement_cache_capacity(500);
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(PATIENCE)
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > RESTED {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .connect_with(options)
-        .await?;
-    Ok(Engine::Postgres(pool))
+    let read_only = Arc::<ReadOnly>::default();
+    let pool = || {
+        let read_only = read_only.clone();
+        PgPoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false).before_acquire(
+            move |connection, meta| {
+                let stale = read_only.has_seen(meta.age);
+                Box::pin(async move {
+                    if stale {
+                        return Ok(false);
+                    }
+                    if meta.idle_for <= RESTED {
+                        return Ok(true);
+                    }
+                    // Answers that the server is there, too. A session stays read-only after its database no longer is.
+                    let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?;
+                    Ok(row.try_get::<String, _>(0)? == "off")
+                })
+            },
+        )
+    };
+    let urgent = pool().max_connections(URGENT).min_connections(1).connect_lazy_with(options.clone());
+    let pool = pool().max_connections(CONNECTIONS).connect_with(options).await?;
+    Ok(Engine::Postgres { pool, urgent, read_only })
 }
 
 pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    MIGRATIONS.run(pool).await.map_err(sqlite::failed)
+    // On a connection of its own: after an error it may hold the lock that keeps other replicas from migrating.
+    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+    MIGRATIONS.run(&mut connection).await.map_err(sqlite::failed)?;
+    Ok(connection.close().await?)
 }
 
 /// A connection that holds the lock, outside the pool: closing it, however that comes about, gives the lock back.
 pub(crate) async fn try_lock_sweep(pool: &PgPool) -> Result<Option<PgConnection>, StoreError> {
-    let mut connection = pool.acquire().await?.detach();
+    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
     let held = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(SWEEP).fetch_one(&mut connection).await?;
     if held {
         return Ok(Some(connection));

@@ -3,22 +3,29 @@ use std::{
     path::Path,
     str::FromStr,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use sqlx::{
-    SqlitePool,
+    ConnectOptions, Connection, SqlitePool,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::Mutex;
 
-use crate::{StoreError, engine::Engine};
+use crate::{
+    StoreError,
+    engine::Engine,
+    lanes::{Lanes, PATIENCE},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 const READERS: u32 = 4;
-/// How long a request waits for the writer before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(5);
+
+/// There is one writer: one write is under way, and one more may wait for it already.
+pub(crate) fn lanes() -> Lanes {
+    Lanes::new(2, 1)
+}
 
 pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     let file = SqliteConnectOptions::from_str(url)?;
@@ -56,16 +63,22 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
         .pragma("journal_size_limit", "67108864");
     let writer = pool().min_connections(1).max_connections(1).connect_with(writing).await?;
     let reading = options.pragma("cache_size", "-8192").pragma("query_only", "on");
-    let readers = pool().max_connections(READERS).connect_with(reading).await?;
-    Ok(Engine::Sqlite { writer, readers, sweeping: Arc::new(AtomicBool::new(false)), file })
+    let readers = pool().max_connections(READERS).connect_with(reading.clone()).await?;
+    let mut anchor = reading.connect().await?;
+    // Only who has read has opened the WAL.
+    sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut anchor).await?;
+    let anchor = Arc::new(Mutex::new(Some(anchor)));
+    Ok(Engine::Sqlite { writer, readers, sweeping: Arc::new(AtomicBool::new(false)), file, anchor })
 }
 
 pub(crate) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    // On a connection of its own, which nobody uses afterwards, whatever became of it.
+    let mut connection = writer.connect_options().connect().await?;
     // sqlx takes no lock on SQLite: this transaction is it, should two processes start at once.
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
     tx.commit().await?;
-    Ok(())
+    Ok(connection.close().await?)
 }
 
 /// Tells a database that can't be reached from a migration that is wrong.

@@ -5,7 +5,7 @@ use latchkey_proto::v1::status_service_server::StatusService;
 use latchkey_proto::v1::{InfozRequest, InfozResponse, StatuszRequest, StatuszResponse};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::status::status;
+use super::status::unready;
 
 pub(super) struct Instance(pub(super) Portal);
 
@@ -24,7 +24,7 @@ impl StatusService for Instance {
 
     async fn statusz(&self, request: Request<StatuszRequest>) -> Result<Response<StatuszResponse>, Status> {
         if request.get_ref().readiness {
-            self.0.service.ready().await.map_err(status)?;
+            self.0.service.ready().await.map_err(unready)?;
         }
         Ok(Response::new(StatuszResponse {}))
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use latchkey_service::{Clash, Denial, Error, FieldError, Refusal};
+use latchkey_service::{Clash, Denial, Error, FieldError, Refusal, Unready};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
@@ -33,7 +33,7 @@ pub(super) fn status(error: Error) -> Status {
         Error::TooManyAttempts { retry_after } => again_in(Code::ResourceExhausted, text, retry_after),
         Error::TooManyAtOnce { retry_after, .. } => again_in(Code::ResourceExhausted, text, retry_after),
         Error::Busy { retry_after } => again_in(Code::Unavailable, text, retry_after),
-        Error::Unavailable | Error::NoncesUnavailable => again_in(Code::Unavailable, text, 5),
+        Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => again_in(Code::Unavailable, text, 5),
         Error::Internal(source) => {
             tracing::error!(%source, "internal error");
             internal()
@@ -45,6 +45,11 @@ pub(super) fn status(error: Error) -> Status {
 pub(super) fn exceeded(Exceeded { whose, per_minute, retry_after }: Exceeded) -> Status {
     let text = format!("at most {per_minute} requests a minute of {whose}; try again in {retry_after} s");
     again_in(Code::ResourceExhausted, text, retry_after)
+}
+
+/// Requests can't be served for now.
+pub(super) fn unready(unready: Unready) -> Status {
+    again_in(Code::Unavailable, unready.to_string(), 5)
 }
 
 /// A fault of ours.

@@ -1,5 +1,7 @@
 //! What operators and orchestrators ask.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -15,7 +17,8 @@ use super::problem::Problem;
 /// How the process is.
 #[derive(Serialize, ToSchema)]
 struct Status {
-    status: &'static str,
+    #[schema(value_type = String)]
+    status: Cow<'static, str>,
 }
 
 /// About the instance, with the names that existing clients read.
@@ -32,14 +35,14 @@ pub(crate) struct Info {
     responses((status = 200, description = "It runs", body = Status, example = json!({ "status": "live" }))),
 )]
 pub(crate) async fn live() -> Response {
-    Json(Status { status: "live" }).into_response()
+    Json(Status { status: "live".into() }).into_response()
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statusz {
-    /// Whether to ask the database, too.
+    /// Whether to ask the database, too, as `/readyz` does.
     #[serde(default)]
     #[param(required = false)]
     readiness: bool,
@@ -51,7 +54,7 @@ pub(crate) struct Statusz {
 #[utoipa::path(
     get, path = "/statusz", operation_id = "status", tag = "Operations", security(()), params(Statusz),
     responses(
-        (status = 200, description = "It runs, and the database answers if that was asked", body = Status,
+        (status = 200, description = "It runs, and the database answers and can be written if that was asked", body = Status,
             example = json!({ "status": "live" })),
         (status = 400, description = "`readiness` is neither `true` nor `false`", body = Problem,
             content_type = "application/problem+json", example = json!({
@@ -59,7 +62,7 @@ pub(crate) struct Statusz {
                 "detail": "readiness: provided string was not `true` or `false`", "instance": "/statusz",
                 "request_id": openapi::ID,
             })),
-        (status = 503, description = "The database does not answer", body = Status,
+        (status = 503, description = "The database does not answer, or can't be written", body = Status,
             example = json!({ "status": "the database does not answer" })),
     ),
 )]
@@ -67,20 +70,23 @@ pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Par
     if asked.readiness { ready(State(portal)).await } else { live().await }
 }
 
-/// Tells whether the database answers.
+/// Tells whether requests can be served.
+///
+/// Whether the database answers, and whether something can be written to it: if not, nothing can be revoked. The answer is
+/// up to a second old.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
     responses(
-        (status = 200, description = "It answers", body = Status, example = json!({ "status": "ready" })),
-        (status = 503, description = "It does not", body = Status,
-            example = json!({ "status": "the database does not answer" })),
+        (status = 200, description = "They can", body = Status, example = json!({ "status": "ready" })),
+        (status = 503, description = "The database does not answer, or can't be written: its disk is full or read-only",
+            body = Status, example = json!({ "status": "the database can't be written" })),
     ),
 )]
 pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
     match portal.service.ready().await {
-        Ok(()) => Json(Status { status: "ready" }).into_response(),
-        Err(_) => {
-            let body = Json(Status { status: "the database does not answer" });
+        Ok(()) => Json(Status { status: "ready".into() }).into_response(),
+        Err(unready) => {
+            let body = Json(Status { status: unready.to_string().into() });
             let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             response

@@ -227,7 +227,7 @@ impl From<Error> for Problem {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence(&error))
             },
-            Error::Unavailable => Self {
+            Error::Unavailable | Error::GivenUp => Self {
                 retry_after: Some(5),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&error))
             },

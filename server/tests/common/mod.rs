@@ -36,6 +36,11 @@ pub struct Server {
     pub http: Client,
 }
 
+/// Whether file systems can be mounted for another program, too.
+pub fn is_root() -> bool {
+    Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
+}
+
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 fn unique() -> String {
@@ -68,23 +73,58 @@ impl Server {
     }
 
     pub async fn start_on_postgres() -> Self {
+        Self::start_on_postgres_with("").await
+    }
+
+    /// With more words for `CREATE DATABASE`.
+    pub async fn start_on_postgres_with(options: &str) -> Self {
         let server = std::env::var("LATCHKEY_TEST_POSTGRES_URL")
             .expect("LATCHKEY_TEST_POSTGRES_URL is set: run by `make test`, or `scripts/with-postgres cargo test`");
         let name = unique();
         let pool = sqlx::PgPool::connect(&server).await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} {options}"))).execute(&pool).await.unwrap();
         pool.close().await;
         let (base, _) = server.rsplit_once('/').unwrap();
         Self::start_with(std::env::temp_dir().join(unique()), format!("{base}/{name}"), &[], true)
     }
 
     pub fn start_with(directory: PathBuf, database_url: String, env: &[(&str, &str)], bootstrap: bool) -> Self {
+        Self::start_by(&[], directory, database_url, env, bootstrap)
+    }
+
+    /// On SQLite, and a file system of so many bytes in the place of the server's directory. What is there is seen from
+    /// outside in [`Server::files`].
+    pub fn start_on_little_disk(bytes: u32) -> Self {
+        let directory = std::env::temp_dir().join(unique());
+        let database_url = format!("sqlite://{}", directory.join("latchkey.db").display());
+        let mount = format!("mount -t tmpfs -o size={bytes} none \"$0\" && trap '' XFSZ && cd \"$0\" && exec \"$@\"");
+        // Gone with the process, and for nobody else to see.
+        let apart = if is_root() { "-m" } else { "-rm" };
+        let launcher = ["unshare", apart, "sh", "-c", &mount, directory.to_str().unwrap()];
+        Self::start_by(&launcher, directory.clone(), database_url, &[], true)
+    }
+
+    /// The server's directory as the server sees it.
+    pub fn files(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.process.id()));
+        root.join(self.directory.strip_prefix("/").unwrap())
+    }
+
+    fn start_by(
+        launcher: &[&str],
+        directory: PathBuf,
+        database_url: String,
+        env: &[(&str, &str)],
+        bootstrap: bool,
+    ) -> Self {
         std::fs::create_dir_all(&directory).unwrap();
-        let mut command = Command::new(PROGRAM);
+        let words: Vec<_> = launcher.iter().copied().chain([PROGRAM, "serve"]).collect();
+        let mut command = Command::new(words[0]);
         command
-            .arg("serve")
+            .args(&words[1..])
             .current_dir(&directory)
             .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
             .env("LATCHKEY_ADDR", "127.0.0.1:0")
             .env("LATCHKEY_DATABASE_URL", &database_url)
             .env("LATCHKEY_LOG", "debug,sqlx=info")
@@ -237,7 +277,7 @@ impl Server {
         let organization = OrganizationId(SystemRandom.id(now));
         let (user, repository) = (UserId(SystemRandom.id(now)), RepositoryId(SystemRandom.id(now)));
         let email = Email::new("owner@globex.example").unwrap();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
         organizations::insert(&mut tx, organization, &OrganizationName::new("globex").unwrap(), now).await.unwrap();
         users::insert(&mut tx, user, &email, None, false, now).await.unwrap();
         let membership = MembershipId(SystemRandom.id(now));

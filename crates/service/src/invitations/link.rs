@@ -9,6 +9,7 @@ use super::UNKNOWN;
 use crate::passwords::Source;
 use crate::recorder::Happened;
 use crate::sign_in::{Buckets, source_of};
+use crate::transaction::Purpose;
 use crate::{Browser, Caller, Error, FieldError, Origin, Principal, Service, SignedIn};
 
 /// A link works for so long.
@@ -61,7 +62,7 @@ impl Service {
         let user =
             User { id, email: invitation.email.clone(), instance_admin: false, created_at: now, locked_at: None };
 
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         self.take_invitation(&mut tx, &invitation, now).await?;
         users::insert(&mut tx, id, &email, Some(&password_hash), false, now).await.map_err(|error| match error {
             StoreError::Conflict(_) => {

@@ -82,7 +82,8 @@ impl Service {
         let found = self.find_invitation(id).await?.filter(|found| found.organization_id == access.id());
         let invitation = found.ok_or(UNKNOWN)?;
         access.allow(caller, Action::Invite(invitation.role))?;
-        let Write { mut tx, caller, .. } = self.begin_in(caller, &access, Action::Invite(invitation.role)).await?;
+        let Write { mut tx, caller, .. } =
+            self.begin_ending_in(caller, &access, Action::Invite(invitation.role)).await?;
         if !invitations::delete(&mut tx, invitation.id).await? {
             return Err(UNKNOWN);
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::authorization::{Action, OrganizationAccess};
 use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
-use crate::transaction::{Keeps, Write};
+use crate::transaction::{Keeps, Purpose, Write};
 use crate::users::administers_instance;
 use crate::{Caller, Error, Service, cursor};
 
@@ -23,7 +23,7 @@ impl Service {
         while !self.delete_step(caller, &access).await? {}
         // Nobody sees these any more: should it stop here, nothing is wrong.
         loop {
-            let mut tx = self.begin_system().await?;
+            let mut tx = self.begin_system(Purpose::Containment).await?;
             let removed = [
                 memberships::delete_all(&mut tx, access.id(), BATCH).await?,
                 invitations::delete_all(&mut tx, access.id(), BATCH).await?,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use latchkey_domain::{Email, Timestamp};
 use latchkey_store::{Tx, attempts, attempts::Attempts};
 
+use crate::transaction::Purpose;
 use crate::{Error, Service};
 
 /// A hash of what is counted, so that the table does not say whose accounts are under attack.
@@ -89,7 +90,7 @@ impl Service {
     /// Counts a guess before it is looked at, or refuses it.
     pub(crate) async fn count_guess(&self, buckets: Buckets) -> Result<Guess, Error> {
         let now = self.now();
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let mut counted = Vec::with_capacity(buckets.0.len());
         for bucket in buckets.0 {
             counted.push((bucket, attempts::get(&mut tx, &bucket.key, window(now)).await?));
@@ -113,7 +114,7 @@ impl Service {
 
     /// Takes back a guess that was right or was not looked at.
     pub(crate) async fn give_back(&self, guess: &Guess) -> Result<(), Error> {
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         for (bucket, before) in &guess.counted {
             attempts::give_back(&mut tx, &bucket.key, guess.at, *before).await?;
         }

@@ -13,6 +13,7 @@ pub(crate) use guesses::{Buckets, Key, source_of, window};
 use crate::passwords::Source;
 use crate::recorder::Happened;
 use crate::sessions::{actor, on_user, open_account};
+use crate::transaction::Purpose;
 use crate::{Error, Origin, Person, Refusal, Service};
 
 /// How long a user token lives.
@@ -55,7 +56,7 @@ impl Service {
         password: &str,
     ) -> Result<SignedIn, Error> {
         let (user, hash) = self.prove(origin, browser, email, password).await?;
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         let signed_in = self.open_session(&mut tx, origin, browser, user, &hash).await?;
         tx.commit().await?;
         Ok(signed_in)
@@ -67,7 +68,7 @@ impl Service {
         let token = self.new_secret(SecretKind::UserToken);
         let now = self.now();
         let expires_at = now.plus_seconds(USER_TOKEN_SECONDS);
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         open_account(&mut tx, &user, &password_hash).await?;
         let (id, from) = (CredentialId(self.new_id()), origin.address);
         let (hash, agent) = (token.hash(), origin.user_agent());
@@ -128,7 +129,7 @@ impl Service {
         };
         match (account, guess.wait) {
             (Some(account), _) if right => {
-                let mut tx = self.begin_system().await?;
+                let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
                 self.forgive(&mut tx, &guess).await?;
                 if address.is_some() {
                     attempts::remember(&mut tx, &here, self.now()).await?;
@@ -158,7 +159,7 @@ impl Service {
             success: false,
             details: json!({}),
         };
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let happened = user.as_ref().map_or(unknown, |user| on_user("session.refused", user, false));
         self.record(&mut tx, &nobody, origin, happened).await?;
         Ok(tx.commit().await?)

@@ -10,7 +10,7 @@ use super::{CreatedToken, visible};
 use crate::authorization::{Action, OrganizationAccess};
 use crate::idempotency::Keyed;
 use crate::recorder::Happened;
-use crate::transaction::Write;
+use crate::transaction::{Keeps, Write};
 use crate::{Caller, Clash, Error, Service};
 
 impl Service {
@@ -36,7 +36,8 @@ impl Service {
         for secret in self.derived_secrets(keyed, &done.salt) {
             let Some(token) = tokens::by_hash(self.store(), &secret.hash()).await? else { continue };
             // By today's rules: what the caller could do then may have been taken away since.
-            let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, &[token.id]).await?;
+            let Write { mut tx, caller, access } =
+                self.begin_keeping(caller, access, Keeps::Organization, &[token.id]).await?;
             let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Clash::Spent)?;
             if !visible(&caller, &access, &token) {
                 return Err(Error::NotFound("token"));

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::known::KnownToken;
 use crate::recorder::{Happened, system};
+use crate::transaction::Purpose;
 use crate::{Error, Origin, Refusal, Service};
 
 impl KnownToken {
@@ -30,7 +31,7 @@ impl Service {
         if token.retired_until.is_some() || token.overlap_until.is_none_or(|until| until <= now) {
             return Ok(());
         }
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         if tokens::end_overlap(&mut tx, token.id, presented, now).await? {
             let happened = Happened {
                 organization: token.level.organization(),

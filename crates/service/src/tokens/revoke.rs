@@ -7,7 +7,7 @@ use super::version::check_version;
 use super::{TokenDetail, visible};
 use crate::authorization::{Action, OrganizationAccess, Whose};
 use crate::recorder::Happened;
-use crate::transaction::Write;
+use crate::transaction::{Write, insist};
 use crate::{Caller, Error, FieldError, Service};
 
 /// Most tokens that one call revokes.
@@ -38,14 +38,19 @@ impl Service {
     ) -> Result<TokenDetail, Error> {
         let (access, token) = self.find_token(caller, organization, id).await?;
         access.allow(caller, Action::revoke(caller, &token))?;
-        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &[token.id]).await?;
-        access.allow(&caller, Action::revoke(&caller, &token))?;
-        if let Some(expected) = expected {
-            let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
-            check_version(expected, &token, &listed)?;
-        }
-        let revoked = self.revoke_recorded(&mut tx, &caller, token.id).await?;
-        tx.commit().await?;
+        let (access, token) = (&access, &token);
+        let (caller, access, revoked) = insist(|| async move {
+            let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, &[token.id]).await?;
+            access.allow(&caller, Action::revoke(&caller, token))?;
+            if let Some(expected) = expected {
+                let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
+                check_version(expected, &token, &listed)?;
+            }
+            let revoked = self.revoke_recorded(&mut tx, &caller, token.id).await?;
+            tx.commit().await?;
+            Ok((caller, access, revoked))
+        })
+        .await?;
         let token = match revoked {
             Some(token) => token,
             None => tokens::by_id(self.store(), token.id).await?.ok_or(Error::NotFound("token"))?,
@@ -78,18 +83,22 @@ impl Service {
             chosen.iter().try_for_each(|token| access.allow(caller, Action::revoke(caller, token)))
         };
         allow(&access, caller)?;
-        let mut done = BulkRevoked::default();
         let locked: Vec<_> = chosen.iter().map(|token| token.id).collect();
-        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &locked).await?;
-        allow(&access, &caller)?;
-        for id in locked {
-            if let Some(token) = self.revoke_recorded(&mut tx, &caller, id).await? {
-                done.revoked.push((token.id, token.name));
+        let (access, allow, locked) = (&access, &allow, &locked);
+        insist(|| async move {
+            let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, locked).await?;
+            allow(&access, &caller)?;
+            let mut done = BulkRevoked::default();
+            for id in locked {
+                if let Some(token) = self.revoke_recorded(&mut tx, &caller, *id).await? {
+                    done.revoked.push((token.id, token.name));
+                }
             }
-        }
-        tx.commit().await?;
-        done.skipped = ids.len() - done.revoked.len();
-        Ok(done)
+            tx.commit().await?;
+            done.skipped = ids.len() - done.revoked.len();
+            Ok(done)
+        })
+        .await
     }
 
     async fn revoke_recorded(&self, tx: &mut Tx, caller: &Caller, id: TokenId) -> Result<Option<Token>, Error> {

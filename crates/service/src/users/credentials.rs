@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{UNKNOWN, on_user, own_or_any};
 use crate::page::{Page, check_limit};
 use crate::sessions::live_since;
+use crate::transaction::insist;
 use crate::{Caller, Error, Origin, Service, cursor};
 
 const NO_CREDENTIAL: Error = Error::NotFound("session or user token");
@@ -47,21 +48,27 @@ impl Service {
             ("current", Some(person)) if person.id == user => person.credential,
             _ => id.parse().map_err(|_| NO_CREDENTIAL)?,
         };
-        let (mut tx, caller, user) = self.begin_on_user(caller, user).await?;
-        own_or_any(&caller, &user.id.to_string())?;
-        self.end_one(&mut tx, &caller.principal.actor(), &caller.origin, &user, id).await?;
-        Ok(tx.commit().await?)
+        insist(|| async move {
+            let (mut tx, caller, user) = self.begin_on_user(caller, user).await?;
+            own_or_any(&caller, &user.id.to_string())?;
+            self.end_one(&mut tx, &caller.principal.actor(), &caller.origin, &user, id).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     /// Ends all sessions and user tokens of an account, but for the one that asks; returns how many.
     pub async fn end_credentials(&self, caller: &Caller, user: &str) -> Result<u64, Error> {
         let user = own_or_any(caller, user)?;
-        let (mut tx, caller, user) = self.begin_on_user(caller, user).await?;
-        own_or_any(&caller, &user.id.to_string())?;
-        let own = caller.principal.person().map(|person| person.credential);
-        let ended = self.end_all(&mut tx, &caller.principal.actor(), &caller.origin, &user, own).await?;
-        tx.commit().await?;
-        Ok(ended)
+        insist(|| async move {
+            let (mut tx, caller, user) = self.begin_on_user(caller, user).await?;
+            own_or_any(&caller, &user.id.to_string())?;
+            let own = caller.principal.person().map(|person| person.credential);
+            let ended = self.end_all(&mut tx, &caller.principal.actor(), &caller.origin, &user, own).await?;
+            tx.commit().await?;
+            Ok(ended)
+        })
+        .await
     }
 
     pub(super) async fn end_one(

@@ -14,6 +14,7 @@ pub use operator::Ended;
 
 use crate::page::{Page, check_limit};
 use crate::recorder::Happened;
+use crate::transaction::insist;
 use crate::{Caller, Denial, Error, FieldError, Origin, Service, cursor};
 
 const UNKNOWN: Error = Error::NotFound("user");
@@ -38,13 +39,16 @@ impl Service {
     pub async fn set_user_locked(&self, caller: &Caller, id: &str, locked: bool) -> Result<User, Error> {
         administers_instance(caller)?;
         let id = own_or_any(caller, id)?;
-        let (mut tx, caller, user) = self.begin_on_user(caller, id).await?;
-        if administers_instance(&caller)? == id {
-            return Err(Error::Conflict(FieldError::new("locked", "can't be set for your own account")));
-        }
-        let user = self.lock_user(&mut tx, &caller.principal.actor(), &caller.origin, user, locked).await?;
-        tx.commit().await?;
-        Ok(user)
+        insist(|| async move {
+            let (mut tx, caller, user) = self.begin_on_user(caller, id).await?;
+            if administers_instance(&caller)? == id {
+                return Err(Error::Conflict(FieldError::new("locked", "can't be set for your own account")));
+            }
+            let user = self.lock_user(&mut tx, &caller.principal.actor(), &caller.origin, user, locked).await?;
+            tx.commit().await?;
+            Ok(user)
+        })
+        .await
     }
 
     /// On a user that is locked in the transaction.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::UNKNOWN;
 use crate::recorder::Happened;
+use crate::transaction::{Purpose, insist};
 use crate::{Error, FieldError, Origin, Service};
 
 /// What [`Service::end_by_operator`] has ended.
@@ -25,7 +26,11 @@ pub enum Ended {
 impl Service {
     /// Ends the API token, session or user token of an id. When this has returned, no replica accepts it.
     pub async fn end_by_operator(&self, id: Uuid) -> Result<Ended, Error> {
-        let mut tx = self.begin_system().await?;
+        insist(|| self.end_whatever(id)).await
+    }
+
+    async fn end_whatever(&self, id: Uuid) -> Result<Ended, Error> {
+        let mut tx = self.begin_system(Purpose::Containment).await?;
         let revocation = Revocation { at: self.now(), by: operator(), reason: RevocationReason::Manual };
         if let Some(token) = tokens::revoke(&mut tx, TokenId(id), &revocation).await? {
             let happened = Happened {
@@ -41,7 +46,7 @@ impl Service {
         }
         drop(tx);
         let Some(owner) = credentials::owner(self.store(), CredentialId(id)).await? else { return Ok(Ended::Nothing) };
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Containment).await?;
         let user = users::lock(&mut tx, owner).await?.ok_or(UNKNOWN)?;
         match self.end_one(&mut tx, &operator(), &Origin::default(), &user, CredentialId(id)).await {
             Ok(()) => tx.commit().await?,
@@ -53,18 +58,24 @@ impl Service {
 
     /// Locks the account of an email, or opens it again.
     pub async fn lock_by_operator(&self, email: &str, locked: bool) -> Result<User, Error> {
-        let (mut tx, user) = self.begin_on_email(email).await?;
-        let user = self.lock_user(&mut tx, &operator(), &Origin::default(), user, locked).await?;
-        tx.commit().await?;
-        Ok(user)
+        insist(|| async move {
+            let (mut tx, user) = self.begin_on_email(email).await?;
+            let user = self.lock_user(&mut tx, &operator(), &Origin::default(), user, locked).await?;
+            tx.commit().await?;
+            Ok(user)
+        })
+        .await
     }
 
     /// Ends all that the account of an email is signed in with; returns how many.
     pub async fn sign_out_by_operator(&self, email: &str) -> Result<u64, Error> {
-        let (mut tx, user) = self.begin_on_email(email).await?;
-        let ended = self.end_all(&mut tx, &operator(), &Origin::default(), &user, None).await?;
-        tx.commit().await?;
-        Ok(ended)
+        insist(|| async move {
+            let (mut tx, user) = self.begin_on_email(email).await?;
+            let ended = self.end_all(&mut tx, &operator(), &Origin::default(), &user, None).await?;
+            tx.commit().await?;
+            Ok(ended)
+        })
+        .await
     }
 
     /// Sets the password of the account of an email, which ends all that it is signed in with.
@@ -106,7 +117,7 @@ impl Service {
     async fn begin_on_email(&self, email: &str) -> Result<(Tx, User), Error> {
         let found = users::by_email(self.store(), &email.trim().to_lowercase()).await?;
         let (user, _) = found.ok_or(UNKNOWN)?;
-        let mut tx = self.begin_system().await?;
+        let mut tx = self.begin_system(Purpose::Containment).await?;
         let user = users::lock(&mut tx, user.id).await?.ok_or(UNKNOWN)?;
         Ok((tx, user))
     }

@@ -25,6 +25,7 @@ pub const START: Timestamp = Timestamp::from_micros(1_795_350_896_000_000);
 pub struct World {
     pub service: Service,
     pub store: Store,
+    pub url: String,
     pub clock: Arc<TestClock>,
     pub acme: OrganizationId,
     pub globex: OrganizationId,
@@ -100,7 +101,7 @@ async fn world(url: &str) -> World {
     let service = Service::new(store.clone(), Catalogue::built_in(), clock.clone(), Arc::new(SystemRandom));
     let id = || SystemRandom.id(START);
 
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
     let (acme, globex) = (OrganizationId(id()), OrganizationId(id()));
     for (organization, name) in [(acme, "acme"), (globex, "globex")] {
         organizations::insert(&mut tx, organization, &OrganizationName::new(name).unwrap(), START).await.unwrap();
@@ -117,7 +118,7 @@ async fn world(url: &str) -> World {
     }
     tx.commit().await.unwrap();
     let foreign_repository = ids.pop().unwrap();
-    World { service, store, clock, acme, globex, project, repositories: ids, foreign_repository }
+    World { service, store, url: url.to_owned(), clock, acme, globex, project, repositories: ids, foreign_repository }
 }
 
 impl World {
@@ -130,7 +131,7 @@ impl World {
     pub async fn person(&self, organization: OrganizationId, role: Role) -> Caller {
         let id = UserId(SystemRandom.id(START));
         let email = Email::new(&format!("{id}@example.com")).unwrap();
-        let mut tx = self.store.begin().await.unwrap();
+        let mut tx = self.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
         users::insert(&mut tx, id, &email, None, false, START).await.unwrap();
         let membership = MembershipId(SystemRandom.id(START));
         memberships::insert(&mut tx, membership, organization, id, role, START).await.unwrap();

@@ -9,6 +9,7 @@ use super::people::{events, membership, nobody};
 use super::{World, asked, listing, scoped, session};
 
 /// What writes act on.
+#[derive(Clone)]
 pub struct Targets {
     pub token: String,
     pub repository: String,
@@ -136,7 +137,7 @@ pub async fn targets(world: &World, caller: &Caller) -> Targets {
     service.create_organization(&hooli, "hooli").await.unwrap();
     service.delete_organization(&hooli, "hooli").await.unwrap();
     let session = {
-        let mut tx = world.store.begin().await.unwrap();
+        let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
         let id: CredentialId = session(&mut tx, caller.principal.person().unwrap().id).await;
         tx.commit().await.unwrap();
         id.to_string()

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     StoreError, Tx,
-    engine::Begun,
     search::{self, Kind},
 };
 
@@ -17,21 +16,19 @@ use crate::{
 pub async fn lock_all(tx: &mut Tx, ids: &[TokenId]) -> Result<(), StoreError> {
     const SQL: &str = "SELECT t.id FROM api_tokens t WHERE t.id = ANY($1) ORDER BY t.id FOR UPDATE";
     // SQLite has one writer, and this is it.
-    if let Begun::Postgres(db) = &mut tx.begun {
-        let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-        sqlx::query(SQL).bind(ids).execute(&mut **db).await?;
-    }
-    Ok(())
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    Ok(writing!(tx, db, sqlite => { let _ = db; Ok(()) }, postgres => {
+        sqlx::query(SQL).bind(ids).execute(db).await.map(|_| ())
+    })?)
 }
 
 /// Keeps a token as it is for whoever acts with it: until the transaction ends, it can't be revoked, rotated or changed.
 /// Stands in the way of nothing else, a use being recorded above all.
 pub async fn hold(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
     const SQL: &str = "SELECT t.id FROM api_tokens t WHERE t.id = $1 FOR KEY SHARE";
-    if let Begun::Postgres(db) = &mut tx.begun {
-        sqlx::query(SQL).bind(id.0).execute(&mut **db).await?;
-    }
-    Ok(())
+    Ok(writing!(tx, db, sqlite => { let _ = db; Ok(()) }, postgres => {
+        sqlx::query(SQL).bind(id.0).execute(db).await.map(|_| ())
+    })?)
 }
 
 /// A token and the repositories that it lists, kept as they are until the transaction ends.

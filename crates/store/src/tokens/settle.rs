@@ -4,7 +4,7 @@
 use latchkey_domain::Timestamp;
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx};
+use crate::{Lane, Store, StoreError, Tx};
 
 /// Notes which tokens of a list have expired by `now`. Reads one index entry when there are none.
 pub(super) async fn settle(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
@@ -21,7 +21,7 @@ pub(super) async fn settle(store: &Store, list: Uuid, now: Timestamp) -> Result<
             store.recent.note_settled(list, now);
             return Ok(());
         }
-        let mut tx = store.begin().await?;
+        let mut tx = store.begin(Lane::Ordinary).await?;
         batch(&mut tx, list, now, store.limits.settled).await?;
         tx.commit().await?;
     }

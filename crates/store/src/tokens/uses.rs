@@ -8,7 +8,6 @@ use super::Use;
 use crate::{
     StoreError, Tx,
     bind::{Rows, text},
-    engine::Begun,
 };
 
 /// The update that records uses `u` where they are newer than what is stored.
@@ -41,14 +40,14 @@ pub async fn record_uses(tx: &mut Tx, uses: &[(TokenId, Use)]) -> Result<Vec<Tok
         }
     }
     // A fixed number of statements, because each is a way there and back: to the server, or to SQLite's thread.
-    let unrevoked = match &mut tx.begun {
-        Begun::Sqlite(db) => on_sqlite(db, newest).await?,
-        Begun::Postgres(db) => on_postgres(db, newest).await?,
-    };
+    let unrevoked = writing!(tx, db,
+        sqlite => on_sqlite(db, newest).await,
+        postgres => on_postgres(db, newest).await
+    )?;
     Ok(unrevoked.into_iter().map(TokenId).collect())
 }
 
-async fn on_sqlite(db: &mut SqliteConnection, uses: BTreeMap<Uuid, &Use>) -> Result<Vec<Uuid>, StoreError> {
+async fn on_sqlite(db: &mut SqliteConnection, uses: BTreeMap<Uuid, &Use>) -> Result<Vec<Uuid>, sqlx::Error> {
     const SQL: &str = record!(
         "WITH u AS MATERIALIZED (SELECT unhex(value ->> 0) AS id, CAST(value ->> 1 AS INTEGER) AS at, \
             nullif(value ->> 2, '') AS address, value ->> 3 AS agent FROM json_each($1)) ",
@@ -59,10 +58,10 @@ async fn on_sqlite(db: &mut SqliteConnection, uses: BTreeMap<Uuid, &Use>) -> Res
         let address = last.address.map(|address| address.to_string()).unwrap_or_default();
         [id.simple().to_string(), last.at.micros().to_string(), address, text(&last.user_agent).into_owned()]
     });
-    Ok(sqlx::query_scalar(SQL).bind(Rows::from_iter(rows)).fetch_all(db).await?)
+    sqlx::query_scalar(SQL).bind(Rows::from_iter(rows)).fetch_all(db).await
 }
 
-async fn on_postgres(db: &mut PgConnection, uses: BTreeMap<Uuid, &Use>) -> Result<Vec<Uuid>, StoreError> {
+async fn on_postgres(db: &mut PgConnection, uses: BTreeMap<Uuid, &Use>) -> Result<Vec<Uuid>, sqlx::Error> {
     // Locked first and in order, because an UPDATE visits rows in the order that its plan happens to have.
     const LOCK: &str = "SELECT t.id FROM api_tokens t WHERE t.id = ANY($1) AND t.revoked_at IS NULL \
         ORDER BY t.id FOR NO KEY UPDATE";

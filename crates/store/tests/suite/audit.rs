@@ -48,7 +48,7 @@ async fn events_are_counted_by_action_and_organization(given: &Given) {
 }
 
 async fn an_event_goes_with_its_change(given: &Given) {
-    let mut tx = given.store().begin().await.unwrap();
+    let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
     audit::insert(&mut tx, &event(given)).await.unwrap();
     drop(tx);
     assert_eq!(audit::count(given.store(), Some(given.acme), "token.created").await.unwrap(), 0);

@@ -29,7 +29,7 @@ fn revocation() -> Revocation {
 }
 
 async fn revoke(store: &Store, token: latchkey_domain::TokenId) {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
     assert!(tokens::revoke(&mut tx, token, &revocation()).await.unwrap().is_some());
     tx.commit().await.unwrap();
 }
@@ -39,12 +39,12 @@ async fn a_change_is_seen_once_it_is_committed(given: &Given) {
     let repository = given.repository(given.acme, "acme/gone").await;
     let watch = Watch::new(given.store().clone());
     let before = changes::newest(given.store()).await.unwrap();
-    let mut tx = given.store().begin().await.unwrap();
+    let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
     tokens::revoke(&mut tx, token, &revocation()).await.unwrap();
     assert_eq!(watch.look(before).await.unwrap(), Since::These(before, Vec::new()));
     tx.commit().await.unwrap();
     assert_eq!(watch.look(before).await.unwrap(), Since::These(before + 1, vec![token.0]));
-    let mut tx = given.store().begin().await.unwrap();
+    let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
     repositories::delete(&mut tx, given.acme, repository).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(watch.look(before + 1).await.unwrap(), Since::These(before + 2, vec![repository.0]));

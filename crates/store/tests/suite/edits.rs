@@ -135,7 +135,7 @@ async fn a_locked_token_waits_for_the_lock(given: &Given) {
     let token = given.token(&given.spec("counter")).await;
     let add = async || {
         for _ in 0..10 {
-            let mut tx = given.store().begin().await.unwrap();
+            let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
             let (locked, listed) = tokens::lock(&mut tx, token.id).await.unwrap().unwrap();
             assert_eq!(listed, []);
             let count: u32 = locked.description.parse().unwrap_or_default();
@@ -147,7 +147,7 @@ async fn a_locked_token_waits_for_the_lock(given: &Given) {
     };
     join(add(), add()).await;
     assert_eq!(tokens::by_id(given.store(), token.id).await.unwrap().unwrap().description, "20");
-    let mut tx = given.store().begin().await.unwrap();
+    let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
     assert_eq!(tokens::lock(&mut tx, TokenId(given.id())).await.unwrap(), None);
 }
 

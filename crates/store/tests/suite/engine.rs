@@ -42,7 +42,10 @@ async fn a_closed_store_is_not_available(given: &Given) {
     given.store().ping().await.unwrap();
     given.store().close().await;
     assert!(matches!(given.store().ping().await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(given.store().begin().await.map(drop), Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        given.store().begin(latchkey_store::Lane::Ordinary).await.map(drop),
+        Err(StoreError::Unavailable(_))
+    ));
 }
 
 async fn migrating_again_changes_nothing(given: &Given) {
@@ -95,8 +98,11 @@ async fn a_file_in_an_unreachable_place_is_not_available() {
 async fn a_busy_file_is_not_available() {
     let database = Database::sqlite().await.migrated().await;
     let other = Store::connect(&database.url).await.unwrap();
-    let held = other.begin().await.unwrap();
-    assert!(matches!(database.store.begin().await.map(drop), Err(StoreError::Unavailable(_))));
+    let held = other.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    assert!(matches!(
+        database.store.begin(latchkey_store::Lane::Ordinary).await.map(drop),
+        Err(StoreError::Unavailable(_))
+    ));
     drop(held);
     other.close().await;
     database.remove().await;
@@ -106,7 +112,7 @@ async fn a_busy_file_is_not_available() {
 async fn what_was_committed_survives_a_crash() {
     let database = Database::sqlite().await.migrated().await;
     let id = latchkey_domain::OrganizationId(uuid::Uuid::from_u128(1));
-    let mut tx = database.store.begin().await.unwrap();
+    let mut tx = database.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
     organizations::insert(&mut tx, id, &OrganizationName::new("acme").unwrap(), NOW).await.unwrap();
     tx.commit().await.unwrap();
     // What is on disk at this moment is what a killed process leaves behind.

@@ -93,7 +93,7 @@ impl Given {
         &self,
         change: impl AsyncFnOnce(&mut Tx) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut tx = self.store().begin().await?;
+        let mut tx = self.store().begin(latchkey_store::Lane::Ordinary).await?;
         let done = change(&mut tx).await?;
         tx.commit().await?;
         Ok(done)

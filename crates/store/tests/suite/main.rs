@@ -21,3 +21,4 @@ mod search;
 mod sweep;
 mod tokens;
 mod uses;
+mod writes;

@@ -183,16 +183,16 @@ async fn the_last_tokens_are_revoked_in_batches(given: &Given) {
 /// Without the locks, the token would be committed after the deletion has looked for tokens, and outlive it.
 async fn a_deletion_waits_for_what_is_being_added(given: &Given) {
     let project = Level::Project(given.acme, given.project);
-    let mut adding = given.store().begin().await.unwrap();
+    let mut adding = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
     assert!(organizations::hold(&mut adding, given.acme).await.unwrap());
     assert!(projects::hold(&mut adding, given.acme, given.project).await.unwrap());
     let of_organization = async |store: Store, acme| {
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
         assert!(organizations::lock_whole(&mut tx, acme).await.unwrap());
         tokens::any_unrevoked(&mut tx, acme).await.unwrap()
     };
     let of_project = async |store: Store, acme, project| {
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
         assert!(projects::lock_whole(&mut tx, acme, project).await.unwrap());
         projects::has_tokens(&mut tx, project).await.unwrap()
     };

@@ -215,7 +215,7 @@ async fn without_a_commit_nothing_is_left(given: &Given) {
     let mut spec = given.spec("dropped");
     spec.repositories = vec![repository];
     let secret = {
-        let mut tx = given.store().begin().await.unwrap();
+        let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
         let (_, secret) = given.insert(&mut tx, &spec).await.unwrap();
         assert!(tokens::revoke(&mut tx, kept.id, &revoked(NOW)).await.unwrap().is_some());
         secret

@@ -1,0 +1,189 @@
+//! Write transactions, and what becomes of their connections. A connection goes back to its pool only when the database
+//! has said how its transaction ended; one that failed in a way that leaves that open is closed, and the pool opens
+//! another.
+
+use std::sync::Arc;
+
+use sqlx::{Postgres, Sqlite, pool::PoolConnection};
+use uuid::Uuid;
+
+use crate::{
+    Store, StoreError, changes,
+    engine::Engine,
+    error::{doubtful, is_read_only},
+    lanes::{Lane, Places},
+    postgres::ReadOnly,
+};
+
+/// A write transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
+pub struct Tx {
+    pub(crate) open: Open,
+    /// What replicas must not remember any longer once this is committed.
+    pub(crate) changed: Vec<Uuid>,
+}
+
+/// A connection from BEGIN to COMMIT or ROLLBACK.
+pub(crate) struct Open {
+    /// Taken out when it ends.
+    connection: Option<Connection>,
+    state: State,
+    places: Places,
+}
+
+pub(crate) enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>, Arc<ReadOnly>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// All that was done has worked.
+    Fine,
+    /// A statement has failed, or nobody has waited for its end: it can be rolled back, and nothing else. SQLite may
+    /// have done that by itself, and would take the next statement for one without a transaction.
+    Failed,
+    /// Nobody knows, so the connection is closed.
+    Unknown,
+}
+
+/// Runs a body with the connection of a write transaction: one for whichever engine it is, or one for each.
+macro_rules! writing {
+    ($tx:expr, $db:ident => $body:expr) => {
+        $crate::transaction::writing!($tx, $db, sqlite => $body, postgres => $body)
+    };
+    ($tx:expr, $db:ident, sqlite => $sqlite:expr, postgres => $postgres:expr) => {
+        match $tx.open.using() {
+            Ok(connection) => {
+                let done = match connection {
+                    $crate::transaction::Connection::Sqlite(connection) => {
+                        let $db = &mut **connection;
+                        $sqlite
+                    }
+                    $crate::transaction::Connection::Postgres(connection, _) => {
+                        let $db = &mut **connection;
+                        $postgres
+                    }
+                };
+                $tx.open.used(&done);
+                done
+            }
+            Err(error) => Err(error),
+        }
+    };
+}
+pub(crate) use writing;
+
+impl Store {
+    /// Begins a write when it is its turn in its lane: `BEGIN IMMEDIATE` on SQLite's one writer.
+    pub async fn begin(&self, lane: Lane) -> Result<Tx, StoreError> {
+        let places = self.lanes.enter(lane).await?;
+        let connection = match &self.engine {
+            Engine::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
+            Engine::Postgres { pool, urgent, read_only } => {
+                let pool = if lane == Lane::Urgent { urgent } else { pool };
+                Connection::Postgres(pool.acquire().await?, read_only.clone())
+            }
+        };
+        let mut open = Open { connection: Some(connection), state: State::Unknown, places };
+        open.run("BEGIN").await?;
+        open.state = State::Fine;
+        Ok(Tx { open, changed: Vec::new() })
+    }
+}
+
+impl Tx {
+    /// Makes the change last: once this has returned, a crash can't undo it. An error says that it is not known to be
+    /// done.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        let changed = std::mem::take(&mut self.changed);
+        changes::note(&mut self, changed).await?;
+        self.open.using()?;
+        self.open.state = State::Unknown;
+        // By itself: a client that goes away now would leave the connection in doubt.
+        let committed = tokio::spawn(async move {
+            self.open.run("COMMIT").await?;
+            if let Some(Connection::Postgres(_, read_only)) = self.open.connection.take() {
+                read_only.committed();
+            }
+            Ok(())
+        });
+        committed.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map_err(StoreError::from)
+    }
+
+    /// The text for the engine, where the two don't agree.
+    pub(crate) fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.open.connection {
+            Some(Connection::Postgres(..)) => postgres,
+            Some(Connection::Sqlite(_)) | None => sqlite,
+        }
+    }
+}
+
+impl Open {
+    /// The connection for one statement; [`Open::used`] has to hear how that went.
+    pub(crate) fn using(&mut self) -> Result<&mut Connection, sqlx::Error> {
+        let Some(connection) = self.connection.as_mut().filter(|_| self.state == State::Fine) else {
+            return Err(sqlx::Error::Protocol("a transaction that has failed goes on".to_owned()));
+        };
+        // Until it has worked: its future may be dropped.
+        self.state = State::Failed;
+        Ok(connection)
+    }
+
+    pub(crate) fn used<T>(&mut self, done: &Result<T, sqlx::Error>) {
+        if let (Err(error), Some(Connection::Postgres(_, read_only))) = (done, &self.connection)
+            && is_read_only(error)
+        {
+            read_only.refused();
+        }
+        self.state = match done {
+            Ok(_) | Err(sqlx::Error::RowNotFound) => State::Fine,
+            Err(error) if doubtful(error) => State::Unknown,
+            Err(_) => State::Failed,
+        };
+    }
+
+    async fn run(&mut self, what: &'static str) -> Result<(), sqlx::Error> {
+        match &mut self.connection {
+            Some(connection) => connection.run(what).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if self.state == State::Unknown {
+            return connection.discard();
+        }
+        let places = std::mem::take(&mut self.places);
+        tokio::spawn(async move {
+            if let Err(error) = connection.run("ROLLBACK").await {
+                tracing::debug!(%error, "a transaction could not be rolled back; its connection is closed");
+                connection.discard();
+            }
+            drop((connection, places));
+        });
+    }
+}
+
+impl Connection {
+    async fn run(&mut self, what: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                let what = if what == "BEGIN" { "BEGIN IMMEDIATE" } else { what };
+                sqlx::query(what).execute(&mut **connection).await.map(|_| ())
+            }
+            Self::Postgres(connection, _) => sqlx::raw_sql(what).execute(&mut **connection).await.map(|_| ()),
+        }
+    }
+
+    /// Closes it when it is dropped; the pool opens another.
+    fn discard(&mut self) {
+        match self {
+            Self::Sqlite(connection) => connection.close_on_drop(),
+            Self::Postgres(connection, _) => connection.close_on_drop(),
+        }
+    }
+}
