@@ -120,7 +120,7 @@ impl Service {
         settings: Settings,
     ) -> Self {
         let inner = Inner {
-            known: known::Known::new(store.clone()),
+            known: known::Known::new(store.clone(), clock.clone()),
             counted: stats::Counted::default(),
             nonces: None,
             uses: uses::Gathered::default(),
@@ -159,9 +159,20 @@ impl Service {
         self.inner.clock.now()
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and is the one to ask.
     pub async fn ready(&self) -> Result<(), Error> {
+        self.inner.known.catch_up().await?;
         Ok(self.inner.store.ping().await?)
+    }
+
+    /// Why what the database answers is not believed.
+    pub async fn untrusted_database(&self) -> Option<&'static str> {
+        self.inner.known.untrusted().await
+    }
+
+    /// When this replica last found that the database lost its history, or has another one.
+    pub fn history_broke_at(&self) -> Option<Timestamp> {
+        self.inner.known.history_broke_at()
     }
 
     /// A fresh id for a form, so that sending the form twice creates one token.

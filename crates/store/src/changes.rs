@@ -1,120 +1,169 @@
 //! What took something away, or changed which organizations there are, in the order in which it was committed: how a
 //! replica learns that what it remembers no longer holds. The proof is in `docs/revocation.md`.
 
-use std::fs::File;
-use std::path::Path;
-
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, FromRow, PgConnection};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+pub use crate::file::Mark;
+use crate::servers::{self, Server, Untrusted, untrusted};
 use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine};
 
 /// Stands for the organizations of the instance as a whole: one that comes or goes changes which there are.
 pub const ORGANIZATIONS: Uuid = Uuid::nil();
 
 /// Changes that one look reads; a replica that is further behind forgets everything instead.
-const LOOK_MAX: i64 = 1_000;
+const LOOK_MAX: usize = 1_000;
 /// Changes that are kept.
 const KEPT: i64 = 100_000;
+
+/// A change, and whose: what a replica knows up to. After a failover or a restore, numbers are given again; an identity
+/// is random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Follows the order of commits, without gaps.
+    pub number: i64,
+    pub identity: Uuid,
+    /// PostgreSQL: the server. SQLite: the version of the schema, which a restore changes.
+    pub source: i64,
+}
 
 /// What has changed since a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// These objects; and the number to look from next time.
-    These(i64, Vec<Uuid>),
-    /// More than one look reads, or than is kept: anything may have changed. The number to look from next time.
-    Anything(i64),
+    /// These objects; and the point to look from next time.
+    These(Point, Vec<Uuid>),
+    /// Anything may have changed. The point to look from next time, and why.
+    Anything(Point, Why),
+}
+
+/// Why anything may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing was known, or more has changed than one look reads.
+    Behind,
+    /// The connection is another one. The history is the same as far as it was known.
+    Reconnected,
+    /// What was known is not there, or somebody else answers: what was committed may be lost, or come after all.
+    Broken,
 }
 
 /// Looks for changes, again and again.
 pub struct Watch {
     store: Store,
-    /// PostgreSQL: a connection of its own, so that a look never waits for a free one.
-    connection: Mutex<Option<PgConnection>>,
-    /// SQLite: the head of the file that its processes share.
-    shared: Option<File>,
+    /// PostgreSQL: a connection of its own, so that a look never waits for a free one; and to which of the servers.
+    connection: Mutex<Option<(PgConnection, u64)>>,
 }
 
-/// The head of SQLite's WAL index, both copies (<https://sqlite.org/walformat.html>, section 2.1). It is written with
-/// each commit, of whatever process, and holds a counter of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Mark([u8; Mark::LENGTH]);
-
-impl Mark {
-    const LENGTH: usize = 96;
+/// What comes back from a look: who answers, and in each row a change if there is one.
+#[derive(FromRow)]
+struct Row {
+    standby: bool,
+    source: i64,
+    number: Option<i64>,
+    identity: Option<Uuid>,
+    object_id: Option<Uuid>,
 }
+
+/// From a number, or from the newest one.
+const SQLITE: &str = "SELECT false AS standby, here.schema_version AS source, c.number, c.identity, c.object_id \
+    FROM pragma_schema_version here LEFT JOIN (SELECT o.number, o.identity, o.object_id FROM changes o \
+        WHERE o.number >= coalesce($1, (SELECT max(m.number) FROM changes m)) ORDER BY o.number LIMIT $2) c ON true \
+    ORDER BY c.number";
+const POSTGRES: &str = "SELECT here.standby, here.source, c.number, c.identity, c.object_id \
+    FROM (SELECT pg_is_in_recovery() AS standby, \
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS source OFFSET 0) here \
+    LEFT JOIN (SELECT o.number, o.identity, o.object_id FROM changes o \
+        WHERE o.number >= coalesce($1, (SELECT max(m.number) FROM changes m)) ORDER BY o.number LIMIT $2) c ON true \
+    ORDER BY c.number";
 
 impl Watch {
     /// A watch over a store.
     pub fn new(store: Store) -> Self {
-        let shared = match &store.engine {
-            Engine::Sqlite { file, .. } => open_shared(file),
-            Engine::Postgres(_) => None,
-        };
-        Self { store, connection: Mutex::default(), shared }
+        Self { store, connection: Mutex::default() }
     }
 
     /// Something that is another after the next commit, whoever makes it; `None` where only a look can tell.
     pub fn mark(&self) -> Option<Mark> {
-        read_mark(self.shared.as_ref()?)
-    }
-
-    /// What was committed after change `number`. Begins at that change itself, which tells whether those after it are
-    /// still all there.
-    pub async fn look(&self, number: i64) -> Result<Since, StoreError> {
-        const SQL: &str = "SELECT c.number, c.object_id FROM changes c WHERE c.number >= $1 ORDER BY c.number LIMIT $2";
-        let rows: Vec<(i64, Uuid)> = match &self.store.engine {
-            Engine::Sqlite { readers, .. } => {
-                sqlx::query_as(SQL).bind(number).bind(LOOK_MAX + 1).fetch_all(readers).await?
-            }
-            Engine::Postgres(pool) => {
-                let mut kept = self.connection.lock().await;
-                // Taken out while it is used: one that a cancelled or failed look has left is not used again.
-                let mut connection = match kept.take() {
-                    Some(connection) => connection,
-                    None => PgConnection::connect_with(&pool.connect_options()).await?,
-                };
-                let rows = sqlx::query_as(SQL).bind(number).bind(LOOK_MAX + 1).fetch_all(&mut connection).await?;
-                *kept = Some(connection);
-                rows
-            }
-        };
-        match rows.as_slice() {
-            [(first, _), new @ ..] if *first == number && new.len() < usize::try_from(LOOK_MAX).unwrap_or(0) => {
-                let last = new.last().map_or(number, |(last, _)| *last);
-                Ok(Since::These(last, new.iter().map(|(_, object)| *object).collect()))
-            }
-            _ => Ok(Since::Anything(newest(&self.store).await?)),
+        match &self.store.engine {
+            Engine::Sqlite { file, .. } => file.mark(),
+            Engine::Postgres(_) => None,
         }
     }
+
+    /// What was committed after a point that is known. Begins at that change itself, which tells whether it is still
+    /// there, and so whether those after it are all there.
+    pub async fn look(&self, known: Option<Point>) -> Result<Since, StoreError> {
+        let (rows, fresh) = self.read(known.map(|known| known.number)).await?;
+        let Some(known) = known else { return Ok(Since::Anything(newest(&rows), Why::Behind)) };
+        let first = rows.first().and_then(Row::point);
+        let why = match () {
+            () if first != Some(known) => Why::Broken,
+            () if fresh => Why::Reconnected,
+            () if rows.len() > LOOK_MAX => Why::Behind,
+            () => {
+                let objects = rows.iter().skip(1).filter_map(|row| row.object_id).collect();
+                return Ok(Since::These(newest(&rows), objects));
+            }
+        };
+        let (rows, _) = self.read(None).await?;
+        Ok(Since::Anything(newest(&rows), why))
+    }
+
+    /// Changes from a number on, or the newest one; and whether a new connection has told them.
+    async fn read(&self, from: Option<i64>) -> Result<(Vec<Row>, bool), StoreError> {
+        let pool = match &self.store.engine {
+            Engine::Sqlite { readers, file, .. } => {
+                file.fit()?;
+                return Ok((sqlx::query_as(SQLITE).bind(from).bind(limit()).fetch_all(readers).await?, false));
+            }
+            Engine::Postgres(pool) => pool,
+        };
+        let servers = &self.store.servers;
+        let mut kept = self.connection.lock().await;
+        // Taken out while it is used: one that a cancelled or failed look has left is not used again.
+        if let Some((mut connection, epoch)) = kept.take().filter(|(_, epoch)| *epoch == servers.epoch()) {
+            match ask(&mut connection, from).await {
+                Ok((rows, server)) => {
+                    servers.adopt(server);
+                    let fresh = servers.epoch() != epoch;
+                    *kept = Some((connection, servers.epoch()));
+                    return Ok((rows, fresh));
+                }
+                // Once more with a new one.
+                Err(error) if servers::lost(&error) || Untrusted::of(&error).is_some() => servers.doubt(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+        let (rows, server) = ask(&mut connection, from).await?;
+        servers.adopt(server);
+        *kept = Some((connection, servers.epoch()));
+        Ok((rows, true))
+    }
 }
 
-#[cfg(unix)]
-fn open_shared(database: &Path) -> Option<File> {
-    let mut path = database.as_os_str().to_owned();
-    path.push("-shm");
-    File::open(path).ok()
+async fn ask(connection: &mut PgConnection, from: Option<i64>) -> Result<(Vec<Row>, Server), sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(POSTGRES).bind(from).bind(limit()).fetch_all(connection).await?;
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let server = first.source;
+    if first.standby { Err(untrusted(servers::STANDBY)) } else { Ok((rows, server)) }
 }
 
-#[cfg(unix)]
-fn read_mark(shared: &File) -> Option<Mark> {
-    use std::os::unix::fs::FileExt;
-    let mut head = [0; Mark::LENGTH];
-    shared.read_exact_at(&mut head, 0).ok()?;
-    // While a commit writes them, the two copies differ.
-    let (first, second) = head.split_at(Mark::LENGTH / 2);
-    (first == second).then_some(Mark(head))
+fn limit() -> i64 {
+    i64::try_from(LOOK_MAX + 1).unwrap_or(i64::MAX)
 }
 
-#[cfg(not(unix))]
-fn open_shared(_: &Path) -> Option<File> {
-    None
+impl Row {
+    fn point(&self) -> Option<Point> {
+        Some(Point { number: self.number?, identity: self.identity?, source: self.source })
+    }
 }
 
-#[cfg(not(unix))]
-fn read_mark(_: &File) -> Option<Mark> {
-    None
+/// The last one. While there is none, a point that is never found again.
+fn newest(rows: &[Row]) -> Point {
+    let nothing = Point { number: 0, identity: Uuid::nil(), source: 0 };
+    rows.last().and_then(Row::point).unwrap_or(nothing)
 }
 
 /// Numbers what a transaction has changed; the last thing before its commit. From here to there no other transaction
@@ -134,12 +183,6 @@ pub(crate) async fn note(tx: &mut Tx, objects: Vec<Uuid>) -> Result<(), StoreErr
     let ids = Ids::from_iter(objects);
     writing!(tx, db => sqlx::query(sql).bind(last - added + 1).bind(ids).execute(db).await.map(|_| ()))?;
     Ok(())
-}
-
-/// The number of the newest change.
-pub async fn newest(store: &Store) -> Result<i64, StoreError> {
-    const SQL: &str = "SELECT c.number FROM changes c ORDER BY c.number DESC LIMIT 1";
-    Ok(reading!(store, db => sqlx::query_scalar(SQL).fetch_one(db).await)?)
 }
 
 /// Removes up to `limit` of those that are no longer kept; returns how many. The newest one always stays.

@@ -1,16 +1,17 @@
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
 use crate::{
-    StoreError, changes, postgres, sqlite,
+    StoreError, changes,
+    file::DatabaseFile,
+    postgres,
+    servers::Servers,
+    sqlite,
     tokens::{CANDIDATES_MAX, READ_MAX, Recent, SETTLED_MAX},
 };
 
@@ -20,11 +21,12 @@ pub struct Store {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) recent: Arc<Recent>,
+    pub(crate) servers: Servers,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    Sqlite { writer: SqlitePool, readers: SqlitePool, sweeping: Arc<AtomicBool>, file: Arc<Path> },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, sweeping: Arc<AtomicBool>, file: Arc<DatabaseFile> },
     Postgres(PgPool),
 }
 
@@ -67,12 +69,21 @@ impl Drop for Flag {
     }
 }
 
-/// Runs a body with a pool to read from, whichever engine it is.
+/// Runs a body with a pool to read from, whichever engine it is. Once more when the connection turns out to be dead.
 macro_rules! reading {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.engine {
-            $crate::engine::Engine::Sqlite { readers: $db, .. } => $body,
-            $crate::engine::Engine::Postgres($db) => $body,
+            $crate::engine::Engine::Sqlite { readers: $db, file, .. } => match file.fit() {
+                Ok(()) => $body,
+                Err(error) => Err(error),
+            },
+            $crate::engine::Engine::Postgres($db) => match $body {
+                Err(error) if $crate::servers::lost(&error) => {
+                    $store.servers.doubt();
+                    $body
+                }
+                done => done,
+            },
         }
     };
 }
@@ -108,9 +119,10 @@ impl Store {
     /// Opens `sqlite://path` (created when missing, WAL, foreign keys, one writer and a pool of readers) or
     /// `postgres://…`.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let servers = Servers::default();
         let engine = match url.split_once(':') {
             Some(("sqlite", _)) => sqlite::open(url).await?,
-            Some(("postgres" | "postgresql", _)) => postgres::open(url).await?,
+            Some(("postgres" | "postgresql", _)) => postgres::open(url, &servers).await?,
             // The URL may hold a password, so it is not repeated.
             _ => {
                 let reason = "the database URL must begin with sqlite:// or postgres://";
@@ -118,7 +130,7 @@ impl Store {
             }
         };
         let limits = Limits { read: READ_MAX, candidates: CANDIDATES_MAX, settled: SETTLED_MAX };
-        Ok(Self { engine, limits, recent: Arc::default() })
+        Ok(Self { engine, limits, recent: Arc::default(), servers })
     }
 
     /// The same database with other limits than [`READ_MAX`], [`CANDIDATES_MAX`] and 5,000 rows a write: for tests,
@@ -131,7 +143,7 @@ impl Store {
     /// Brings the schema up to date; safe to run from several replicas at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.engine {
-            Engine::Sqlite { writer, .. } => sqlite::migrate(writer).await,
+            Engine::Sqlite { writer, file, .. } => sqlite::migrate(writer, file).await,
             Engine::Postgres(pool) => postgres::migrate(pool).await,
         }
     }
@@ -139,7 +151,10 @@ impl Store {
     /// Begins a write: `BEGIN IMMEDIATE` on SQLite's one writer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let begun = match &self.engine {
-            Engine::Sqlite { writer, .. } => Begun::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Engine::Sqlite { writer, file, .. } => {
+                file.fit()?;
+                Begun::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
             Engine::Postgres(pool) => Begun::Postgres(pool.begin().await?),
         };
         Ok(Tx { begun, changed: Vec::new() })

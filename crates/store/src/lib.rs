@@ -10,8 +10,10 @@ mod bind;
 #[macro_use]
 mod engine;
 mod error;
+mod file;
 mod postgres;
 mod search;
+mod servers;
 mod sqlite;
 
 pub mod attempts;

@@ -6,35 +6,43 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{StoreError, engine::Engine, sqlite};
+use crate::{StoreError, engine::Engine, servers::Servers, sqlite};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 const CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection before it is told to come back.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A connection that rested for longer is tested before it is used; testing each time would double every read.
-const RESTED: Duration = Duration::from_secs(1);
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP: i64 = 0x6c61_7463_686b_6579;
 
-pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
-    let options = PgConnectOptions::from_str(url)?.application_name("latchkey").statement_cache_capacity(500);
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
+pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreError> {
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("latchkey")
+        .statement_cache_capacity(500)
+        // Whatever the server, database or role is set to: an answered revocation survives a crash.
+        .options([("synchronous_commit", "on")]);
+    // What is wrong with the first connection is said at once, while the pool would try until its patience ends.
+    let mut first = PgConnection::connect_with(&options).await?;
+    servers.meet(&mut first).await?;
+    first.close().await?;
+    Ok(Engine::Postgres(pool(servers).max_connections(CONNECTIONS).connect_with(options).await?))
+}
+
+/// A pool whose connections are all to one server, which is no standby.
+fn pool(servers: &Servers) -> PgPoolOptions {
+    let (met, tested) = (servers.clone(), servers.clone());
+    PgPoolOptions::new()
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > RESTED {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
+        .after_connect(move |connection, _| {
+            let servers = met.clone();
+            Box::pin(async move { servers.meet(connection).await })
         })
-        .connect_with(options)
-        .await?;
-    Ok(Engine::Postgres(pool))
+        .before_acquire(move |connection, kept| {
+            let servers = tested.clone();
+            Box::pin(async move { servers.test(connection, kept).await })
+        })
 }
 
 pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{StoreError, engine::Engine};
+use crate::{StoreError, engine::Engine, file::DatabaseFile};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -29,8 +29,10 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     }
     create(file.get_filename()).map_err(sqlx::Error::Io)?;
 
-    let (options, file) = (file.clone(), Arc::from(file.get_filename()));
+    let (options, file) = (file.clone(), DatabaseFile::open(file.get_filename()).map_err(sqlx::Error::Io)?);
+    let file = Arc::new(file);
     let options = options
+        .filename(&file.path)
         .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
@@ -40,7 +42,13 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
         .pragma("temp_store", "memory")
         .pragma("mmap_size", "268435456");
     let pool = || {
+        let file = file.clone();
         SqlitePoolOptions::new()
+            .after_connect(move |_, _| {
+                // It may have been opened after the file was replaced.
+                let fit = file.fit();
+                Box::pin(async { fit })
+            })
             .acquire_timeout(PATIENCE)
             // There is no server that could hang up, so connections are neither tested nor replaced.
             .test_before_acquire(false)
@@ -60,11 +68,15 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     Ok(Engine::Sqlite { writer, readers, sweeping: Arc::new(AtomicBool::new(false)), file })
 }
 
-pub(crate) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+pub(crate) async fn migrate(writer: &SqlitePool, file: &DatabaseFile) -> Result<(), StoreError> {
     // sqlx takes no lock on SQLite: this transaction is it, should two processes start at once.
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
+    // Writes a page, whatever its value was: so there is a commit for the proof.
+    sqlx::query("PRAGMA user_version = 0").execute(&mut *tx).await?;
+    let proven = file.prove();
     tx.commit().await?;
+    proven();
     Ok(())
 }
 
