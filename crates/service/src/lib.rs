@@ -34,6 +34,7 @@ mod transaction;
 mod users;
 mod uses;
 mod verify;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -94,6 +95,7 @@ struct Inner {
     root_key: RootKey,
     under_way: idempotency::UnderWay,
     settings: Settings,
+    warnings: warnings::Found,
 }
 
 /// What an operator decides for the whole instance.
@@ -132,6 +134,7 @@ impl Service {
             random,
             catalogue,
             settings,
+            warnings: warnings::Found::default(),
         };
         Self { inner: Arc::new(inner) }
     }

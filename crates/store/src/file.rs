@@ -59,6 +59,11 @@ impl DatabaseFile {
         }
     }
 
+    /// Whether it has more than one name in its file system.
+    pub(crate) fn has_other_names(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|found| names(&found) > 1)
+    }
+
     /// Something that is another after the next commit, whoever makes it; `None` where only a look can tell.
     pub(crate) fn mark(&self) -> Option<Mark> {
         let shared = self.shared.get()?.as_ref()?;
@@ -131,4 +136,14 @@ fn inode(of: &Metadata) -> Option<Inode> {
 #[cfg(not(unix))]
 fn inode(_: &Metadata) -> Option<Inode> {
     None
+}
+
+#[cfg(unix)]
+fn names(of: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(of)
+}
+
+#[cfg(not(unix))]
+fn names(_: &Metadata) -> u64 {
+    1
 }

@@ -15,6 +15,7 @@ mod postgres;
 mod search;
 mod servers;
 mod sqlite;
+mod warnings;
 
 pub mod attempts;
 pub mod audit;
@@ -37,3 +38,4 @@ pub mod users;
 
 pub use engine::{Store, SweepLock, Tx};
 pub use error::StoreError;
+pub use warnings::warnings;

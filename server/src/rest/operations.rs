@@ -18,6 +18,16 @@ struct Status {
     status: &'static str,
 }
 
+/// Whether the database can be relied on.
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    status: &'static str,
+    /// What revocation relies on and the database does not promise; absent when there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<String>,
+}
+
 /// About the instance, with the names that existing clients read.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Info {
@@ -68,20 +78,29 @@ pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Par
 }
 
 /// Tells whether the database answers.
+///
+/// It is asked as each request does it, so it says 503 of a standby, and of a file that was replaced.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
     responses(
-        (status = 200, description = "It answers", body = Status, example = json!({ "status": "ready" })),
-        (status = 503, description = "It does not", body = Status,
+        (status = 200, description = "It answers", body = Readiness, example = json!({
+            "status": "ready",
+            "warnings": ["fsync is off: a crash of the database server's machine may undo revocations"],
+        })),
+        (status = 503, description = "It does not, or is not the one to ask", body = Status,
             example = json!({ "status": "the database does not answer" })),
     ),
 )]
 pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
-    match portal.service.ready().await {
-        Ok(()) => Json(Status { status: "ready" }).into_response(),
+    let service = &portal.service;
+    match service.ready().await {
+        Ok(()) => {
+            let warnings = service.database_warnings().await.unwrap_or_default();
+            Json(Readiness { status: "ready", warnings }).into_response()
+        }
         Err(_) => {
-            let body = Json(Status { status: "the database does not answer" });
-            let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+            let status = service.untrusted_database().await.unwrap_or("the database does not answer");
+            let mut response = (StatusCode::SERVICE_UNAVAILABLE, Json(Status { status })).into_response();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             response
         }
