@@ -24,8 +24,17 @@ pub struct Point {
     /// Follows the order of commits, without gaps.
     pub number: i64,
     pub identity: Uuid,
-    /// PostgreSQL: the server. SQLite: the version of the schema, which a restore changes.
-    pub source: i64,
+    /// Who has told it.
+    pub source: Source,
+}
+
+/// What is another one when somebody else answers, or the tables are others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Source {
+    /// PostgreSQL: when the server started. SQLite: the version of the schema, which a restore raises.
+    pub database: i64,
+    /// PostgreSQL: what holds the rows of `changes`, which a restore makes again.
+    pub rows: i64,
 }
 
 /// What has changed since a look.
@@ -59,20 +68,23 @@ pub struct Watch {
 #[derive(FromRow)]
 struct Row {
     standby: bool,
-    source: i64,
+    #[sqlx(flatten)]
+    source: Source,
     number: Option<i64>,
     identity: Option<Uuid>,
     object_id: Option<Uuid>,
 }
 
 /// From a number, or from the newest one.
-const SQLITE: &str = "SELECT false AS standby, here.schema_version AS source, c.number, c.identity, c.object_id \
+const SQLITE: &str = "SELECT false AS standby, here.schema_version AS database, 0 AS rows, \
+    c.number, c.identity, c.object_id \
     FROM pragma_schema_version here LEFT JOIN (SELECT o.number, o.identity, o.object_id FROM changes o \
         WHERE o.number >= coalesce($1, (SELECT max(m.number) FROM changes m)) ORDER BY o.number LIMIT $2) c ON true \
     ORDER BY c.number";
-const POSTGRES: &str = "SELECT here.standby, here.source, c.number, c.identity, c.object_id \
+const POSTGRES: &str = "SELECT here.standby, here.database, here.rows, c.number, c.identity, c.object_id \
     FROM (SELECT pg_is_in_recovery() AS standby, \
-        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS source OFFSET 0) here \
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS database, \
+        pg_relation_filenode('changes')::bigint AS rows OFFSET 0) here \
     LEFT JOIN (SELECT o.number, o.identity, o.object_id FROM changes o \
         WHERE o.number >= coalesce($1, (SELECT max(m.number) FROM changes m)) ORDER BY o.number LIMIT $2) c ON true \
     ORDER BY c.number";
@@ -146,7 +158,7 @@ impl Watch {
 async fn ask(connection: &mut PgConnection, from: Option<i64>) -> Result<(Vec<Row>, Server), sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(POSTGRES).bind(from).bind(limit()).fetch_all(connection).await?;
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let server = first.source;
+    let server = first.source.database;
     if first.standby { Err(untrusted(servers::STANDBY)) } else { Ok((rows, server)) }
 }
 
@@ -162,7 +174,7 @@ impl Row {
 
 /// The last one. While there is none, a point that is never found again.
 fn newest(rows: &[Row]) -> Point {
-    let nothing = Point { number: 0, identity: Uuid::nil(), source: 0 };
+    let nothing = Point { number: 0, identity: Uuid::nil(), source: Source::default() };
     rows.last().and_then(Row::point).unwrap_or(nothing)
 }
 

@@ -70,6 +70,7 @@ fn of_file(file: &DatabaseFile) -> Vec<String> {
 
 /// The name of the network file system that it lies on (magic numbers of `statfs(2)`).
 #[cfg(target_os = "linux")]
+#[allow(clippy::useless_conversion, reason = "the number has another size on other machines")]
 fn network_of(file: &DatabaseFile) -> Option<&'static str> {
     const NETWORK: [(u32, &str); 8] = [
         (0x6969, "NFS"),

@@ -101,6 +101,8 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use latchkey_store::changes::Source;
+
     use super::*;
 
     const TOKEN: Uuid = Uuid::from_u128(1);
@@ -113,7 +115,7 @@ mod tests {
     }
 
     fn point(number: i64) -> Point {
-        Point { number, identity: Uuid::from_u128(7), source: 1 }
+        Point { number, identity: Uuid::from_u128(7), source: Source::default() }
     }
 
     fn learn(seen: &mut Seen, since: Since) {
@@ -173,7 +175,7 @@ mod tests {
     /// A database: its changes, and which tokens are revoked. A copy of it is a fork of its history.
     #[derive(Clone)]
     struct Database {
-        source: i64,
+        source: Source,
         changes: Vec<(Uuid, Uuid)>,
         revoked: Vec<bool>,
     }
@@ -223,8 +225,11 @@ mod tests {
         for seed in 0..4_000 {
             let mut dice = Dice(seed);
             let mut identity = 1_000;
-            let mut database =
-                Database { source: 1, changes: vec![(Uuid::nil(), OTHER)], revoked: vec![false; TOKENS] };
+            let mut database = Database {
+                source: Source::default(),
+                changes: vec![(Uuid::nil(), OTHER)],
+                revoked: vec![false; TOKENS],
+            };
             let mut copies = vec![database.clone()];
             let (mut seen, mut fresh) = (Seen::default(), true);
             let mut entries: Vec<(usize, bool, Age)> = Vec::new();
@@ -234,7 +239,10 @@ mod tests {
                     1 => {
                         // A standby is promoted, or a backup restored under the same server, which a replica may or may
                         // not notice by its connection.
-                        let source = if dice.below(2) == 0 { database.source } else { database.source + 1 };
+                        let source = match dice.below(2) {
+                            0 => database.source,
+                            _ => Source { database: database.source.database + 1, ..database.source },
+                        };
                         fresh = source != database.source || dice.below(2) == 0;
                         database = Database { source, ..copies[dice.below(copies.len())].clone() };
                     }
