@@ -167,11 +167,14 @@ impl Known {
             return Ok(Some(known));
         }
         self.reads.add(1);
-        let age = self.seen().age();
-        let Some(found) = tokens::by_secret(&self.store, hash).await? else { return Ok(None) };
-        let tokens::Found { token, retired_until } = found;
-        let repositories =
-            if token.all_repositories { Vec::new() } else { tokens::repositories(&self.store, token.id).await? };
+        let read = || async {
+            let Some(found) = tokens::by_secret(&self.store, hash).await? else { return Ok(None) };
+            let all = found.token.all_repositories;
+            let listed = if all { Vec::new() } else { tokens::repositories(&self.store, found.token.id).await? };
+            Ok(Some((found, listed)))
+        };
+        let (found, age) = self.read(read).await?;
+        let Some((tokens::Found { token, retired_until }, repositories)) = found else { return Ok(None) };
         let known =
             Arc::new(KnownToken { token, repositories, hash: *hash, retired_until, age, used_at: AtomicI64::new(0) });
         self.tokens.insert(*hash.as_bytes(), known.clone());
@@ -191,11 +194,13 @@ impl Known {
         {
             return Ok(Some(known.what));
         }
-        let age = self.seen().age();
-        let found = match asked.parse() {
-            Ok(id) => repositories::by_id(&self.store, organization, id).await?,
-            Err(_) => repositories::by_name(&self.store, organization, asked).await?,
+        let read = || async {
+            match asked.parse() {
+                Ok(id) => repositories::by_id(&self.store, organization, id).await,
+                Err(_) => repositories::by_name(&self.store, organization, asked).await,
+            }
         };
+        let (found, age) = self.read(read).await?;
         let id = found.map(|repository| repository.id);
         if let Some(id) = id {
             self.repositories.insert(key, Arc::new(Remembered { what: id, age }));
@@ -212,11 +217,13 @@ impl Known {
                 return Ok(known.what.clone());
             }
         }
-        let age = self.seen().age();
-        let found = match key {
-            OrganizationKey::Id(id) => organizations::by_id(&self.store, *id).await?,
-            OrganizationKey::Name(name) => organizations::by_name(&self.store, name.as_str()).await?,
+        let read = || async {
+            match key {
+                OrganizationKey::Id(id) => organizations::by_id(&self.store, *id).await,
+                OrganizationKey::Name(name) => organizations::by_name(&self.store, name.as_str()).await,
+            }
         };
+        let (found, age) = self.read(read).await?;
         let what = found.map(KnownOrganization::from);
         self.organizations.insert(key.clone(), Arc::new(Remembered { what: what.clone(), age }));
         Ok(what)
@@ -230,8 +237,7 @@ impl Known {
         {
             return Ok(known.what.clone());
         }
-        let age = self.seen().age();
-        let mut found = organizations::all(&self.store, "", 2).await?;
+        let (mut found, age) = self.read(|| organizations::all(&self.store, "", 2)).await?;
         let what = if found.len() == 1 { found.pop().map(KnownOrganization::from) } else { None };
         let known = Arc::new(Remembered { what: what.clone(), age });
         *self.only.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
@@ -304,7 +310,26 @@ impl Known {
                 or a restore, what was committed last may be lost; everything remembered is forgotten"
             );
         }
-        self.seen.write().unwrap_or_else(PoisonError::into_inner).learn(since, mark, now);
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        seen.learn(since, mark, now);
+        seen.server = self.watch.epoch();
         Ok(())
+    }
+
+    /// Reads what is to be remembered, from the server of the last look: what another one says was perhaps taken back
+    /// at that one.
+    async fn read<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        read: impl Fn() -> F,
+    ) -> Result<(T, Age), Error> {
+        for _ in 0..2 {
+            let age = self.seen().age();
+            let what = read().await?;
+            if self.watch.still_at(age.server) {
+                return Ok((what, age));
+            }
+            self.catch_up().await?;
+        }
+        Err(Error::Unavailable)
     }
 }

@@ -1,12 +1,14 @@
 //! What took something away, or changed which organizations there are, in the order in which it was committed: how a
 //! replica learns that what it remembers no longer holds. The proof is in `docs/revocation.md`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sqlx::{Connection, FromRow, PgConnection};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 use uuid::Uuid;
 
 pub use crate::file::Mark;
-use crate::servers::{self, Server, Untrusted, untrusted};
+use crate::servers::{self, SILENCE, Server, Untrusted, untrusted};
 use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine};
 
 /// Stands for the organizations of the instance as a whole: one that comes or goes changes which there are.
@@ -62,6 +64,8 @@ pub struct Watch {
     store: Store,
     /// PostgreSQL: a connection of its own, so that a look never waits for a free one; and to which of the servers.
     connection: Mutex<Option<(PgConnection, u64)>>,
+    /// Which of the servers the last look was at.
+    epoch: AtomicU64,
 }
 
 /// What comes back from a look: who answers, and in each row a change if there is one.
@@ -92,7 +96,7 @@ const POSTGRES: &str = "SELECT here.standby, here.database, here.rows, c.number,
 impl Watch {
     /// A watch over a store.
     pub fn new(store: Store) -> Self {
-        Self { store, connection: Mutex::default() }
+        Self { store, connection: Mutex::default(), epoch: AtomicU64::new(0) }
     }
 
     /// Something that is another after the next commit, whoever makes it; `None` where only a look can tell.
@@ -101,6 +105,16 @@ impl Watch {
             Engine::Sqlite { file, .. } => file.mark(),
             Engine::Postgres(_) => None,
         }
+    }
+
+    /// Counts the servers: which one the last look was at.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Whether all that was read since a look came from the server that it was at.
+    pub fn still_at(&self, epoch: u64) -> bool {
+        self.store.servers.epoch() == epoch
     }
 
     /// What was committed after a point that is known. Begins at that change itself, which tells whether it is still
@@ -135,22 +149,24 @@ impl Watch {
         let mut kept = self.connection.lock().await;
         // Taken out while it is used: one that a cancelled or failed look has left is not used again.
         if let Some((mut connection, epoch)) = kept.take().filter(|(_, epoch)| *epoch == servers.epoch()) {
-            match ask(&mut connection, from).await {
-                Ok((rows, server)) => {
-                    servers.adopt(server);
-                    let fresh = servers.epoch() != epoch;
-                    *kept = Some((connection, servers.epoch()));
-                    return Ok((rows, fresh));
+            match timeout(SILENCE, ask(&mut connection, from)).await {
+                Ok(Ok((rows, server))) if servers.adopt(server) == epoch => {
+                    self.epoch.store(epoch, Ordering::SeqCst);
+                    *kept = Some((connection, epoch));
+                    return Ok((rows, false));
+                }
+                Ok(Err(error)) if !servers::lost(&error) && Untrusted::of(&error).is_none() => {
+                    return Err(error.into());
                 }
                 // Once more with a new one.
-                Err(error) if servers::lost(&error) || Untrusted::of(&error).is_some() => servers.doubt(),
-                Err(error) => return Err(error.into()),
+                _ => servers.doubt(),
             }
         }
         let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
         let (rows, server) = ask(&mut connection, from).await?;
-        servers.adopt(server);
-        *kept = Some((connection, servers.epoch()));
+        let epoch = servers.adopt(server);
+        self.epoch.store(epoch, Ordering::SeqCst);
+        *kept = Some((connection, epoch));
         Ok((rows, true))
     }
 }

@@ -7,8 +7,7 @@ use std::sync::OnceLock;
 
 use crate::servers::untrusted;
 
-const REPLACED: &str =
-    "the file of the database was moved, removed or replaced while it is served; start the server again";
+const REPLACED: &str = "the file of the database, or what lies beside it, was moved, removed or replaced while it is served; start the server again";
 
 /// The file of a database. Links are resolved once, as SQLite does it: what processes share lies beside the file itself.
 #[derive(Debug)]
@@ -17,16 +16,17 @@ pub(crate) struct DatabaseFile {
     named: PathBuf,
     pub(crate) path: PathBuf,
     inode: Option<Inode>,
-    /// Proven to be what SQLite shares between its processes.
-    shared: OnceLock<Option<Shared>>,
+    beside: OnceLock<Beside>,
 }
 
-/// The file beside it whose head tells of each commit. It is never closed: that would take away the locks which SQLite
-/// holds on it for this process.
+/// What lies beside it as long as anybody has it open.
 #[derive(Debug)]
-struct Shared {
-    file: &'static File,
-    inode: Option<Inode>,
+struct Beside {
+    /// The WAL and its index, and which files these are.
+    files: [(PathBuf, Option<Inode>); 2],
+    /// The index, if its head is proven to tell of each commit. It is never closed: that would take away the locks which
+    /// SQLite holds on it for this process.
+    head: Option<&'static File>,
 }
 
 /// Device and number of a file, where there is such a thing.
@@ -46,17 +46,14 @@ impl DatabaseFile {
     pub(crate) fn open(named: &Path) -> io::Result<Self> {
         let path = fs::canonicalize(named)?;
         let inode = inode(&fs::metadata(&path)?);
-        Ok(Self { named: named.to_owned(), path, inode, shared: OnceLock::new() })
+        Ok(Self { named: named.to_owned(), path, inode, beside: OnceLock::new() })
     }
 
-    /// Fails when the name leads to another file by now, or to none.
+    /// Fails when the name leads to another file by now, or to none: what others commit would not be seen here.
     pub(crate) fn fit(&self) -> Result<(), sqlx::Error> {
-        let same = |path: &Path| fs::metadata(path).is_ok_and(|found| inode(&found) == self.inode);
-        if same(&self.named) && (self.named == self.path || same(&self.path)) {
-            Ok(())
-        } else {
-            Err(untrusted(REPLACED))
-        }
+        let itself = same(&self.named, self.inode) && (self.named == self.path || same(&self.path, self.inode));
+        let beside = self.beside.get().is_none_or(|of| of.files.iter().all(|(path, inode)| same(path, *inode)));
+        if itself && beside { Ok(()) } else { Err(untrusted(REPLACED)) }
     }
 
     /// Whether it has more than one name in its file system.
@@ -66,50 +63,55 @@ impl DatabaseFile {
 
     /// Something that is another after the next commit, whoever makes it; `None` where only a look can tell.
     pub(crate) fn mark(&self) -> Option<Mark> {
-        let shared = self.shared.get()?.as_ref()?;
-        let here = fs::metadata(self.shared_path()).ok()?;
-        if inode(&here) != shared.inode || self.fit().is_err() {
-            return None;
+        let Beside { files: [_, (index, inode)], head } = self.beside.get()?;
+        let here = same(&self.named, self.inode) && same(index, *inode);
+        read_mark((*head).filter(|_| here)?)
+    }
+
+    /// Learns what lies beside it, and whether a commit of our own moves the mark; until then there is none.
+    pub(crate) async fn prove(&self, commit: impl Future<Output = Result<(), sqlx::Error>>) {
+        if self.beside.get().is_some() {
+            return;
         }
-        read_mark(shared.file)
-    }
-
-    /// To be called before a commit of our own; what is returned is to be called after it, and sees whether that has
-    /// moved the mark. Until then, and if not, there is none.
-    pub(crate) fn prove(&self) -> impl FnOnce() {
-        let unproven = if self.shared.get().is_none() { self.open_shared() } else { None };
-        let before = unproven.as_ref().and_then(|shared| read_mark(shared.file));
-        move || {
-            let Some(shared) = unproven else { return };
-            let after = read_mark(shared.file);
-            let moved = before.is_some() && after.is_some() && before != after;
-            if !moved {
-                tracing::warn!(
-                    "commits don't show in the file that SQLite shares; each check reads the database instead"
-                );
-            }
-            let _ = self.shared.set(moved.then_some(shared));
+        let files = ["-wal", "-shm"].map(|ending| {
+            let mut path = self.path.clone().into_os_string();
+            path.push(ending);
+            let path = PathBuf::from(path);
+            let found = fs::metadata(&path).ok();
+            (path, found)
+        });
+        let [(wal, Some(of_wal)), (index, Some(of_index))] = files else { return };
+        let of_index = inode(&of_index);
+        let head = open_head(&index).filter(|head| head.metadata().is_ok_and(|head| inode(&head) == of_index));
+        let before = head.and_then(read_mark);
+        let committed = commit.await;
+        let moved = committed.is_ok()
+            && head.and_then(read_mark).is_some_and(|after| before.is_some_and(|before| before != after));
+        if !moved {
+            let error = committed.err().map(tracing::field::display);
+            tracing::warn!(
+                error,
+                "commits don't show in the file that SQLite shares: each check reads the database instead"
+            );
         }
+        let files = [(wal, inode(&of_wal)), (index, of_index)];
+        let _ = self.beside.set(Beside { files, head: head.filter(|_| moved) });
     }
+}
 
-    fn shared_path(&self) -> PathBuf {
-        let mut path = self.path.as_os_str().to_owned();
-        path.push("-shm");
-        path.into()
-    }
+fn same(path: &Path, known: Option<Inode>) -> bool {
+    fs::metadata(path).is_ok_and(|found| inode(&found) == known)
+}
 
-    /// Only where a read of the file is known to see what was written to it through a mapping.
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    fn open_shared(&self) -> Option<Shared> {
-        let file: &'static File = Box::leak(Box::new(File::open(self.shared_path()).ok()?));
-        let inode = inode(&file.metadata().ok()?);
-        Some(Shared { file, inode })
-    }
+/// Only where a read of the file is known to see what was written to it through a mapping.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn open_head(path: &Path) -> Option<&'static File> {
+    Some(Box::leak(Box::new(File::open(path).ok()?)))
+}
 
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-    fn open_shared(&self) -> Option<Shared> {
-        None
-    }
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn open_head(_: &Path) -> Option<&'static File> {
+    None
 }
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]

@@ -22,11 +22,15 @@ pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreEr
         .statement_cache_capacity(500)
         // Whatever the server, database or role is set to: an answered revocation survives a crash.
         .options([("synchronous_commit", "on")]);
-    // What is wrong with the first connection is said at once, while the pool would try until its patience ends.
-    let mut first = PgConnection::connect_with(&options).await?;
-    servers.meet(&mut first).await?;
-    first.close().await?;
-    Ok(Engine::Postgres(pool(servers).max_connections(CONNECTIONS).connect_with(options).await?))
+    match pool(servers).max_connections(CONNECTIONS).connect_with(options.clone()).await {
+        Ok(pool) => Ok(Engine::Postgres(pool)),
+        // The pool has tried again until its patience ended, and does not say why.
+        Err(sqlx::Error::PoolTimedOut) => {
+            servers.meet(&mut PgConnection::connect_with(&options).await?).await?;
+            Err(sqlx::Error::PoolTimedOut.into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A pool whose connections are all to one server, which is no standby.

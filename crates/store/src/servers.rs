@@ -1,13 +1,17 @@
 //! Which PostgreSQL server answers. A name or a balancer may lead to another one at any time: to a standby, which is
 //! behind, or to the server that was promoted in its place.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::{PgConnection, pool::PoolConnectionMetadata};
+use tokio::time::timeout;
 
 /// A connection that rested for longer is tested before it is used; testing each time would double every read.
 const RESTED: Duration = Duration::from_secs(1);
+/// A connection that is kept, and does not answer for so long, is as good as lost.
+pub(crate) const SILENCE: Duration = Duration::from_secs(1);
 /// A connection is handed out at most this long after it was tested.
 const CONNECTED: Duration = Duration::from_secs(10);
 
@@ -16,7 +20,7 @@ const CONNECTED: Duration = Duration::from_secs(10);
 pub(crate) type Server = i64;
 
 pub(crate) const STANDBY: &str = "the database server is a standby: what it answers is older than what was committed; \
-    let LATCHKEY_DATABASE_URL lead to the primary (target_session_attrs or the balancer's check of it)";
+    let LATCHKEY_DATABASE_URL lead to the primary";
 
 /// The server that all connections of a store are to.
 #[derive(Clone, Debug, Default)]
@@ -41,12 +45,13 @@ impl Servers {
         self.state().epoch
     }
 
-    /// Where the newest connection leads is where all have to.
-    pub(crate) fn adopt(&self, server: Server) {
+    /// Where the newest connection leads is where all have to. Returns the epoch.
+    pub(crate) fn adopt(&self, server: Server) -> u64 {
         let mut state = self.state();
         if state.current != Some(server) {
             *state = State { current: Some(server), epoch: state.epoch + 1, doubted: Some(Instant::now()) };
         }
+        state.epoch
     }
 
     /// A connection was lost, and others may be.
@@ -71,7 +76,8 @@ impl Servers {
         if !doubted && kept.idle_for <= RESTED {
             return Ok(true);
         }
-        let server = ask(connection).await?;
+        let answer = timeout(SILENCE, ask(connection)).await;
+        let server = answer.map_err(|_| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))??;
         Ok(self.state().current == Some(server))
     }
 }

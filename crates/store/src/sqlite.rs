@@ -72,11 +72,9 @@ pub(crate) async fn migrate(writer: &SqlitePool, file: &DatabaseFile) -> Result<
     // sqlx takes no lock on SQLite: this transaction is it, should two processes start at once.
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
-    // Writes a page, whatever its value was: so there is a commit for the proof.
-    sqlx::query("PRAGMA user_version = 0").execute(&mut *tx).await?;
-    let proven = file.prove();
     tx.commit().await?;
-    proven();
+    // Writes a page, whatever its value was.
+    file.prove(async { sqlx::query("PRAGMA user_version = 0").execute(writer).await.map(|_| ()) }).await;
     Ok(())
 }
 

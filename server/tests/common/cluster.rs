@@ -85,6 +85,12 @@ impl Postgres {
         run("pg_ctl", &["stop", "--pgdata", &self.data(), "--mode=fast", "--wait"]);
     }
 
+    /// As after a crash: what was not written is lost.
+    pub fn restart_after_crash(&self, more: &str) {
+        run("pg_ctl", &["stop", "--pgdata", &self.data(), "--mode=immediate", "--wait"]);
+        self.start(more);
+    }
+
     pub fn promote(&self) {
         run("pg_ctl", &["promote", "--pgdata", &self.data(), "--wait"]);
     }
@@ -141,6 +147,7 @@ impl Drop for Postgres {
 pub struct Forwarder {
     pub url: String,
     target: Arc<Mutex<PathBuf>>,
+    detour: Arc<Mutex<Option<PathBuf>>>,
     severed: watch::Sender<()>,
 }
 
@@ -150,10 +157,12 @@ impl Forwarder {
         let url = format!("postgres://postgres@{}/postgres", listener.local_addr().unwrap());
         let target = Arc::new(Mutex::new(server.socket()));
         let (severed, _) = watch::channel(());
-        let (leads_to, sever) = (target.clone(), severed.clone());
+        let detour = Arc::new(Mutex::new(None));
+        let (leads_to, next, sever) = (target.clone(), detour.clone(), severed.clone());
         tokio::spawn(async move {
             while let Ok((mut from, _)) = listener.accept().await {
-                let target: PathBuf = leads_to.lock().unwrap().clone();
+                let next: Option<PathBuf> = next.lock().unwrap().take();
+                let target = next.unwrap_or_else(|| leads_to.lock().unwrap().clone());
                 let mut severed = sever.subscribe();
                 tokio::spawn(async move {
                     let Ok(mut to) = UnixStream::connect(&target).await else { return };
@@ -164,12 +173,22 @@ impl Forwarder {
                 });
             }
         });
-        Self { url, target, severed }
+        Self { url, target, detour, severed }
     }
 
     /// New connections go there; those that there are stay.
     pub fn lead_to(&self, server: &Postgres) {
         *self.target.lock().unwrap() = server.socket();
+    }
+
+    /// Only the next connection goes there.
+    pub fn lead_once_to(&self, server: &Postgres) {
+        *self.detour.lock().unwrap() = Some(server.socket());
+    }
+
+    /// Whether that connection has been made.
+    pub fn has_led_once(&self) -> bool {
+        self.detour.lock().unwrap().is_none()
     }
 
     /// Ends all connections that there are.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -75,7 +76,29 @@ async fn a_file_that_was_replaced_is_served_no_more() {
     }
 }
 
-/// What is shared was removed and made again by another process: a look is made instead.
+/// Without them, what another process commits goes into files that this one has not got.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_beside_it_that_were_removed_are_noticed() {
+    for ending in ["-shm", "-wal"] {
+        let server = Server::start();
+        let user = server.log_in().await;
+        let (_, secret) = remembered(&[&server], &user, "token", 1).await.remove(0);
+        fs::remove_file(format!("{}{ending}", path_of(&server.database_url).display())).unwrap();
+        // As long as nothing is committed, the head of the index is believed for a second.
+        let mut status = statuses(&[&server], &secret).await;
+        for _ in 0..200 {
+            if ending == "-shm" || status == [503] {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            status = statuses(&[&server], &secret).await;
+        }
+        assert_eq!(status, [503], "{ending}");
+        let (status, body) = readiness(&server).await;
+        assert!(status == StatusCode::SERVICE_UNAVAILABLE && body.contains(REPLACED), "{body}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_with_another_name_is_told() {
     let server = Server::start();

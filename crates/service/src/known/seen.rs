@@ -20,6 +20,8 @@ pub(super) struct Seen {
     /// Counts how often everything was forgotten: what was read in another generation never holds. The numbers of
     /// changes can't tell: after a failover or a restore they are given again.
     generation: u64,
+    /// Which server the last look was at.
+    pub(super) server: u64,
     /// The newest change of each object since then.
     changed: HashMap<Uuid, i64>,
     /// The database was quiet since then if this still holds; and when it was taken.
@@ -32,6 +34,8 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Age {
     generation: u64,
+    /// The server that it has to be read from.
+    pub(super) server: u64,
     /// The newest change that was known before it was read.
     read_at: i64,
     /// The newest change that was known when all of its objects were last found unchanged: while no other comes, one
@@ -42,7 +46,7 @@ pub(crate) struct Age {
 impl Age {
     /// The same for what was read again, and is not put into the memory.
     pub(super) fn again(&self) -> Self {
-        Self { generation: self.generation, read_at: self.read_at, checked_at: AtomicI64::new(self.read_at) }
+        Self { checked_at: AtomicI64::new(self.read_at), ..*self }
     }
 }
 
@@ -50,7 +54,7 @@ impl Seen {
     /// For what is about to be read: a change after this makes it worthless, whenever it is put in.
     pub(super) fn age(&self) -> Age {
         let read_at = self.newest.map_or(0, |newest| newest.number);
-        Age { generation: self.generation, read_at, checked_at: AtomicI64::new(read_at) }
+        Age { generation: self.generation, server: self.server, read_at, checked_at: AtomicI64::new(read_at) }
     }
 
     /// Whether what was made of `objects` is still so.
