@@ -79,19 +79,41 @@ struct Row {
     object_id: Option<Uuid>,
 }
 
-/// From a number, or from the newest one.
-const SQLITE: &str = "SELECT false AS standby, here.schema_version AS database, 0 AS rows, \
-    c.number, c.identity, c.object_id \
-    FROM pragma_schema_version here LEFT JOIN (SELECT o.number, o.identity, o.object_id FROM changes o \
-        WHERE o.number >= coalesce($1, (SELECT max(m.number) FROM changes m)) ORDER BY o.number LIMIT $2) c ON true \
-    ORDER BY c.number";
-const POSTGRES: &str = "SELECT here.standby, here.database, here.rows, c.number, c.identity, c.object_id \
-    FROM (SELECT pg_is_in_recovery() AS standby, \
-        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS database, \
-        pg_relation_filenode('changes')::bigint AS rows OFFSET 0) here \
-    LEFT JOIN (SELECT o.number, o.identity, o.object_id FROM changes o \
-        WHERE o.number >= coalesce($1, (SELECT max(m.number) FROM changes m)) ORDER BY o.number LIMIT $2) c ON true \
-    ORDER BY c.number";
+/// Who answers, and the changes from a number on.
+const SINCE: (&str, &str) = (
+    "SELECT false AS standby, here.schema_version AS database, 0 AS rows, c.number, c.identity, c.object_id \
+        FROM pragma_schema_version here CROSS JOIN changes c WHERE c.number >= $1 ORDER BY c.number LIMIT $2",
+    "SELECT pg_is_in_recovery() AS standby, \
+        (date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint AS database, \
+        pg_relation_filenode('changes')::bigint AS rows, c.number, c.identity, c.object_id \
+        FROM changes c WHERE c.number >= $1 ORDER BY c.number LIMIT $2",
+);
+/// Who answers, and the newest change if there is one.
+const NEWEST: (&str, &str) = (
+    "SELECT false AS standby, here.schema_version AS database, 0 AS rows, c.number, c.identity, c.object_id \
+        FROM pragma_schema_version here LEFT JOIN \
+        (SELECT o.number, o.identity, o.object_id FROM changes o ORDER BY o.number DESC LIMIT 1) c ON true",
+    "SELECT here.standby, here.database, here.rows, c.number, c.identity, c.object_id \
+        FROM (SELECT pg_is_in_recovery() AS standby, \
+            (date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint AS database, \
+            pg_relation_filenode('changes')::bigint AS rows) here LEFT JOIN \
+        (SELECT o.number, o.identity, o.object_id FROM changes o ORDER BY o.number DESC LIMIT 1) c ON true",
+);
+
+/// Changes from a number on, or the newest one if there are none or no number is known.
+macro_rules! rows {
+    ($connection:expr, $engine:tt, $from:expr) => {{
+        let limit = i64::try_from(LOOK_MAX + 1).unwrap_or(i64::MAX);
+        let mut rows: Vec<Row> = Vec::new();
+        if let Some(from) = $from {
+            rows = sqlx::query_as(SINCE.$engine).bind(from).bind(limit).fetch_all($connection).await?;
+        }
+        if rows.is_empty() {
+            rows = sqlx::query_as(NEWEST.$engine).fetch_all($connection).await?;
+        }
+        rows
+    }};
+}
 
 impl Watch {
     /// A watch over a store.
@@ -133,7 +155,8 @@ impl Watch {
             }
         };
         let (rows, _) = self.read(None).await?;
-        Ok(Since::Anything(newest(&rows), why))
+        let newest = newest(&rows);
+        Ok(Since::Anything(newest, if newest.source == known.source { why } else { Why::Broken }))
     }
 
     /// Changes from a number on, or the newest one; and whether a new connection has told them.
@@ -141,7 +164,7 @@ impl Watch {
         let pool = match &self.store.engine {
             Engine::Sqlite { readers, file, .. } => {
                 file.fit()?;
-                return Ok((sqlx::query_as(SQLITE).bind(from).bind(limit()).fetch_all(readers).await?, false));
+                return Ok((rows!(readers, 0, from), false));
             }
             Engine::Postgres(pool) => pool,
         };
@@ -172,14 +195,10 @@ impl Watch {
 }
 
 async fn ask(connection: &mut PgConnection, from: Option<i64>) -> Result<(Vec<Row>, Server), sqlx::Error> {
-    let rows: Vec<Row> = sqlx::query_as(POSTGRES).bind(from).bind(limit()).fetch_all(connection).await?;
+    let rows = rows!(&mut *connection, 1, from);
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let server = first.source.database;
     if first.standby { Err(untrusted(servers::STANDBY)) } else { Ok((rows, server)) }
-}
-
-fn limit() -> i64 {
-    i64::try_from(LOOK_MAX + 1).unwrap_or(i64::MAX)
 }
 
 impl Row {

@@ -84,7 +84,7 @@ impl Servers {
 
 /// The server of a connection, if it is not a standby.
 async fn ask(connection: &mut PgConnection) -> Result<Server, sqlx::Error> {
-    const SQL: &str = "SELECT pg_is_in_recovery(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint";
+    const SQL: &str = "SELECT pg_is_in_recovery(), (date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint";
     let (standby, server): (bool, Server) = sqlx::query_as(SQL).fetch_one(connection).await?;
     if standby { Err(untrusted(STANDBY)) } else { Ok(server) }
 }

@@ -83,10 +83,7 @@ pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Par
 #[utoipa::path(
     get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
     responses(
-        (status = 200, description = "It answers", body = Readiness, example = json!({
-            "status": "ready",
-            "warnings": ["fsync is off: a crash of the database server's machine may undo revocations"],
-        })),
+        (status = 200, description = "It answers", body = Readiness, example = json!({ "status": "ready" })),
         (status = 503, description = "It does not, or is not the one to ask", body = Status,
             example = json!({ "status": "the database does not answer" })),
     ),
