@@ -12,7 +12,7 @@ use crate::secret_key;
 
 /// All that there is to say.
 pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String>, Error> {
-    let mut hints = Vec::new();
+    let mut hints = service.database_warnings().await?;
     let trusted = |peer| config.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
     if let Some(peer) = service.untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
         hints.push(untrusted(peer));

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use latchkey_domain::{OrganizationId, OrganizationKey, RepositoryAccess, RepositoryId, SecretHash, Timestamp};
-use latchkey_store::changes::{self, Since, Watch};
+use latchkey_store::changes::{self, Since, Watch, Why};
 use latchkey_store::{
     Store, StoreError, organizations, organizations::Organization, repositories, tokens, tokens::Token,
 };
@@ -18,8 +18,8 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::seen::{Age, Seen};
-use crate::Error;
 use crate::stats::Count;
+use crate::{Clock, Error};
 
 /// Tokens to remember, at about a kilobyte each.
 const TOKENS: usize = 65_536;
@@ -111,6 +111,7 @@ struct Remembered<T> {
 /// The memory. An entry counts only while no newer change names an object that it was made of.
 pub(crate) struct Known {
     store: Store,
+    clock: Arc<dyn Clock>,
     watch: Watch,
     tokens: Cache<[u8; 32], Arc<KnownToken>>,
     repositories: Cache<(OrganizationId, String), Arc<Remembered<RepositoryId>>>,
@@ -128,18 +129,20 @@ pub(crate) struct Known {
     looking: Mutex<Covered>,
 }
 
-/// The arrivals that the last look was for, and whether it succeeded.
+/// The arrivals that the last look was for, whether it succeeded, and why the database was not believed if so.
 #[derive(Default)]
 struct Covered {
     up_to: u64,
     failed: bool,
+    untrusted: Option<&'static str>,
 }
 
 impl Known {
-    pub(crate) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
         Self {
             watch: Watch::new(store.clone()),
             store,
+            clock,
             tokens: Cache::new(TOKENS),
             repositories: Cache::new(REPOSITORIES),
             organizations: Cache::new(ORGANIZATIONS),
@@ -164,11 +167,14 @@ impl Known {
             return Ok(Some(known));
         }
         self.reads.add(1);
-        let age = self.seen().age();
-        let Some(found) = tokens::by_secret(&self.store, hash).await? else { return Ok(None) };
-        let tokens::Found { token, retired_until } = found;
-        let repositories =
-            if token.all_repositories { Vec::new() } else { tokens::repositories(&self.store, token.id).await? };
+        let read = || async {
+            let Some(found) = tokens::by_secret(&self.store, hash).await? else { return Ok(None) };
+            let all = found.token.all_repositories;
+            let listed = if all { Vec::new() } else { tokens::repositories(&self.store, found.token.id).await? };
+            Ok(Some((found, listed)))
+        };
+        let (found, age) = self.read(read).await?;
+        let Some((tokens::Found { token, retired_until }, repositories)) = found else { return Ok(None) };
         let known =
             Arc::new(KnownToken { token, repositories, hash: *hash, retired_until, age, used_at: AtomicI64::new(0) });
         self.tokens.insert(*hash.as_bytes(), known.clone());
@@ -188,11 +194,13 @@ impl Known {
         {
             return Ok(Some(known.what));
         }
-        let age = self.seen().age();
-        let found = match asked.parse() {
-            Ok(id) => repositories::by_id(&self.store, organization, id).await?,
-            Err(_) => repositories::by_name(&self.store, organization, asked).await?,
+        let read = || async {
+            match asked.parse() {
+                Ok(id) => repositories::by_id(&self.store, organization, id).await,
+                Err(_) => repositories::by_name(&self.store, organization, asked).await,
+            }
         };
+        let (found, age) = self.read(read).await?;
         let id = found.map(|repository| repository.id);
         if let Some(id) = id {
             self.repositories.insert(key, Arc::new(Remembered { what: id, age }));
@@ -209,11 +217,13 @@ impl Known {
                 return Ok(known.what.clone());
             }
         }
-        let age = self.seen().age();
-        let found = match key {
-            OrganizationKey::Id(id) => organizations::by_id(&self.store, *id).await?,
-            OrganizationKey::Name(name) => organizations::by_name(&self.store, name.as_str()).await?,
+        let read = || async {
+            match key {
+                OrganizationKey::Id(id) => organizations::by_id(&self.store, *id).await,
+                OrganizationKey::Name(name) => organizations::by_name(&self.store, name.as_str()).await,
+            }
         };
+        let (found, age) = self.read(read).await?;
         let what = found.map(KnownOrganization::from);
         self.organizations.insert(key.clone(), Arc::new(Remembered { what: what.clone(), age }));
         Ok(what)
@@ -227,8 +237,7 @@ impl Known {
         {
             return Ok(known.what.clone());
         }
-        let age = self.seen().age();
-        let mut found = organizations::all(&self.store, "", 2).await?;
+        let (mut found, age) = self.read(|| organizations::all(&self.store, "", 2)).await?;
         let what = if found.len() == 1 { found.pop().map(KnownOrganization::from) } else { None };
         let known = Arc::new(Remembered { what: what.clone(), age });
         *self.only.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
@@ -244,9 +253,20 @@ impl Known {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When this replica last found that the database has another history than before, after a failover or a restore:
+    /// what was committed before may be lost.
+    pub(crate) fn history_broke_at(&self) -> Option<Timestamp> {
+        self.seen().broke_at
+    }
+
+    /// Why the last look did not believe the database, although it answered.
+    pub(crate) async fn untrusted(&self) -> Option<&'static str> {
+        self.looking.lock().await.untrusted
+    }
+
     /// Returns when every change is known that was committed before the call. One look serves all who came before it
     /// began; who comes later waits for the next one.
-    async fn catch_up(&self) -> Result<(), Error> {
+    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
         // Those whose requests are here already come first, so that the look is for them, too.
         tokio::task::yield_now().await;
@@ -255,7 +275,7 @@ impl Known {
         }
         let up_to = self.arrivals.load(Ordering::SeqCst);
         let mark = self.watch.mark();
-        if mark.is_some() && mark == self.seen().mark {
+        if self.seen().quiet(mark, self.clock.now()) {
             self.quiet_up_to.fetch_max(up_to, Ordering::SeqCst);
             return Ok(());
         }
@@ -263,7 +283,11 @@ impl Known {
         if covered.up_to < arrival {
             let up_to = self.arrivals.load(Ordering::SeqCst);
             let looked = tokio::time::timeout(PATIENCE, self.look()).await;
-            *covered = Covered { up_to, failed: !matches!(looked, Ok(Ok(()))) };
+            let untrusted = match &looked {
+                Ok(Err(error)) => error.untrusted(),
+                _ => None,
+            };
+            *covered = Covered { up_to, failed: !matches!(looked, Ok(Ok(()))), untrusted };
             if let Ok(Err(error)) = looked {
                 return Err(error.into());
             }
@@ -274,15 +298,38 @@ impl Known {
     async fn look(&self) -> Result<(), StoreError> {
         self.looks.add(1);
         // Taken before: a commit during the look makes it another one.
-        let mark = self.watch.mark();
+        let (now, mark) = (self.clock.now(), self.watch.mark());
         let known = self.seen().newest;
-        let since = match known {
-            Some(newest) => self.watch.look(newest).await?,
-            None => Since::Anything(changes::newest(&self.store).await?),
-        };
+        let since = self.watch.look(known).await?;
+        if let Since::Anything(newest, Why::Broken) = &since {
+            let known = known.map(|known| known.number);
+            tracing::warn!(
+                known,
+                found = newest.number,
+                "the database has another history than before: after a failover \
+                or a restore, what was committed last may be lost; everything remembered is forgotten"
+            );
+        }
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        seen.mark = mark;
-        seen.learn(since);
+        seen.learn(since, mark, now);
+        seen.server = self.watch.epoch();
         Ok(())
+    }
+
+    /// Reads what is to be remembered, from the server of the last look: what another one says was perhaps taken back
+    /// at that one.
+    async fn read<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        read: impl Fn() -> F,
+    ) -> Result<(T, Age), Error> {
+        for _ in 0..2 {
+            let age = self.seen().age();
+            let what = read().await?;
+            if self.watch.still_at(age.server) {
+                return Ok((what, age));
+            }
+            self.catch_up().await?;
+        }
+        Err(Error::Unavailable)
     }
 }

@@ -35,6 +35,7 @@ mod transaction;
 mod users;
 mod uses;
 mod verify;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -97,6 +98,7 @@ struct Inner {
     root_key: RootKey,
     under_way: idempotency::UnderWay,
     settings: Settings,
+    warnings: warnings::Found,
 }
 
 /// What an operator decides for the whole instance.
@@ -123,7 +125,7 @@ impl Service {
         settings: Settings,
     ) -> Self {
         let inner = Inner {
-            known: known::Known::new(store.clone()),
+            known: known::Known::new(store.clone(), clock.clone()),
             counted: stats::Counted::default(),
             nonces: None,
             uses: uses::Gathered::default(),
@@ -136,6 +138,7 @@ impl Service {
             random,
             catalogue,
             settings,
+            warnings: warnings::Found::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -161,6 +164,11 @@ impl Service {
     /// What time it is for this instance.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    /// When this replica last found that the database lost its history, or has another one.
+    pub fn history_broke_at(&self) -> Option<Timestamp> {
+        self.inner.known.history_broke_at()
     }
 
     /// A fresh id for a form, so that sending the form twice creates one token.

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub enum Unready {
     #[error("the database does not answer")]
     NoAnswer,
+    /// It answers, but is not the one to ask.
+    #[error("{0}")]
+    Untrusted(&'static str),
     /// Its disk is full, it is read-only, or somebody else keeps it locked: nothing can be revoked.
     #[error("the database can't be written")]
     NotWritable,
@@ -51,6 +54,10 @@ impl Service {
     }
 
     async fn look_ready(&self) -> Result<(), Unready> {
+        // As each request asks it.
+        if self.inner.known.catch_up().await.is_err() {
+            return Err(self.inner.known.untrusted().await.map_or(Unready::NoAnswer, Unready::Untrusted));
+        }
         self.store().ping().await.map_err(|_| Unready::NoAnswer)?;
         self.probe_write().await.map_err(|error| {
             tracing::error!(%error, "the database can't be written");

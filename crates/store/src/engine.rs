@@ -1,9 +1,6 @@
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use sqlx::{Connection, PgConnection, PgPool, SqliteConnection, SqlitePool};
@@ -11,8 +8,11 @@ use tokio::sync::Mutex;
 
 use crate::{
     StoreError,
+    file::DatabaseFile,
     lanes::Lanes,
-    postgres, sqlite,
+    postgres,
+    servers::Servers,
+    sqlite,
     tokens::{CANDIDATES_MAX, READ_MAX, Recent, SETTLED_MAX},
 };
 
@@ -23,6 +23,7 @@ pub struct Store {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) limits: Limits,
     pub(crate) recent: Arc<Recent>,
+    pub(crate) servers: Servers,
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub(crate) enum Engine {
         writer: SqlitePool,
         readers: SqlitePool,
         sweeping: Arc<AtomicBool>,
-        file: Arc<Path>,
+        file: Arc<DatabaseFile>,
         /// Open as long as the store is. The last connection to close removes the files that all processes share, and
         /// after errors all those of the pools may be closed at once.
         anchor: Arc<Mutex<Option<SqliteConnection>>>,
@@ -71,12 +72,21 @@ impl Drop for Flag {
     }
 }
 
-/// Runs a body with a connection to read from, whichever engine it is.
+/// Runs a body with a connection to read from, whichever engine it is. Once more when the connection turns out to be dead.
 macro_rules! reading {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.engine {
-            $crate::engine::Engine::Sqlite { readers: pool, .. } => $crate::engine::reading!(in pool, $db => $body),
-            $crate::engine::Engine::Postgres { pool, .. } => $crate::engine::reading!(in pool, $db => $body),
+            $crate::engine::Engine::Sqlite { readers, file, .. } => match file.fit() {
+                Ok(()) => $crate::engine::reading!(in readers, $db => $body),
+                Err(error) => Err(error),
+            },
+            $crate::engine::Engine::Postgres { pool, .. } => match $crate::engine::reading!(in pool, $db => $body) {
+                Err(error) if $crate::servers::lost(&error) => {
+                    $store.servers.doubt();
+                    $crate::engine::reading!(in pool, $db => $body)
+                }
+                done => done,
+            },
         }
     };
     (in $pool:expr, $db:ident => $body:expr) => {
@@ -112,9 +122,10 @@ impl Store {
     /// Opens `sqlite://path` (created when missing, WAL, foreign keys, one writer and a pool of readers) or
     /// `postgres://…`.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let servers = Servers::default();
         let (engine, lanes) = match url.split_once(':') {
             Some(("sqlite", _)) => (sqlite::open(url).await?, sqlite::lanes()),
-            Some(("postgres" | "postgresql", _)) => (postgres::open(url).await?, postgres::lanes()),
+            Some(("postgres" | "postgresql", _)) => (postgres::open(url, &servers).await?, postgres::lanes()),
             // The URL may hold a password, so it is not repeated.
             _ => {
                 let reason = "the database URL must begin with sqlite:// or postgres://";
@@ -122,7 +133,7 @@ impl Store {
             }
         };
         let limits = Limits { read: READ_MAX, candidates: CANDIDATES_MAX, settled: SETTLED_MAX };
-        Ok(Self { engine, lanes: Arc::new(lanes), limits, recent: Arc::default() })
+        Ok(Self { engine, lanes: Arc::new(lanes), servers, limits, recent: Arc::default() })
     }
 
     /// The same database with other limits than [`READ_MAX`], [`CANDIDATES_MAX`] and 5,000 rows a write: for tests,
@@ -135,7 +146,7 @@ impl Store {
     /// Brings the schema up to date; safe to run from several replicas at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.engine {
-            Engine::Sqlite { writer, .. } => sqlite::migrate(writer).await,
+            Engine::Sqlite { writer, file, .. } => sqlite::migrate(writer, file).await,
             Engine::Postgres { pool, .. } => postgres::migrate(pool).await,
         }
     }

@@ -1,6 +1,8 @@
 use sqlx::{error::DatabaseError, postgres::PgDatabaseError};
 use thiserror::Error;
 
+use crate::servers::Untrusted;
+
 /// What can go wrong below the use cases. Its text is for the log, never for a client.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -43,6 +45,16 @@ const UNIQUE: [(&str, &str, &str); 15] = [
     ("memberships_pkey", "memberships.organization_id, memberships.user_id", "membership"),
 ];
 
+impl StoreError {
+    /// Why the database is not believed, although it answers.
+    pub fn untrusted(&self) -> Option<&'static str> {
+        match self {
+            Self::Unavailable(error) => Untrusted::of(error).map(|Untrusted(reason)| reason),
+            _ => None,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let Some(database) = error.as_database_error() {
@@ -55,6 +67,9 @@ impl From<sqlx::Error> for StoreError {
             if transient(database) {
                 return Self::Unavailable(error);
             }
+        }
+        if Untrusted::of(&error).is_some() {
+            return Self::Unavailable(error);
         }
         match error {
             sqlx::Error::Io(_)

@@ -13,10 +13,13 @@ mod engine;
 #[macro_use]
 mod transaction;
 mod error;
+mod file;
 mod lanes;
 mod postgres;
 mod search;
+mod servers;
 mod sqlite;
+mod warnings;
 
 pub mod attempts;
 pub mod audit;
@@ -41,3 +44,4 @@ pub use engine::{Store, SweepLock};
 pub use error::StoreError;
 pub use lanes::Lane;
 pub use transaction::Tx;
+pub use warnings::warnings;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection, PgPool, Row,
+    Connection, PgConnection, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -17,6 +17,7 @@ use crate::{
     StoreError,
     engine::Engine,
     lanes::{Lanes, PATIENCE},
+    servers::Servers,
     sqlite,
 };
 
@@ -25,8 +26,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const CONNECTIONS: u32 = 16;
 /// For urgent writes alone; one of them is always open.
 const URGENT: u32 = 4;
-/// A connection that rested for longer is tested before it is used; testing each time would double every read.
-const RESTED: Duration = Duration::from_secs(1);
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP: i64 = 0x6c61_7463_686b_6579;
 
@@ -62,31 +61,40 @@ pub(crate) fn lanes() -> Lanes {
     Lanes::new(12, 4)
 }
 
-pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
-    let options = PgConnectOptions::from_str(url)?.application_name("latchkey").statement_cache_capacity(500);
+pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreError> {
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("latchkey")
+        .statement_cache_capacity(500)
+        // Whatever the server, database or role is set to: an answered revocation survives a crash.
+        .options([("synchronous_commit", "on")]);
     let read_only = Arc::<ReadOnly>::default();
-    let pool = || {
-        let read_only = read_only.clone();
-        PgPoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false).before_acquire(
-            move |connection, meta| {
-                let stale = read_only.has_seen(meta.age);
-                Box::pin(async move {
-                    if stale {
-                        return Ok(false);
-                    }
-                    if meta.idle_for <= RESTED {
-                        return Ok(true);
-                    }
-                    // Answers that the server is there, too. A session stays read-only after its database no longer is.
-                    let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?;
-                    Ok(row.try_get::<String, _>(0)? == "off")
-                })
-            },
-        )
-    };
-    let urgent = pool().max_connections(URGENT).min_connections(1).connect_lazy_with(options.clone());
-    let pool = pool().max_connections(CONNECTIONS).connect_with(options).await?;
-    Ok(Engine::Postgres { pool, urgent, read_only })
+    let urgent = pool(servers, &read_only).max_connections(URGENT).min_connections(1);
+    let urgent = urgent.connect_lazy_with(options.clone());
+    match pool(servers, &read_only).max_connections(CONNECTIONS).connect_with(options.clone()).await {
+        Ok(pool) => Ok(Engine::Postgres { pool, urgent, read_only }),
+        // The pool has tried again until its patience ended, and does not say why.
+        Err(sqlx::Error::PoolTimedOut) => {
+            servers.meet(&mut PgConnection::connect_with(&options).await?).await?;
+            Err(sqlx::Error::PoolTimedOut.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A pool whose connections are all to one server, which is no standby.
+fn pool(servers: &Servers, read_only: &Arc<ReadOnly>) -> PgPoolOptions {
+    let (met, tested, read_only) = (servers.clone(), servers.clone(), read_only.clone());
+    PgPoolOptions::new()
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let servers = met.clone();
+            Box::pin(async move { servers.meet(connection).await })
+        })
+        .before_acquire(move |connection, kept| {
+            let (servers, stale) = (tested.clone(), read_only.has_seen(kept.age));
+            Box::pin(async move { Ok(!stale && servers.test(connection, kept).await?) })
+        })
 }
 
 pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {

@@ -132,7 +132,7 @@ pub async fn list(
             .bind(organization.0)
             .bind(text(after))
             .bind(i64::from(limit))
-            .bind(ids)
+            .bind(&ids)
             .fetch_all(db)
             .await
     })?;

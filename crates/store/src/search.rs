@@ -176,7 +176,7 @@ async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, (from, to): &Range
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     let ids = Ids::from_iter(ids);
     Ok(reading!(store, db => {
-        sqlx::query_scalar(sql).bind(kind.number()).bind(ids).bind(from).bind(to).fetch_all(db).await
+        sqlx::query_scalar(sql).bind(kind.number()).bind(&ids).bind(from).bind(to).fetch_all(db).await
     })?)
 }
 

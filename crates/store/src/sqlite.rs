@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use crate::{
     StoreError,
     engine::Engine,
+    file::DatabaseFile,
     lanes::{Lanes, PATIENCE},
 };
 
@@ -36,8 +37,10 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     }
     create(file.get_filename()).map_err(sqlx::Error::Io)?;
 
-    let (options, file) = (file.clone(), Arc::from(file.get_filename()));
+    let (options, file) = (file.clone(), DatabaseFile::open(file.get_filename()).map_err(sqlx::Error::Io)?);
+    let file = Arc::new(file);
     let options = options
+        .filename(&file.path)
         .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
@@ -47,7 +50,13 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
         .pragma("temp_store", "memory")
         .pragma("mmap_size", "268435456");
     let pool = || {
+        let file = file.clone();
         SqlitePoolOptions::new()
+            .after_connect(move |_, _| {
+                // It may have been opened after the file was replaced.
+                let fit = file.fit();
+                Box::pin(async { fit })
+            })
             .acquire_timeout(PATIENCE)
             // There is no server that could hang up, so connections are neither tested nor replaced.
             .test_before_acquire(false)
@@ -71,13 +80,16 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     Ok(Engine::Sqlite { writer, readers, sweeping: Arc::new(AtomicBool::new(false)), file, anchor })
 }
 
-pub(crate) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+pub(crate) async fn migrate(writer: &SqlitePool, file: &DatabaseFile) -> Result<(), StoreError> {
     // On a connection of its own, which nobody uses afterwards, whatever became of it.
     let mut connection = writer.connect_options().connect().await?;
     // sqlx takes no lock on SQLite: this transaction is it, should two processes start at once.
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
     tx.commit().await?;
+    // Writes a page, whatever its value was.
+    let commit = async { sqlx::query("PRAGMA user_version = 0").execute(&mut connection).await.map(|_| ()) };
+    file.prove(commit).await;
     Ok(connection.close().await?)
 }
 

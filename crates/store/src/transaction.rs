@@ -13,6 +13,7 @@ use crate::{
     error::{doubtful, is_read_only},
     lanes::{Lane, Places},
     postgres::ReadOnly,
+    servers::lost,
 };
 
 /// A write transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
@@ -77,17 +78,34 @@ impl Store {
     /// Begins a write when it is its turn in its lane: `BEGIN IMMEDIATE` on SQLite's one writer.
     pub async fn begin(&self, lane: Lane) -> Result<Tx, StoreError> {
         let places = self.lanes.enter(lane).await?;
-        let connection = match &self.engine {
-            Engine::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
-            Engine::Postgres { pool, urgent, read_only } => {
-                let pool = if lane == Lane::Urgent { urgent } else { pool };
-                Connection::Postgres(pool.acquire().await?, read_only.clone())
+        let mut open = Open { connection: Some(self.writer(lane).await?), state: State::Unknown, places };
+        match open.run("BEGIN").await {
+            // Nothing was done yet: once more, with another connection.
+            Err(error) if lost(&error) => {
+                self.servers.doubt();
+                if let Some(mut dead) = open.connection.take() {
+                    dead.discard();
+                }
+                open.connection = Some(self.writer(lane).await?);
+                open.run("BEGIN").await?;
             }
-        };
-        let mut open = Open { connection: Some(connection), state: State::Unknown, places };
-        open.run("BEGIN").await?;
+            begun => begun?,
+        }
         open.state = State::Fine;
         Ok(Tx { open, changed: Vec::new() })
+    }
+
+    async fn writer(&self, lane: Lane) -> Result<Connection, sqlx::Error> {
+        match &self.engine {
+            Engine::Sqlite { writer, file, .. } => {
+                file.fit()?;
+                Ok(Connection::Sqlite(writer.acquire().await?))
+            }
+            Engine::Postgres { pool, urgent, read_only } => {
+                let pool = if lane == Lane::Urgent { urgent } else { pool };
+                Ok(Connection::Postgres(pool.acquire().await?, read_only.clone()))
+            }
+        }
     }
 }
 

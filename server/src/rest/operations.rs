@@ -21,6 +21,16 @@ struct Status {
     status: Cow<'static, str>,
 }
 
+/// Whether the database can be relied on.
+#[derive(Serialize, ToSchema)]
+struct Readiness {
+    status: &'static str,
+    /// What revocation relies on and the database does not promise; absent when there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<String>,
+}
+
 /// About the instance, with the names that existing clients read.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Info {
@@ -72,19 +82,23 @@ pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Par
 
 /// Tells whether requests can be served.
 ///
-/// Whether the database answers, and whether something can be written to it: if not, nothing can be revoked. The answer is
-/// up to a second old.
+/// Whether the database answers and is the one to ask (no standby, no file that was replaced), and whether something can
+/// be written to it: if not, nothing can be revoked. The answer is up to a second old.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
     responses(
-        (status = 200, description = "They can", body = Status, example = json!({ "status": "ready" })),
-        (status = 503, description = "The database does not answer, or can't be written: its disk is full or read-only",
-            body = Status, example = json!({ "status": "the database can't be written" })),
+        (status = 200, description = "They can", body = Readiness, example = json!({ "status": "ready" })),
+        (status = 503, description = "The database does not answer, is not the one to ask, or can't be written: its disk \
+            is full or read-only", body = Status, example = json!({ "status": "the database can't be written" })),
     ),
 )]
 pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
-    match portal.service.ready().await {
-        Ok(()) => Json(Status { status: "ready".into() }).into_response(),
+    let service = &portal.service;
+    match service.ready().await {
+        Ok(()) => {
+            let warnings = service.database_warnings().await.unwrap_or_default();
+            Json(Readiness { status: "ready", warnings }).into_response()
+        }
         Err(unready) => {
             let body = Json(Status { status: unready.to_string().into() });
             let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();

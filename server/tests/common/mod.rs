@@ -21,6 +21,10 @@ use latchkey_service::{
 use latchkey_store::{Store, memberships, organizations, repositories, user_tokens, users};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use sqlx::Connection;
+
+#[cfg(unix)]
+pub mod cluster;
 
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse battery";
@@ -43,7 +47,7 @@ pub fn is_root() -> bool {
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-fn unique() -> String {
+pub fn unique() -> String {
     let mut random = [0_u8; 6];
     SystemRandom.fill(&mut random);
     let random = random.map(|byte| format!("{byte:02x}")).concat();
@@ -196,6 +200,17 @@ impl Server {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Writes to the database what Latchkey itself never would.
+    pub async fn execute(&self, sql: &'static str) {
+        if self.database_url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&self.database_url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.database_url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
     }
 
     pub fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {

@@ -3,28 +3,39 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use latchkey_store::changes::{Mark, Since};
+use latchkey_domain::Timestamp;
+use latchkey_store::changes::{Mark, Point, Since, Why};
 use uuid::Uuid;
 
 /// Changed objects to tell apart; beyond it, everything is forgotten.
 const CHANGED: usize = 100_000;
+/// A mark is not believed for longer, in microseconds: then the database itself is looked at.
+const MARK_MAX: i64 = 1_000_000;
 
 /// Which changes are known.
 #[derive(Default)]
 pub(super) struct Seen {
     /// All up to this one; before the first look, none.
-    pub(super) newest: Option<i64>,
-    /// Whatever was read before this one is forgotten.
-    floor: i64,
+    pub(super) newest: Option<Point>,
+    /// Counts how often everything was forgotten: what was read in another generation never holds. The numbers of
+    /// changes can't tell: after a failover or a restore they are given again.
+    generation: u64,
+    /// Which server the last look was at.
+    pub(super) server: u64,
     /// The newest change of each object since then.
     changed: HashMap<Uuid, i64>,
-    /// The database was quiet since then if this still holds.
-    pub(super) mark: Option<Mark>,
+    /// The database was quiet since then if this still holds; and when it was taken.
+    mark: Option<(Mark, Timestamp)>,
+    /// When a history was last found to be broken: what was committed before may be lost.
+    pub(super) broke_at: Option<Timestamp>,
 }
 
 /// Since when something is remembered. It holds while none of the objects that it was made of has changed.
 #[derive(Debug)]
 pub(crate) struct Age {
+    generation: u64,
+    /// The server that it has to be read from.
+    pub(super) server: u64,
     /// The newest change that was known before it was read.
     read_at: i64,
     /// The newest change that was known when all of its objects were last found unchanged: while no other comes, one
@@ -35,58 +46,84 @@ pub(crate) struct Age {
 impl Age {
     /// The same for what was read again, and is not put into the memory.
     pub(super) fn again(&self) -> Self {
-        Self { read_at: self.read_at, checked_at: AtomicI64::new(self.read_at) }
+        Self { checked_at: AtomicI64::new(self.read_at), ..*self }
     }
 }
 
 impl Seen {
     /// For what is about to be read: a change after this makes it worthless, whenever it is put in.
     pub(super) fn age(&self) -> Age {
-        let read_at = self.newest.unwrap_or_default();
-        Age { read_at, checked_at: AtomicI64::new(read_at) }
+        let read_at = self.newest.map_or(0, |newest| newest.number);
+        Age { generation: self.generation, server: self.server, read_at, checked_at: AtomicI64::new(read_at) }
     }
 
     /// Whether what was made of `objects` is still so.
     pub(super) fn still_hold(&self, age: &Age, mut objects: impl Iterator<Item = Uuid>) -> bool {
-        let Some(newest) = self.newest.filter(|_| age.read_at >= self.floor) else { return false };
-        if age.checked_at.load(Ordering::Relaxed) == newest {
+        let Some(newest) = self.newest.filter(|_| age.generation == self.generation) else { return false };
+        if age.checked_at.load(Ordering::Relaxed) == newest.number {
             return true;
         }
         let unchanged = objects.all(|object| self.changed.get(&object).is_none_or(|changed| *changed <= age.read_at));
         if unchanged {
-            age.checked_at.fetch_max(newest, Ordering::Relaxed);
+            age.checked_at.fetch_max(newest.number, Ordering::Relaxed);
         }
         unchanged
     }
 
-    pub(super) fn learn(&mut self, since: Since) {
+    /// Whether nothing was committed since the last look, by a mark that was read after the call.
+    pub(super) fn quiet(&self, mark: Option<Mark>, now: Timestamp) -> bool {
+        let since_look = |at: Timestamp| now.micros().saturating_sub(at.micros());
+        mark.zip(self.mark).is_some_and(|(mark, (seen, at))| mark == seen && (0..MARK_MAX).contains(&since_look(at)))
+    }
+
+    /// What a look has found that began at `now`, after the mark was read.
+    pub(super) fn learn(&mut self, since: Since, mark: Option<Mark>, now: Timestamp) {
+        self.mark = mark.map(|mark| (mark, now));
         match since {
             Since::These(newest, objects) => {
                 self.newest = Some(newest);
-                self.changed.extend(objects.into_iter().map(|object| (object, newest)));
+                self.changed.extend(objects.into_iter().map(|object| (object, newest.number)));
                 if self.changed.len() > CHANGED {
-                    self.forget_all(newest);
+                    self.forget_all();
                 }
             }
-            Since::Anything(newest) => self.forget_all(newest),
+            Since::Anything(newest, why) => {
+                self.newest = Some(newest);
+                self.forget_all();
+                if why == Why::Broken {
+                    self.broke_at = Some(now);
+                }
+            }
         }
     }
 
-    fn forget_all(&mut self, newest: i64) {
-        *self = Self { newest: Some(newest), floor: newest, changed: HashMap::new(), mark: self.mark };
+    fn forget_all(&mut self) {
+        self.generation += 1;
+        self.changed.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use latchkey_store::changes::Source;
+
     use super::*;
 
     const TOKEN: Uuid = Uuid::from_u128(1);
     const REPOSITORY: Uuid = Uuid::from_u128(2);
     const OTHER: Uuid = Uuid::from_u128(3);
+    const NOW: Timestamp = Timestamp::from_micros(1_795_350_896_000_000);
 
     fn holds(seen: &Seen, age: &Age) -> bool {
         seen.still_hold(age, [TOKEN, REPOSITORY].into_iter())
+    }
+
+    fn point(number: i64) -> Point {
+        Point { number, identity: Uuid::from_u128(7), source: Source::default() }
+    }
+
+    fn learn(seen: &mut Seen, since: Since) {
+        seen.learn(since, None, NOW);
     }
 
     #[test]
@@ -94,35 +131,152 @@ mod tests {
         let mut seen = Seen::default();
         let before_the_first_look = seen.age();
         assert!(!holds(&seen, &before_the_first_look), "nothing is known yet");
-        seen.learn(Since::Anything(5));
+        learn(&mut seen, Since::Anything(point(5), Why::Behind));
         assert!(!holds(&seen, &before_the_first_look));
         for changed in [TOKEN, REPOSITORY] {
             let age = seen.age();
             assert!(holds(&seen, &age));
-            let next = seen.newest.unwrap() + 1;
-            seen.learn(Since::These(next, vec![OTHER]));
+            let next = seen.newest.unwrap().number + 1;
+            learn(&mut seen, Since::These(point(next), vec![OTHER]));
             assert!(holds(&seen, &age) && holds(&seen, &age), "another object is no part of it");
             // Whoever reads now and puts it in later: it is worth nothing after the next change.
             let late = seen.age();
-            seen.learn(Since::These(next + 2, vec![OTHER, changed]));
+            learn(&mut seen, Since::These(point(next + 2), vec![OTHER, changed]));
             assert!(!holds(&seen, &age) && !holds(&seen, &late));
-            seen.learn(Since::These(next + 3, vec![OTHER]));
+            learn(&mut seen, Since::These(point(next + 3), vec![OTHER]));
             assert!(!holds(&seen, &age), "what has gone does not come back");
             assert!(holds(&seen, &seen.age()));
         }
+        assert_eq!(seen.broke_at, None);
     }
 
     #[test]
-    fn when_anything_may_have_changed_nothing_holds() {
+    fn when_anything_may_have_changed_nothing_holds_whatever_the_numbers_are() {
+        for why in [Why::Behind, Why::Reconnected, Why::Broken] {
+            for number in [0, 4, 5, 6, 90] {
+                let mut seen = Seen::default();
+                learn(&mut seen, Since::Anything(point(5), Why::Behind));
+                let age = seen.age();
+                learn(&mut seen, Since::Anything(point(number), why));
+                assert!(!holds(&seen, &age), "{why:?} {number}");
+                assert!(holds(&seen, &seen.age()));
+                for next in number..20 {
+                    learn(&mut seen, Since::These(point(next), Vec::new()));
+                    assert!(!holds(&seen, &age), "{why:?} {number}: not when the numbers meet again");
+                }
+                assert_eq!(seen.broke_at, (why == Why::Broken).then_some(NOW));
+            }
+        }
         let mut seen = Seen::default();
-        seen.learn(Since::Anything(5));
+        learn(&mut seen, Since::Anything(point(9), Why::Behind));
         let age = seen.age();
-        seen.learn(Since::Anything(9));
-        assert!(!holds(&seen, &age));
-        let age = seen.age();
-        seen.learn(Since::These(10, (10..10 + CHANGED as u128).map(Uuid::from_u128).collect()));
+        learn(&mut seen, Since::These(point(10), (10..10 + CHANGED as u128).map(Uuid::from_u128).collect()));
         assert!(holds(&seen, &age), "as many as can be told apart");
-        seen.learn(Since::These(11, vec![OTHER]));
+        learn(&mut seen, Since::These(point(11), vec![OTHER]));
         assert!(!holds(&seen, &age));
+    }
+
+    /// A database: its changes, and which tokens are revoked. A copy of it is a fork of its history.
+    #[derive(Clone)]
+    struct Database {
+        source: Source,
+        changes: Vec<(Uuid, Uuid)>,
+        revoked: Vec<bool>,
+    }
+
+    /// Numbers that look random, the same in each run.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(self.0 >> 33).unwrap() % bound
+        }
+    }
+
+    const TOKENS: usize = 3;
+
+    impl Database {
+        fn point(&self) -> Point {
+            let (identity, _) = *self.changes.last().unwrap();
+            Point { number: i64::try_from(self.changes.len()).unwrap(), identity, source: self.source }
+        }
+
+        fn change(&mut self, token: usize, revoked: bool, identity: u128) {
+            self.revoked[token] = revoked;
+            self.changes.push((Uuid::from_u128(identity), Uuid::from_u128(token as u128)));
+        }
+
+        /// As the store looks, at most `max` changes at once.
+        fn look(&self, known: Option<Point>, max: usize, fresh: bool) -> Since {
+            let Some(known) = known else { return Since::Anything(self.point(), Why::Behind) };
+            let at = usize::try_from(known.number).unwrap();
+            let there = self.changes.get(at - 1).is_some_and(|(identity, _)| *identity == known.identity);
+            match () {
+                () if !there || self.source != known.source => Since::Anything(self.point(), Why::Broken),
+                () if fresh => Since::Anything(self.point(), Why::Reconnected),
+                () if self.changes.len() - at > max => Since::Anything(self.point(), Why::Behind),
+                () => Since::These(self.point(), self.changes[at..].iter().map(|(_, token)| *token).collect()),
+            }
+        }
+    }
+
+    /// Random histories with forks: revocations, edits, backups, failovers to servers that are behind, and readings that
+    /// are put in late. Whatever happened, the memory says of no token what the database does not say.
+    #[test]
+    fn through_broken_histories_the_memory_says_what_the_database_says() {
+        let (mut hits, mut broken) = (0, 0);
+        for seed in 0..4_000 {
+            let mut dice = Dice(seed);
+            let mut identity = 1_000;
+            let mut database = Database {
+                source: Source::default(),
+                changes: vec![(Uuid::nil(), OTHER)],
+                revoked: vec![false; TOKENS],
+            };
+            let mut copies = vec![database.clone()];
+            let (mut seen, mut fresh) = (Seen::default(), true);
+            let mut entries: Vec<(usize, bool, Age)> = Vec::new();
+            for _ in 0..60 {
+                match dice.below(10) {
+                    0 => copies.push(database.clone()),
+                    1 => {
+                        // A standby is promoted, or a backup restored under the same server, which a replica may or may
+                        // not notice by its connection.
+                        let source = match dice.below(2) {
+                            0 => database.source,
+                            _ => Source { database: database.source.database + 1, ..database.source },
+                        };
+                        fresh = source != database.source || dice.below(2) == 0;
+                        database = Database { source, ..copies[dice.below(copies.len())].clone() };
+                    }
+                    2..=4 => {
+                        identity += 1;
+                        // Once revoked, always revoked, as far as this history goes.
+                        let token = dice.below(TOKENS);
+                        database.change(token, true, identity);
+                    }
+                    _ => {
+                        let token = dice.below(TOKENS);
+                        seen.learn(database.look(seen.newest, 2, fresh), None, NOW);
+                        fresh = false;
+                        let object = Uuid::from_u128(token as u128);
+                        for (_, says, _) in entries
+                            .iter()
+                            .filter(|(of, _, age)| *of == token && seen.still_hold(age, [object].into_iter()))
+                        {
+                            hits += 1;
+                            assert_eq!(*says, database.revoked[token], "seed {seed}");
+                        }
+                        // What was read is put in at once, or after others have changed something.
+                        let entry = (token, database.revoked[token], seen.age());
+                        let late = dice.below(entries.len() + 1);
+                        entries.insert(late, entry);
+                    }
+                }
+            }
+            broken += u32::from(seen.broke_at.is_some());
+        }
+        assert!(hits > 10_000 && broken > 1_000, "{hits} hits, {broken} broken histories");
     }
 }

@@ -153,7 +153,7 @@ async fn among_candidates(store: &Store, conditions: &Conditions, ids: Ids) -> R
     }
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     Ok(reading!(store, db => {
-        let query = sqlx::query_scalar(sql).bind(conditions.list).bind(conditions.phase).bind(ids);
+        let query = sqlx::query_scalar(sql).bind(conditions.list).bind(conditions.phase).bind(&ids);
         let query = query.bind(0_i64).bind(0_i64).bind(0_i64);
         bind_filters!(query, conditions).fetch_one(db).await
     })?)

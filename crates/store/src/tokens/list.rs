@@ -129,9 +129,9 @@ async fn page(
         let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
         let query = bind_place!(bind_place!(query, from), to);
         let query = bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        match ids {
+        match &ids {
             None => query,
-            Some(ids) => query.bind(Ids::from_iter(ids)),
+            Some(ids) => query.bind(Ids::from_iter(ids.iter().copied())),
         }
         .fetch_all(db)
         .await

@@ -82,7 +82,7 @@ pub async fn by_id(store: &Store, id: TokenId) -> Result<Option<Token>, StoreErr
 pub async fn by_ids(store: &Store, ids: &[TokenId]) -> Result<Vec<Token>, StoreError> {
     let sql = store.dialect(select!("t.id ", among!(sqlite "$1")), select!("t.id ", among!(postgres "$1")));
     let ids = ids.iter().map(|id| id.0).collect::<Ids>();
-    let rows: Vec<TokenRow> = reading!(store, db => sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+    let rows: Vec<TokenRow> = reading!(store, db => sqlx::query_as(sql).bind(&ids).fetch_all(db).await)?;
     tokens(rows)
 }
 
@@ -110,7 +110,7 @@ pub async fn repositories_of(
     }
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     let ids = tokens.iter().map(|id| id.0).collect::<Ids>();
-    let rows: Vec<(Uuid, Uuid, String)> = reading!(store, db => sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+    let rows: Vec<(Uuid, Uuid, String)> = reading!(store, db => sqlx::query_as(sql).bind(&ids).fetch_all(db).await)?;
     Ok(rows.into_iter().map(|(token, repository, name)| (TokenId(token), RepositoryId(repository), name)).collect())
 }
 

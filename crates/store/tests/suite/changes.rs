@@ -4,7 +4,7 @@ use futures::future::join_all;
 use latchkey_domain::RevocationReason;
 use latchkey_store::{
     Store,
-    changes::{self, Since, Watch},
+    changes::{self, Point, Since, Watch, Why},
     organizations, projects, repositories,
     tokens::{self, Actor, Revocation},
 };
@@ -20,6 +20,8 @@ on_both_engines!(
     what_goes_is_told,
     numbers_follow_commits_without_gaps,
     who_is_too_far_behind_forgets_everything,
+    another_history_is_told_by_its_identities,
+    each_change_has_an_identity_of_its_own,
     the_mark_changes_with_each_commit_of_any_process,
 );
 
@@ -34,33 +36,55 @@ async fn revoke(store: &Store, token: latchkey_domain::TokenId) {
     tx.commit().await.unwrap();
 }
 
+pub(crate) async fn newest(store: &Store) -> Point {
+    match Watch::new(store.clone()).look(None).await.unwrap() {
+        Since::Anything(newest, Why::Behind) => newest,
+        since => panic!("{since:?}"),
+    }
+}
+
+/// What has changed since a point of the same history.
+async fn since(watch: &Watch, known: Point) -> (i64, Vec<Uuid>) {
+    match watch.look(Some(known)).await.unwrap() {
+        Since::These(newest, objects) => (newest.number - known.number, objects),
+        since => panic!("{since:?}"),
+    }
+}
+
+/// A watch that has looked before, so that its connection is not new.
+async fn watching(store: &Store) -> (Watch, Point) {
+    let watch = Watch::new(store.clone());
+    let Since::Anything(newest, Why::Behind) = watch.look(None).await.unwrap() else { panic!("nothing is known") };
+    (watch, newest)
+}
+
 async fn a_change_is_seen_once_it_is_committed(given: &Given) {
     let token = given.token(&given.spec("CI")).await.id;
     let repository = given.repository(given.acme, "acme/gone").await;
-    let watch = Watch::new(given.store().clone());
-    let before = changes::newest(given.store()).await.unwrap();
+    let (watch, before) = watching(given.store()).await;
     let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
     tokens::revoke(&mut tx, token, &revocation()).await.unwrap();
-    assert_eq!(watch.look(before).await.unwrap(), Since::These(before, Vec::new()));
+    assert_eq!(since(&watch, before).await, (0, Vec::new()));
     tx.commit().await.unwrap();
-    assert_eq!(watch.look(before).await.unwrap(), Since::These(before + 1, vec![token.0]));
+    assert_eq!(since(&watch, before).await, (1, vec![token.0]));
+    let first = newest(given.store()).await;
     let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
     repositories::delete(&mut tx, given.acme, repository).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(watch.look(before + 1).await.unwrap(), Since::These(before + 2, vec![repository.0]));
-    assert_eq!(watch.look(before + 2).await.unwrap(), Since::These(before + 2, Vec::new()));
+    assert_eq!(since(&watch, before).await, (2, vec![token.0, repository.0]));
+    assert_eq!(since(&watch, first).await, (1, vec![repository.0]));
+    assert_eq!(since(&watch, newest(given.store()).await).await, (0, Vec::new()));
 }
 
 /// Whatever somebody may remember, by itself or inside something else.
 async fn what_goes_is_told(given: &Given) {
-    let watch = Watch::new(given.store().clone());
-    let newest = async || changes::newest(given.store()).await.unwrap();
-    let before = newest().await;
-    assert_eq!(before, 2, "an organization that comes, too: there were two of them");
-    assert_eq!(watch.look(0).await.unwrap(), Since::These(2, vec![changes::ORGANIZATIONS; 2]));
+    let (watch, before) = watching(given.store()).await;
+    assert_eq!(before.number, 2, "an organization that comes, too: there were two of them");
+    let told = given.database.numbers("SELECT number FROM changes WHERE object_id = $1", changes::ORGANIZATIONS).await;
+    assert_eq!(told, [0, 1, 2]);
     given.token(&given.spec("CI")).await;
     let repository = given.repository(given.acme, "acme/gone").await;
-    assert_eq!(newest().await, before, "what else comes takes nothing away");
+    assert_eq!(newest(given.store()).await, before, "what else comes takes nothing away");
     given
         .write(async |tx| {
             repositories::delete(tx, given.acme, repository).await?;
@@ -69,10 +93,10 @@ async fn what_goes_is_told(given: &Given) {
         })
         .await;
     let told = vec![repository.0, given.project.0, given.acme.0, changes::ORGANIZATIONS];
-    assert_eq!(watch.look(before).await.unwrap(), Since::These(before + 4, told));
+    assert_eq!(since(&watch, before).await, (4, told));
     // What was not there is no change.
     given.write(async |tx| repositories::delete(tx, given.acme, repository).await).await;
-    assert_eq!(newest().await, before + 4);
+    assert_eq!(since(&watch, before).await.0, 4);
 }
 
 /// Somebody looks all the time while many revoke at once: whoever knows a number knows all below it.
@@ -81,12 +105,12 @@ async fn numbers_follow_commits_without_gaps(given: &Given) {
     for number in 0..20 {
         ids.push(given.token(&given.spec(&format!("token {number}"))).await.id);
     }
-    let first = changes::newest(given.store()).await.unwrap();
+    let (watch, first) = watching(given.store()).await;
     let looking = async {
-        let (watch, mut known, mut seen) = (Watch::new(given.store().clone()), first, Vec::<Uuid>::new());
-        while known < first + 20 {
-            let Since::These(newest, objects) = watch.look(known).await.unwrap() else { panic!("nothing was removed") };
-            assert_eq!(newest - known, i64::try_from(objects.len()).unwrap());
+        let (mut known, mut seen) = (first, Vec::<Uuid>::new());
+        while known.number < first.number + 20 {
+            let Since::These(newest, objects) = watch.look(Some(known)).await.unwrap() else { panic!("all is there") };
+            assert_eq!(newest.number - known.number, i64::try_from(objects.len()).unwrap());
             known = newest;
             seen.extend(objects);
         }
@@ -97,13 +121,59 @@ async fn numbers_follow_commits_without_gaps(given: &Given) {
     assert_eq!(seen, ids.iter().map(|id| id.0).collect::<Vec<_>>());
 }
 
+/// A change of the same object as the last one, in another history.
+const ADD: &str = "INSERT INTO changes (number, object_id) SELECT m.number + 1, m.object_id FROM changes m \
+    ORDER BY m.number DESC LIMIT 1";
+
 async fn who_is_too_far_behind_forgets_everything(given: &Given) {
+    let (watch, before) = watching(given.store()).await;
+    given.database.execute("UPDATE change_count SET count = count + 1001".to_owned()).await;
+    for _ in 0..1_001 {
+        given.database.execute(ADD.to_owned()).await;
+    }
+    let newest = newest(given.store()).await;
+    assert_eq!(newest.number, before.number + 1_001);
+    assert_eq!(watch.look(Some(before)).await.unwrap(), Since::Anything(newest, Why::Behind));
+}
+
+/// A number says nothing about a history: it is given again.
+async fn another_history_is_told_by_its_identities(given: &Given) {
     let token = given.token(&given.spec("CI")).await.id;
+    let (watch, backup) = watching(given.store()).await;
     revoke(given.store(), token).await;
-    let watch = Watch::new(given.store().clone());
-    // A number that is no longer there, and one that never was.
-    assert_eq!(watch.look(-1).await.unwrap(), Since::Anything(3));
-    assert_eq!(watch.look(7).await.unwrap(), Since::Anything(3));
+    let lost = newest(given.store()).await;
+    let broken = async || match watch.look(Some(lost)).await.unwrap() {
+        Since::Anything(newest, Why::Broken) => newest.number - lost.number,
+        since => panic!("{since:?}"),
+    };
+    let execute = async |sql: &str| given.database.execute(sql.to_owned()).await;
+    // Numbers go back.
+    execute(&format!("DELETE FROM changes WHERE number > {}", backup.number)).await;
+    execute(&format!("UPDATE change_count SET count = {}", backup.number)).await;
+    assert_eq!(broken().await, -1);
+    assert_eq!(since(&watch, backup).await, (0, Vec::new()), "this far it is the same history");
+    // They catch up to exactly the known one, and then overtake it.
+    for ahead in 0..3 {
+        execute(ADD).await;
+        assert_eq!(broken().await, ahead);
+    }
+    // None at all: nothing is believed until there are some again.
+    execute("DELETE FROM changes").await;
+    assert!(matches!(watch.look(Some(lost)).await.unwrap(), Since::Anything(_, Why::Broken)));
+    let nothing = newest(given.store()).await;
+    assert!(matches!(watch.look(Some(nothing)).await.unwrap(), Since::Anything(_, Why::Broken)));
+}
+
+/// What an old release writes, and each row of one transaction.
+async fn each_change_has_an_identity_of_its_own(given: &Given) {
+    let (count, identities) = ("SELECT count(*) FROM changes", "SELECT count(DISTINCT identity) FROM changes");
+    given
+        .database
+        .execute("INSERT INTO changes (number, object_id) SELECT 77, object_id FROM changes LIMIT 1".into())
+        .await;
+    let all = given.database.numbers(count, changes::ORGANIZATIONS).await;
+    assert!(all[0] > 3, "{all:?}");
+    assert_eq!(given.database.numbers(identities, changes::ORGANIZATIONS).await, all);
 }
 
 async fn the_mark_changes_with_each_commit_of_any_process(given: &Given) {

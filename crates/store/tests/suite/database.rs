@@ -89,6 +89,21 @@ impl Database {
         }
     }
 
+    /// Numbers of rows, in order; the statement may name an id as `$1`.
+    pub(crate) async fn numbers(&self, sql: &'static str, id: uuid::Uuid) -> Vec<i64> {
+        let mut numbers: Vec<i64> = if self.is_sqlite() {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            let sql = sql.replace("$1", &format!("x'{}'", id.simple()));
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap()
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            let sql = sql.replace("$1", &format!("'{id}'"));
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap()
+        };
+        numbers.sort_unstable();
+        numbers
+    }
+
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.place, Place::Folder(_))
     }

@@ -1,7 +1,13 @@
 //! Several processes on one database, and what they stand on going away or letting nothing be written.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod connections;
+mod failover;
+mod files;
+mod held;
+mod histories;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,6 +23,45 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 
 on_both_engines!(a_revocation_holds_everywhere_under_load);
+
+/// What each replica answers to a token, to a proxy that asks for it.
+async fn statuses(replicas: &[&Server], secret: &str) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for replica in replicas {
+        let request = replica.request(Method::GET, "/forward-auth/api/scans", secret);
+        statuses.push(request.send().await.unwrap().status().as_u16());
+    }
+    statuses
+}
+
+async fn readiness(server: &Server) -> (StatusCode, String) {
+    let (status, body) = answer(server.http.get(format!("{}/readyz", server.url)).send().await.unwrap()).await;
+    (status, body.to_string())
+}
+
+/// Tokens that all replicas remember: ids and secrets.
+async fn remembered(replicas: &[&Server], user: &str, name: &str, count: usize) -> Vec<(String, String)> {
+    let mut tokens = Vec::new();
+    for number in 0..count {
+        let token = replicas[0].create_token(user, &format!("{name} {number}")).await;
+        assert_eq!(statuses(replicas, &token.1).await, vec![200; replicas.len()]);
+        tokens.push(token);
+    }
+    tokens
+}
+
+async fn revoke(replica: &Server, user: &str, id: &str) -> StatusCode {
+    replica.delete(&format!("/api/auth/cli-tokens/{id}"), user).await.0
+}
+
+/// Revokes each, and asks all replicas when the call has returned.
+async fn revoked_everywhere(replicas: &[&Server], user: &str, tokens: &[(String, String)]) {
+    for (number, (id, secret)) in tokens.iter().enumerate() {
+        let at = replicas[number % replicas.len()];
+        assert_eq!(revoke(at, user, id).await, StatusCode::NO_CONTENT);
+        assert_eq!(statuses(replicas, secret).await, vec![401; replicas.len()], "token {number}");
+    }
+}
 
 /// A token under load on both replicas.
 struct Target {
