@@ -60,7 +60,8 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::Busy { retry_after } => {
             (StatusCode::SERVICE_UNAVAILABLE, "Too many people at once", again_in(*retry_after))
         }
-        Error::Unavailable | Error::NoncesUnavailable => (
+        Error::TooManyTokens { .. } => (StatusCode::CONFLICT, "There are too many tokens", sentence(&error.to_string())),
+        Error::Unavailable | Error::NoncesUnavailable | Error::NoncesLost { .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Back in a moment",
             "The database does not answer right now. Nothing was changed. Reload the page in a few seconds.".to_owned(),
@@ -79,7 +80,8 @@ fn told(error: &Error, request_id: &str) -> Told {
     let retry_after = match error {
         Error::TooManyAttempts { retry_after }
         | Error::TooManyAtOnce { retry_after, .. }
-        | Error::Busy { retry_after } => Some(*retry_after),
+        | Error::Busy { retry_after }
+        | Error::NoncesLost { retry_after } => Some(*retry_after),
         Error::Unavailable | Error::NoncesUnavailable => Some(5),
         _ => None,
     };

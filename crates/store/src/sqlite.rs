@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use latchkey_domain::Timestamp;
 use sqlx::{
     SqlitePool,
     migrate::{MigrateError, Migrator},
@@ -99,4 +100,17 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// When the file was last written to, or put where it is: no program can set this time (`st_ctime` of POSIX).
+#[cfg(unix)]
+pub(crate) fn written_at(file: &Path) -> Option<Timestamp> {
+    use std::os::unix::fs::MetadataExt;
+    let of = fs::metadata(file).ok()?;
+    Some(Timestamp::from_micros(of.ctime().saturating_mul(1_000_000).saturating_add(of.ctime_nsec() / 1_000)))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn written_at(_: &Path) -> Option<Timestamp> {
+    None
 }
