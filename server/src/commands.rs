@@ -26,7 +26,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
                 Some(nonces) => service.with_nonces(nonces.shared()),
                 None => service,
             };
-            service.open_nonces().await?;
+            if let Err(error) = service.open_nonces().await {
+                tracing::warn!(%error, "signed requests are refused until the database can be written to");
+            }
             for hint in hints::all(&config, &service).await?.into_iter().chain(of_nonces(&config).await?) {
                 tracing::warn!("{hint}");
             }

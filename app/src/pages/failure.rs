@@ -60,7 +60,9 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::Busy { retry_after } => {
             (StatusCode::SERVICE_UNAVAILABLE, "Too many people at once", again_in(*retry_after))
         }
-        Error::TooManyTokens { .. } => (StatusCode::CONFLICT, "There are too many tokens", sentence(&error.to_string())),
+        Error::TooManyTokens { .. } => {
+            (StatusCode::CONFLICT, "There are too many tokens", sentence(&error.to_string()))
+        }
         Error::Unavailable | Error::NoncesUnavailable | Error::NoncesLost { .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Back in a moment",

@@ -266,9 +266,8 @@ mod tests {
 
     #[test]
     fn a_nonce_may_name_the_organization() {
-        let names = |nonce: &str, organization: &str| {
-            Signature::sign(&secret(), &REQUEST, now(), nonce).names(organization)
-        };
+        let names =
+            |nonce: &str, organization: &str| Signature::sign(&secret(), &REQUEST, now(), nonce).names(organization);
         assert!(names("n-1@acme", "acme") && names("a@b@acme", "acme"));
         for nonce in ["n-1", "acme", "n-1@", "n-1@acme2", "acme@n-1", "n-1@Acme"] {
             assert!(!names(nonce, "acme"), "{nonce}");

@@ -52,7 +52,9 @@ pub enum Error {
     )]
     NoncesLost { retry_after: u64 },
     /// So many tokens that work as an organization may have.
-    #[error("the organization has {most} tokens that are neither revoked nor expired, which is as many as it may have; revoke some first")]
+    #[error(
+        "the organization has {most} tokens that are neither revoked nor expired, which is as many as it may have; revoke some first"
+    )]
     TooManyTokens { most: u32 },
     /// A fault of ours; the text is for the log only.
     #[error("internal error")]

@@ -28,7 +28,8 @@ pub struct State {
 /// What tells a database from a copy of it that was put in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// PostgreSQL: the database and the table, which a copy makes anew, and when the server was started. Empty on SQLite.
+    /// PostgreSQL: the database and the table, which a copy makes anew, and when the server was started. SQLite: the
+    /// file's number, and the name that a file beside it has.
     pub name: String,
     /// SQLite: when the file was last written to, or put there. `None` on PostgreSQL.
     pub written_at: Option<Timestamp>,
@@ -101,9 +102,17 @@ pub async fn place(store: &Store) -> Result<Place, StoreError> {
             extract(epoch FROM pg_postmaster_start_time())) \
         FROM pg_database d WHERE d.datname = current_database()";
     Ok(match &store.engine {
-        Engine::Sqlite { file, .. } => Place { name: String::new(), written_at: sqlite::written_at(file) },
+        Engine::Sqlite { file, .. } => sqlite::place(file),
         Engine::Postgres(pool) => Place { name: sqlx::query_scalar(SQL).fetch_one(pool).await?, written_at: None },
     })
+}
+
+/// Gives the place a new name where that is ours to give; returns its name. To be called within the write that notes it.
+pub async fn name_place(store: &Store, new: Uuid) -> Result<String, StoreError> {
+    if let Engine::Sqlite { file, .. } = &store.engine {
+        sqlite::name_place(file, new).map_err(sqlx::Error::Io)?;
+    }
+    Ok(place(store).await?.name)
 }
 
 /// Those of `keys` that are used up.

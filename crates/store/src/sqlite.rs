@@ -1,6 +1,6 @@
 use std::{
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -13,7 +13,9 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{StoreError, engine::Engine};
+use uuid::Uuid;
+
+use crate::{StoreError, engine::Engine, nonces::Place};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -102,15 +104,36 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// When the file was last written to, or put where it is: no program can set this time (`st_ctime` of POSIX).
+/// What tells the file from a copy: its number, and a name that stands in the database and in a file beside it, which a
+/// backup of the database alone does not have.
+pub(crate) fn place(file: &Path) -> Place {
+    let name = fs::read_to_string(beside(file)).unwrap_or_default();
+    let (number, written_at) = of_file(file);
+    Place { name: format!("{number} {name}"), written_at }
+}
+
+/// Writes that name.
+pub(crate) fn name_place(file: &Path, new: Uuid) -> io::Result<()> {
+    fs::write(beside(file), new.to_string())
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push("-place");
+    path.into()
+}
+
+/// The file's number, and when it was last written to or put where it is: a time that no program can set (`st_ctime` of
+/// POSIX).
 #[cfg(unix)]
-pub(crate) fn written_at(file: &Path) -> Option<Timestamp> {
+fn of_file(file: &Path) -> (u64, Option<Timestamp>) {
     use std::os::unix::fs::MetadataExt;
-    let of = fs::metadata(file).ok()?;
-    Some(Timestamp::from_micros(of.ctime().saturating_mul(1_000_000).saturating_add(of.ctime_nsec() / 1_000)))
+    let Ok(of) = fs::metadata(file) else { return (0, None) };
+    let micros = of.ctime().saturating_mul(1_000_000).saturating_add(of.ctime_nsec() / 1_000);
+    (of.ino(), Some(Timestamp::from_micros(micros)))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn written_at(_: &Path) -> Option<Timestamp> {
-    None
+fn of_file(_: &Path) -> (u64, Option<Timestamp>) {
+    (0, None)
 }

@@ -212,7 +212,9 @@ fn digest(headers: &HeaderMap, body_hash: [u8; 32]) -> Result<(), Refused> {
     match said.as_slice() {
         [] if !other => Ok(()),
         [one] if !other && one.as_bytes() == right.as_bytes() => Ok(()),
-        _ => Err(refused(401, "signature", "Content-Digest must be the SHA-256 of the body, once, and the only digest")),
+        _ => {
+            Err(refused(401, "signature", "Content-Digest must be the SHA-256 of the body, once, and the only digest"))
+        }
     }
 }
 

@@ -244,9 +244,8 @@ fn unambiguous(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Whether the proxy tells that the original request has a body. Most tell nothing, and some say 0 of their own request.
 fn tells_of_body(headers: &HeaderMap) -> bool {
-    let says = |name: &str, nothing: &[&[u8]]| {
-        headers.get_all(name).iter().any(|value| !nothing.contains(&value.as_bytes()))
-    };
+    let says =
+        |name: &str, nothing: &[&[u8]]| headers.get_all(name).iter().any(|value| !nothing.contains(&value.as_bytes()));
     ["content-length", "x-original-content-length"].into_iter().any(|name| says(name, &[b"", b"0"]))
         || ["transfer-encoding", "x-original-transfer-encoding"].into_iter().any(|name| says(name, &[b""]))
 }

@@ -106,7 +106,8 @@ impl KnownToken {
         ];
         let texts: usize = texts.into_iter().map(|text| text.capacity() + TEXT).sum();
         // A scope is a text in a tree whose nodes are half full at worst.
-        let scopes: usize = token.scopes.iter().map(|scope| scope.as_str().len() + TEXT + 2 * size_of::<String>()).sum();
+        let scopes: usize =
+            token.scopes.iter().map(|scope| scope.as_str().len() + TEXT + 2 * size_of::<String>()).sum();
         let ends = token.revocation.as_ref().map_or(0, |revocation| revocation.by.name.capacity() + TEXT);
         let used = token.last_use.as_ref().map_or(0, |last| last.user_agent.capacity() + TEXT);
         let networks = token.allowed_networks.iter().count() * 2 * size_of::<std::net::Ipv6Addr>();

@@ -168,10 +168,10 @@ impl Service {
         if first.is_empty() {
             return Ok(outcomes);
         }
-        let state = self.whole_state().await?;
+        let beat_at = self.inner.nonces.state().and_then(|state| state.beat_at);
         let mut tx = self.begin_system().await?;
         let found = nonces::state_in(&mut tx).await?;
-        if found.beat_at < state.beat_at {
+        if found.beat_at < beat_at {
             // What was committed is not there any more.
             drop(tx);
             self.lose_nonces().await?;

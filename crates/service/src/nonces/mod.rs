@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use latchkey_domain::{Secret, Signature, Timestamp};
 use latchkey_store::nonces::State;
 use quick_cache::sync::Cache;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
 use self::group::Waiting;
@@ -51,6 +51,7 @@ enum Outcome {
 pub(crate) struct Keeper {
     /// Where they are kept; `None`: in the database.
     pub(crate) elsewhere: Option<Arc<dyn Nonces>>,
+    opened: OnceCell<()>,
     state: RwLock<Option<State>>,
     /// Held while the state is read or changed.
     changing: Mutex<()>,
@@ -65,6 +66,7 @@ impl Keeper {
     pub(crate) fn new() -> Self {
         Self {
             elsewhere: None,
+            opened: OnceCell::new(),
             state: RwLock::default(),
             changing: Mutex::default(),
             minded: RwLock::default(),

@@ -13,13 +13,18 @@ use crate::{Error, Service};
 const PAUSE_SECONDS: i64 = 15;
 /// Nonces are kept for so much longer than they are needed: clocks of replicas differ.
 const SKEW_SECONDS: i64 = 60;
-/// A file that was written to so long after the last sign of life was put there since; in microseconds, after an end in
-/// order, which writes once more, and after any other.
+/// SQLite: a file that was written to so long after the last sign of life was put there since; in microseconds, after an
+/// end in order, which writes once more, and after any other.
 const WRITTEN_AFTER_MICROS: [i64; 2] = [500_000, 2_000_000];
 
 impl Service {
-    /// Looks whether the nonces are those that the last replica has left. Called at the start.
+    /// Looks whether the nonces are those that the last replica has left. Called at the start; when that fails, before
+    /// the first nonce is taken.
     pub async fn open_nonces(&self) -> Result<(), Error> {
+        self.inner.nonces.opened.get_or_try_init(|| self.look_at_nonces()).await.map(|_| ())
+    }
+
+    async fn look_at_nonces(&self) -> Result<(), Error> {
         let now = self.now();
         let place = nonces::place(self.store()).await?;
         let mut tx = self.begin_system().await?;
@@ -32,7 +37,8 @@ impl Service {
         if !left_so(&state, &place, now) {
             self.give_up(&mut tx).await?;
         }
-        let state = nonces::beat(&mut tx, now, false, &place.name).await?;
+        let place = nonces::name_place(self.store(), self.inner.random.uuid()).await?;
+        let state = nonces::beat(&mut tx, now, false, &place).await?;
         tx.commit().await?;
         if here {
             self.inner.nonces.know(state);
@@ -43,14 +49,18 @@ impl Service {
     /// Notes that the nonces are whole. Called every few seconds, and once when all is written at the end.
     pub async fn beat_nonces(&self, stopping: bool) -> Result<(), Error> {
         self.mind_history().await?;
-        let place = nonces::place(self.store()).await?;
         let mut tx = self.begin_system().await?;
         let known = self.inner.nonces.state();
         if nonces::state_in(&mut tx).await?.beat_at < known.as_ref().and_then(|known| known.beat_at) {
             drop(tx);
             return self.lose_nonces().await;
         }
-        let state = nonces::beat(&mut tx, self.now(), stopping, &place.name).await?;
+        // With each end, too: what was copied while it ran is then another place.
+        let place = match stopping {
+            true => nonces::name_place(self.store(), self.inner.random.uuid()).await?,
+            false => nonces::place(self.store()).await?.name,
+        };
+        let state = nonces::beat(&mut tx, self.now(), stopping, &place).await?;
         tx.commit().await?;
         let _changing = self.inner.nonces.changing.lock().await;
         match self.inner.nonces.state() {
@@ -68,10 +78,11 @@ impl Service {
         let until = self.now().plus_seconds(-SKEW_SECONDS);
         loop {
             let mut tx = self.begin_system().await?;
+            // Locks it, as those do who take nonces, before any nonce. Beyond the horizon, nothing was accepted.
+            let horizon = nonces::advance(&mut tx, Timestamp::EPOCH, Timestamp::EPOCH).await?.horizon;
             let removed = nonces::delete_expired(&mut tx, until, BATCH).await?;
             if removed > 0 {
-                // Whatever clocks say later, what is forgotten is refused. Beyond the horizon, nothing was accepted.
-                let horizon = nonces::state_in(&mut tx).await?.horizon;
+                // Whatever clocks say later, what is forgotten is refused.
                 let since = until.plus_seconds(-Signature::WINDOW_SECONDS).min(horizon);
                 nonces::advance(&mut tx, Timestamp::EPOCH, since).await?;
             }
@@ -84,6 +95,7 @@ impl Service {
 
     /// Acts on a break of the database's history, once.
     pub(super) async fn mind_history(&self) -> Result<(), Error> {
+        self.open_nonces().await?;
         let keeper = &self.inner.nonces;
         let broke_at = self.inner.known.history_broke_at();
         if broke_at > *keeper.minded.read().unwrap_or_else(PoisonError::into_inner) {
@@ -115,17 +127,6 @@ impl Service {
             if here { "what is signed within the next 5 minutes is refused" } else { "Redis has them" }
         );
         Ok(nonces::advance(tx, until, if here { until } else { Timestamp::EPOCH }).await?)
-    }
-
-    /// What is known of the nonces, read once.
-    pub(super) async fn whole_state(&self) -> Result<State, Error> {
-        let keeper = &self.inner.nonces;
-        if let Some(state) = keeper.state() {
-            return Ok(state);
-        }
-        let state = nonces::state(self.store()).await?;
-        keeper.know(state.clone());
-        Ok(state)
     }
 }
 

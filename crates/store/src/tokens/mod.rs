@@ -20,7 +20,9 @@ use latchkey_domain::LevelKind;
 pub use count::{Summary, any_beyond, count, summary};
 pub use edit::{hold, lock, lock_all, update};
 pub use list::list;
-pub use read::{by_creation_key, by_hash, by_id, by_ids, by_secret, by_secret_locked, repositories, repositories_of, repository_ids};
+pub use read::{
+    by_creation_key, by_hash, by_id, by_ids, by_secret, by_secret_locked, repositories, repositories_of, repository_ids,
+};
 pub(crate) use recent::Recent;
 pub use rotate::{end_overlap, rotate};
 pub(crate) use row::actor;

@@ -1,6 +1,10 @@
 use latchkey_domain::{SecretHash, Timestamp, TokenId};
 
-use super::{Rotation, Token, edit::lock_all, write::{secret_object, words}};
+use super::{
+    Rotation, Token,
+    edit::lock_all,
+    write::{secret_object, words},
+};
 use crate::{
     StoreError, Tx,
     search::{self, Kind},
