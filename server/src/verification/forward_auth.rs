@@ -141,7 +141,9 @@ async fn decide(
     let signature = match &signature {
         None => None,
         Some(signature) => {
-            unambiguous(&parts.headers)?;
+            if let Some(name) = named_twice(&parts.headers) {
+                return Err(ambiguous(&format!("A signed request has {name} once")));
+            }
             let may_have_body = has_body || may_have_body(&original.method) || tells_of_body(&parts.headers);
             let body_hash = body_hash(&parts.headers, may_have_body);
             let body_hash = body_hash.map_err(|error| Error::from(Refusal::Signature(error)))?;
@@ -230,16 +232,13 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ori
     first.map(|value| value.to_str().map_err(|_| OriginalError::Ambiguous)).transpose()
 }
 
-/// What a signed request may name once: nobody knows which of two the service behind reads.
-fn unambiguous(headers: &HeaderMap) -> Result<(), Problem> {
+/// What a signed request names twice, and may once: nobody knows which of two the service behind reads.
+fn named_twice(headers: &HeaderMap) -> Option<&'static str> {
     let twice = |name| {
         let mut lines = headers.get_all(name).iter();
         lines.next().is_some_and(|line| line.as_bytes().contains(&b',')) || lines.next().is_some()
     };
-    match ["host", "x-forwarded-host"].into_iter().find(|name| twice(*name)) {
-        Some(name) => Err(ambiguous(&format!("A signed request has {name} more than once"))),
-        None => Ok(()),
-    }
+    ["host", "x-forwarded-host"].into_iter().find(|name| twice(*name))
 }
 
 /// Whether the proxy tells that the original request has a body. Most tell nothing, and some say 0 of their own request.
