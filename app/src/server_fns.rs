@@ -106,6 +106,7 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         Error::NotFound(_) => Failure::new(Code::NotFound),
         Error::Invalid(problems) => Failure::invalid(problems.iter().map(problem).collect()),
         Error::Conflict(error) => Failure::invalid(vec![problem(error)]),
+        Error::TooManyTokens { .. } => Failure::invalid(vec![Problem::new("name", &sentence(&error.to_string()))]),
         Error::AlreadyCreated(token) => {
             Failure { token: Some(token.to_string()), ..Failure::new(Code::AlreadyCreated) }
         }
@@ -117,7 +118,8 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
         | Error::Busy { .. }
         | Error::Unavailable
         | Error::GivenUp
-        | Error::NoncesUnavailable => Failure::new(Code::Unavailable),
+        | Error::NoncesUnavailable
+        | Error::NoncesLost { .. } => Failure::new(Code::Unavailable),
         Error::Internal(source) => {
             tracing::error!(request_id = caller.origin.request_id(), error = %source, "a server function failed");
             Failure::new(Code::Unavailable)

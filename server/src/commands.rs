@@ -22,15 +22,14 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
             let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
             let (catalogue, settings) = (config.catalogue.clone(), config.instance);
             let service = Service::with_settings(store, catalogue, clock, random, root_key, settings);
-            let service = match &config.redis_url {
-                // The URL may hold a password, and so may what the client says of it.
-                Some(url) => {
-                    let nonces = RedisNonces::open(url);
-                    service.with_nonces(nonces.map_err(|_| "redis_url must be of the form redis://host:port/0")?)
-                }
+            let service = match nonces(&config)? {
+                Some(nonces) => service.with_nonces(nonces.shared()),
                 None => service,
             };
-            for hint in hints::all(&config, &service).await? {
+            if let Err(error) = service.open_nonces().await {
+                tracing::warn!(%error, "signed requests are refused until the database can be written to");
+            }
+            for hint in hints::all(&config, &service).await?.into_iter().chain(of_nonces(&config).await?) {
                 tracing::warn!("{hint}");
             }
             serve::run(config, service, demo).await
@@ -82,6 +81,20 @@ async fn open(config: &Config) -> Result<Service, Failure> {
     Ok(Service::new(store, config.catalogue.clone(), Arc::new(SystemClock), Arc::new(SystemRandom)))
 }
 
+/// Where nonces are kept, if not in the database.
+fn nonces(config: &Config) -> Result<Option<RedisNonces>, Failure> {
+    // The URL may hold a password, and so may what the client says of it.
+    let open = |url: &String| RedisNonces::open(url).map_err(|_| "redis_url must be of the form redis://host:port/0");
+    Ok(config.redis_url.as_ref().map(open).transpose()?)
+}
+
+async fn of_nonces(config: &Config) -> Result<Vec<String>, Failure> {
+    Ok(match nonces(config)? {
+        Some(nonces) => nonces.hints().await,
+        None => Vec::new(),
+    })
+}
+
 async fn doctor(config: &Config) -> Result<(), Failure> {
     say(&format!("configuration   fine, listens on {}", config.addr))?;
     say(&format!("scopes          {} in the catalogue", config.catalogue.scopes().count()))?;
@@ -99,7 +112,7 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
     } else {
         "first account   there"
     })?;
-    for hint in hints::all(config, &service).await? {
+    for hint in hints::all(config, &service).await?.into_iter().chain(of_nonces(config).await?) {
         say(&format!("warning         {hint}"))?;
     }
     Ok(())

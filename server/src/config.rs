@@ -157,6 +157,13 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_ORGANIZATION_RATE_LIMIT] [default: ten times the API rate limit]
     #[arg(long, value_name = "REQUESTS")]
     organization_rate_limit: Option<u32>,
+    /// Memory for what is remembered of tokens between requests, in MiB [env: LATCHKEY_MEMORY_MIB] [default: 128]
+    #[arg(long, value_name = "MIB")]
+    memory_mib: Option<u32>,
+    /// Tokens of an organization that are neither revoked nor expired, 0 for no limit
+    /// [env: LATCHKEY_TOKENS_PER_ORGANIZATION] [default: 100000]
+    #[arg(long, value_name = "TOKENS")]
+    tokens_per_organization: Option<u32>,
     /// What to log, as a tracing filter [env: LATCHKEY_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -184,6 +191,8 @@ struct Settings {
     secret_key_file: Option<PathBuf>,
     api_rate_limit: Option<u32>,
     organization_rate_limit: Option<u32>,
+    memory_mib: Option<u32>,
+    tokens_per_organization: Option<u32>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -278,22 +287,31 @@ impl Config {
             .or(file.secret_key_file)
             .or_else(|| env_of("LATCHKEY_SECRET_KEY_FILE").map(PathBuf::from))
             .unwrap_or_else(|| secret_key::beside(&database_url));
-        let rate = |name, set: Option<u32>, variable, default: u32| {
-            let limit = match set {
-                Some(limit) => limit,
-                None => env_of(variable).map_or(Ok(default), |text| {
-                    text.parse().map_err(|_| invalid(name, &text, "a number of requests a minute"))
-                })?,
-            };
+        let number = |set: Option<u32>, name, variable, default, expected| match (set, env_of(variable)) {
+            (Some(number), _) => Ok(number),
+            (None, Some(text)) => text.parse().map_err(|_| invalid(name, &text, expected)),
+            (None, None) => Ok(default),
+        };
+        let (set, expected) = (flags.memory_mib.or(file.memory_mib), "a number of MiB from 1 on");
+        let memory_mib = number(set, "memory_mib", "LATCHKEY_MEMORY_MIB", 128, expected)?;
+        if memory_mib == 0 {
+            return Err(invalid("memory_mib", "0", expected));
+        }
+        let (set, expected) =
+            (flags.tokens_per_organization.or(file.tokens_per_organization), "a number of tokens, or 0 for no limit");
+        let variable = "LATCHKEY_TOKENS_PER_ORGANIZATION";
+        let tokens_per_organization = number(set, "tokens_per_organization", variable, 100_000, expected)?;
+        let rate = |set, name, variable, default| {
+            let limit = number(set, name, variable, default, "a number of requests a minute")?;
             let expected = "1,000,000 at most, or 0 for no limit";
             if limit > RATE_MAX { Err(invalid(name, &limit.to_string(), expected)) } else { Ok(limit) }
         };
         let set = flags.api_rate_limit.or(file.api_rate_limit);
-        let api_rate_limit = rate("api_rate_limit", set, "LATCHKEY_API_RATE_LIMIT", 1_200)?;
+        let api_rate_limit = rate(set, "api_rate_limit", "LATCHKEY_API_RATE_LIMIT", 1_200)?;
         let set = flags.organization_rate_limit.or(file.organization_rate_limit);
         let default = api_rate_limit.saturating_mul(10).min(RATE_MAX);
         let organization_rate_limit =
-            rate("organization_rate_limit", set, "LATCHKEY_ORGANIZATION_RATE_LIMIT", default)?;
+            rate(set, "organization_rate_limit", "LATCHKEY_ORGANIZATION_RATE_LIMIT", default)?;
         let log_format = match flags.log_format.or(file.log_format) {
             Some(format) => format,
             None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
@@ -321,7 +339,11 @@ impl Config {
             },
             trusted_proxies: proxies.map(parse_networks).transpose()?,
             cors_origins: origins.map_or(Ok(Vec::new()), |text| parse_origins(&text))?,
-            instance: InstanceSettings { restricted_organization_creation },
+            instance: InstanceSettings {
+                restricted_organization_creation,
+                memory: u64::from(memory_mib) * 1024 * 1024,
+                tokens_per_organization,
+            },
             secret_key_file,
             api_rate_limit,
             organization_rate_limit,
@@ -449,6 +471,8 @@ mod tests {
         assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "many")]).starts_with("api_rate_limit is \"many\""));
         assert!(refused(&[("LATCHKEY_API_RATE_LIMIT", "1000001")]).starts_with("api_rate_limit is"));
         assert!(refused(&[("LATCHKEY_ORGANIZATION_RATE_LIMIT", "-1")]).starts_with("organization_rate_limit is"));
+        assert!(refused(&[("LATCHKEY_MEMORY_MIB", "0")]).starts_with("memory_mib is"));
+        assert!(refused(&[("LATCHKEY_TOKENS_PER_ORGANIZATION", "-1")]).starts_with("tokens_per_organization is"));
         assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
         for origins in
             ["*", "null", "console.example.com", "https://a.example/path", "https://a.example, https://b.example:x"]

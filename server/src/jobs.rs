@@ -35,6 +35,9 @@ async fn flush(service: Service, mut stopping: watch::Receiver<bool>) {
         if let Err(error) = service.flush_uses().await {
             tracing::warn!(%error, waiting = service.waiting_uses(), "last uses could not be written; they are kept");
         }
+        if let Err(error) = service.beat_nonces(false).await {
+            tracing::warn!(%error, "it could not be noted that the nonces of signed requests are whole");
+        }
         if stop {
             return;
         }

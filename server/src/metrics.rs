@@ -90,6 +90,7 @@ impl Collector for Counted {
         let Stats {
             waiting_uses,
             known_tokens,
+            known_bytes,
             known_hits,
             known_reads,
             looks,
@@ -106,6 +107,7 @@ impl Collector for Counted {
         };
         gauge("waiting_uses", "Last uses in memory that are not yet written", waiting_uses)?;
         gauge("known_tokens", "Tokens remembered between requests", known_tokens)?;
+        gauge("known_bytes", "Memory for what is remembered between requests, about", known_bytes)?;
         let mut counter = |name: &str, help: &str, value: u64| {
             let counter = ConstCounter::new(value);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;

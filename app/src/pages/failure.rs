@@ -60,7 +60,10 @@ fn told(error: &Error, request_id: &str) -> Told {
         Error::Busy { retry_after } => {
             (StatusCode::SERVICE_UNAVAILABLE, "Too many people at once", again_in(*retry_after))
         }
-        Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => (
+        Error::TooManyTokens { .. } => {
+            (StatusCode::CONFLICT, "There are too many tokens", sentence(&error.to_string()))
+        }
+        Error::Unavailable | Error::NoncesUnavailable | Error::NoncesLost { .. } | Error::GivenUp => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Back in a moment",
             "The database does not answer right now, or can't be written. Reload the page in a few seconds; if you have changed something, see whether it was done.".to_owned(),
@@ -79,7 +82,8 @@ fn told(error: &Error, request_id: &str) -> Told {
     let retry_after = match error {
         Error::TooManyAttempts { retry_after }
         | Error::TooManyAtOnce { retry_after, .. }
-        | Error::Busy { retry_after } => Some(*retry_after),
+        | Error::Busy { retry_after }
+        | Error::NoncesLost { retry_after } => Some(*retry_after),
         Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => Some(5),
         _ => None,
     };

@@ -36,8 +36,24 @@ impl Signer {
     /// The headers of one request, which is good for 5 minutes, and once: `method` in capitals, `target` its path with
     /// its query as sent, `body` its bytes as sent.
     pub fn headers(&self, method: &str, target: &str, body: &[u8]) -> [(&'static str, String); 3] {
+        self.sign(method, target, body, &nonce())
+    }
+
+    /// The same for a request that names the organization that it acts on, in `latchkey-organization`: of an instance
+    /// with several, the signature must cover that, which it does by its nonce.
+    pub fn headers_in(
+        &self,
+        organization: &str,
+        method: &str,
+        target: &str,
+        body: &[u8],
+    ) -> [(&'static str, String); 3] {
+        self.sign(method, target, body, &format!("{}@{organization}", nonce()))
+    }
+
+    fn sign(&self, method: &str, target: &str, body: &[u8], nonce: &str) -> [(&'static str, String); 3] {
         let request = SignedRequest { method, target, body_hash: sha256(body) };
-        Signature::sign(&self.secret, &request, now(), &nonce()).headers()
+        Signature::sign(&self.secret, &request, now(), nonce).headers()
     }
 }
 

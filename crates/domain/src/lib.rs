@@ -46,7 +46,7 @@ pub use scope::{Scope, ScopeError, ScopeSet};
 #[cfg(feature = "unicode")]
 pub use search::{SearchTerm, prefix_entry, search_terms, search_words};
 pub use secret::{Secret, SecretError, SecretHash, SecretKind, SecretPrefix, sha256};
-pub use signing::{Signature, SignatureError, SignedRequest, from_hex, to_hex};
+pub use signing::{Signature, SignatureError, SignedRequest, from_hex, may_have_body, to_hex};
 #[cfg(feature = "unicode")]
 pub use text::plain;
 pub use threshold::{InactivityThreshold, ThresholdError};

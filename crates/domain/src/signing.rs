@@ -6,6 +6,8 @@ use crate::{Secret, Timestamp, sha256};
 
 /// Largest difference between a signature's clock and ours, in seconds, to either side.
 const WINDOW_SECONDS: i64 = 5 * 60;
+/// Ends a nonce that names an organization, before its name.
+const NAMES: char = '@';
 /// Longest nonce, in characters.
 const NONCE_MAX: usize = 128;
 
@@ -45,9 +47,20 @@ pub enum SignatureError {
     /// The clocks differ too much, or the request is old.
     #[error("x-cli-timestamp is more than 5 minutes away from the time of the server")]
     Clock,
+    /// The body is named in another way than once, by its SHA-256, or not at all where there may be one.
+    #[error(
+        "a signed request with a body, and each POST, PUT and PATCH, names its body's SHA-256 once, in Content-Digest: \
+         sha-256=:...:, and has no Digest or Repr-Digest"
+    )]
+    Digest,
     /// Something is not as it was signed.
     #[error("the signature does not match the request")]
     Mismatch,
+}
+
+/// Whether requests of a method mostly have a body: of these, what is signed never says by its absence that there is none.
+pub fn may_have_body(method: &str) -> bool {
+    matches!(method, "POST" | "PUT" | "PATCH")
 }
 
 impl SignedRequest<'_> {
@@ -59,9 +72,8 @@ impl SignedRequest<'_> {
 }
 
 impl Signature {
-    /// How long a nonce must be remembered, in seconds: a request can come 5 minutes before its timestamp and again 5
-    /// minutes after it, both included.
-    pub const NONCE_SECONDS: i64 = 2 * WINDOW_SECONDS + 1;
+    /// How long after its timestamp a signature is good, and how long before, in seconds; both included.
+    pub const WINDOW_SECONDS: i64 = WINDOW_SECONDS;
 
     /// Reads the three headers; `None` when there is none of them.
     pub fn from_headers(
@@ -107,6 +119,17 @@ impl Signature {
             return Err(SignatureError::Clock);
         }
         mac(secret, &self.timestamp, &self.nonce, request).verify_slice(&self.mac).map_err(|_| SignatureError::Mismatch)
+    }
+
+    /// When it says that it was made.
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Whether it covers the organization that a header names: the nonce, which is signed, ends with `@` and the same
+    /// text.
+    pub fn names(&self, organization: &str) -> bool {
+        self.nonce.rsplit_once(NAMES).is_some_and(|(_, named)| named == organization)
     }
 
     /// Names the nonce among those of all tokens; which token and which nonce it was can't be told from it.
@@ -238,6 +261,16 @@ mod tests {
             (&mac, "1700000000000", &long),
         ] {
             assert_eq!(read(mac, timestamp, nonce), Err(SignatureError::Form), "{timestamp} {nonce}");
+        }
+    }
+
+    #[test]
+    fn a_nonce_may_name_the_organization() {
+        let names =
+            |nonce: &str, organization: &str| Signature::sign(&secret(), &REQUEST, now(), nonce).names(organization);
+        assert!(names("n-1@acme", "acme") && names("a@b@acme", "acme"));
+        for nonce in ["n-1", "acme", "n-1@", "n-1@acme2", "acme@n-1", "n-1@Acme"] {
+            assert!(!names(nonce, "acme"), "{nonce}");
         }
     }
 

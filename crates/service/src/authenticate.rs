@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use latchkey_domain::{Secret, SecretError, SecretKind, Timestamp};
 use latchkey_store::user_tokens;
 
+use crate::nonces::Source;
 use crate::verify::Presented;
 use crate::{Error, KnownToken, Origin, Person, Principal, Refusal, Service};
 
@@ -59,7 +60,8 @@ impl Service {
             SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => return Err(Refusal::Malformed.into()),
         };
         if let Some((signature, request)) = &presented.signature {
-            self.check_signature(&secret, signature, request).await?;
+            let who = principal.person().map(|person| person.id.0).unwrap_or_default();
+            self.check_signature(&secret, signature, request, Source { who, organization: None }).await?;
             self.inner.counted.signed.add(1);
         }
         Ok(principal)
@@ -76,7 +78,8 @@ impl Service {
         token.check(presented.origin.address, presented.signature.is_some(), self.now())?;
         match &presented.signature {
             Some((signature, request)) => {
-                self.check_signature(secret, signature, request).await?;
+                let organization = token.level.organization().map(|id| id.0);
+                self.check_signature(secret, signature, request, Source { who: token.id.0, organization }).await?;
                 self.inner.counted.signed.add(1);
             }
             None => self.inner.counted.unsigned.add(1),

@@ -48,6 +48,17 @@ pub enum Error {
     /// The store of nonces does not answer, so nobody can tell a signed request from its replay.
     #[error("signed requests can't be checked for a moment, because the store of nonces does not answer")]
     NoncesUnavailable,
+    /// The nonce of a signature may have been used and forgotten; a later signature is good.
+    #[error(
+        "nobody can tell any more whether this was sent before, because nonces were lost; sign the request again in \
+         {retry_after} seconds"
+    )]
+    NoncesLost { retry_after: u64 },
+    /// So many tokens that work as an organization may have.
+    #[error(
+        "the organization has {most} tokens that are neither revoked nor expired, which is as many as it may have; revoke some first"
+    )]
+    TooManyTokens { most: u32 },
     /// A fault of ours; the text is for the log only.
     #[error("internal error")]
     Internal(#[source] StoreError),
@@ -134,6 +145,10 @@ pub enum Denial {
     BeyondProject,
     #[error("name the organization in the header latchkey-organization")]
     NoOrganization,
+    #[error(
+        "the header names the organization that this acts on, and is not signed: end x-cli-nonce with @ and the same text"
+    )]
+    OrganizationUnsigned,
     #[error("a token can't give more than it has: {0}")]
     Exceeds(String),
     #[error("only instance admins can do this")]

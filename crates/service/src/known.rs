@@ -1,6 +1,7 @@
 //! What is remembered of API tokens and organizations between requests, so that most are checked without the database;
 //! and why that is never out of date. The proof is in `docs/revocation.md`.
 
+mod memory;
 mod seen;
 
 use std::ops::Deref;
@@ -13,20 +14,14 @@ use latchkey_store::changes::{self, Since, Watch, Why};
 use latchkey_store::{
     Store, StoreError, organizations, organizations::Organization, repositories, tokens, tokens::Token,
 };
-use quick_cache::sync::Cache;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use uuid::Uuid;
 
+use self::memory::Memory;
 use self::seen::{Age, Seen};
 use crate::stats::Count;
 use crate::{Clock, Error};
 
-/// Tokens to remember, at about a kilobyte each.
-const TOKENS: usize = 65_536;
-/// Names of repositories to remember.
-const REPOSITORIES: usize = 65_536;
-/// Names and ids of organizations to remember.
-const ORGANIZATIONS: usize = 16_384;
 /// A look at the database that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -34,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct KnownToken {
     pub token: Token,
-    /// Id and name; empty for all.
-    pub repositories: Vec<(RepositoryId, String)>,
+    /// That it lists, by name; empty for all.
+    pub repositories: Box<[RepositoryId]>,
     /// Of the secret that was presented.
     pub(crate) hash: SecretHash,
     /// The secret that was presented is not the current one; see `tokens/overlap.rs`.
@@ -43,6 +38,8 @@ pub struct KnownToken {
     age: Age,
     /// The last use that this replica has seen, in microseconds; 0 for none.
     used_at: AtomicI64,
+    /// In bytes, as it was read.
+    weight: usize,
 }
 
 /// An organization that is there.
@@ -68,10 +65,11 @@ impl Deref for KnownToken {
 
 impl KnownToken {
     /// The same as it is within a transaction.
-    pub(crate) fn again(&self, found: tokens::Found, repositories: Vec<(RepositoryId, String)>) -> Self {
+    pub(crate) fn again(&self, found: tokens::Found, repositories: Vec<RepositoryId>) -> Self {
         let used_at = AtomicI64::new(self.used_at.load(Ordering::Relaxed));
         let tokens::Found { token, retired_until } = found;
-        Self { token, repositories, hash: self.hash, retired_until, age: self.age.again(), used_at }
+        let repositories = repositories.into_boxed_slice();
+        Self { token, repositories, hash: self.hash, retired_until, age: self.age.again(), used_at, weight: 0 }
     }
 
     /// The repositories that the token reaches.
@@ -79,7 +77,7 @@ impl KnownToken {
         if self.token.all_repositories {
             RepositoryAccess::All
         } else {
-            RepositoryAccess::Only(self.repositories.iter().map(|(id, _)| *id).collect())
+            RepositoryAccess::Only(self.repositories.iter().copied().collect())
         }
     }
 
@@ -97,7 +95,7 @@ impl KnownToken {
     fn objects(&self) -> impl Iterator<Item = Uuid> {
         let Token { id, level, .. } = self.token;
         let owners = [level.organization().map(|id| id.0), level.project().map(|id| id.0)];
-        let listed = self.repositories.iter().map(|(id, _)| id.0);
+        let listed = self.repositories.iter().map(|id| id.0);
         [id.0].into_iter().chain(owners.into_iter().flatten()).chain(listed)
     }
 }
@@ -113,9 +111,9 @@ pub(crate) struct Known {
     store: Store,
     clock: Arc<dyn Clock>,
     watch: Watch,
-    tokens: Cache<[u8; 32], Arc<KnownToken>>,
-    repositories: Cache<(OrganizationId, String), Arc<Remembered<RepositoryId>>>,
-    organizations: Cache<OrganizationKey, Arc<Remembered<Option<KnownOrganization>>>>,
+    memory: Memory,
+    /// Turns of those who read a token from the database.
+    reading: Semaphore,
     only: RwLock<Option<Arc<Remembered<Option<KnownOrganization>>>>>,
     seen: RwLock<Seen>,
     /// Requests that have asked whether anything changed; the number of each is when it came.
@@ -138,14 +136,15 @@ struct Covered {
 }
 
 impl Known {
-    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+    /// With so many bytes of memory.
+    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>, bytes: u64) -> Self {
         Self {
+            // The other half of the connections is for everybody else.
+            reading: Semaphore::new(store.readers().div_ceil(2)),
             watch: Watch::new(store.clone()),
             store,
             clock,
-            tokens: Cache::new(TOKENS),
-            repositories: Cache::new(REPOSITORIES),
-            organizations: Cache::new(ORGANIZATIONS),
+            memory: Memory::new(bytes),
             only: RwLock::default(),
             seen: RwLock::default(),
             arrivals: AtomicU64::new(0),
@@ -160,24 +159,39 @@ impl Known {
     /// The token of a secret, as it is now: whatever was committed before this was called is taken into account.
     pub(crate) async fn token(&self, hash: &SecretHash) -> Result<Option<Arc<KnownToken>>, Error> {
         self.catch_up().await?;
-        if let Some(known) = self.tokens.get(hash.as_bytes())
+        if let Some(known) = self.memory.tokens.get(hash.as_bytes())
             && self.seen().still_hold(&known.age, known.objects())
         {
             self.hits.add(1);
             return Ok(Some(known));
         }
+        // That there is none holds until one comes.
+        if let Some(known) = self.memory.unknown.get(hash.as_bytes())
+            && self.seen().still_hold(&known.age, [tokens::secret_object(hash)].into_iter())
+        {
+            self.hits.add(1);
+            return Ok(None);
+        }
         self.reads.add(1);
         let read = || async {
+            // Tokens that nobody has asked for lately, and secrets that somebody has made up, by the thousand: they wait
+            // for each other, and leave connections to everybody else.
+            let _turn = self.reading.acquire().await;
             let Some(found) = tokens::by_secret(&self.store, hash).await? else { return Ok(None) };
             let all = found.token.all_repositories;
-            let listed = if all { Vec::new() } else { tokens::repositories(&self.store, found.token.id).await? };
+            let listed = if all { Vec::new() } else { tokens::repository_ids(&self.store, found.token.id).await? };
             Ok(Some((found, listed)))
         };
         let (found, age) = self.read(read).await?;
-        let Some((tokens::Found { token, retired_until }, repositories)) = found else { return Ok(None) };
-        let known =
-            Arc::new(KnownToken { token, repositories, hash: *hash, retired_until, age, used_at: AtomicI64::new(0) });
-        self.tokens.insert(*hash.as_bytes(), known.clone());
+        let Some((tokens::Found { token, retired_until }, repositories)) = found else {
+            self.memory.unknown.insert(*hash.as_bytes(), Arc::new(Remembered { what: (), age }));
+            return Ok(None);
+        };
+        let (hash, repositories, used_at) = (*hash, repositories.into_boxed_slice(), AtomicI64::new(0));
+        let mut known = KnownToken { token, repositories, hash, retired_until, age, used_at, weight: 0 };
+        known.weight = known.weigh();
+        let known = Arc::new(known);
+        self.memory.tokens.insert(*hash.as_bytes(), known.clone());
         Ok(Some(known))
     }
 
@@ -189,7 +203,7 @@ impl Known {
         asked: &str,
     ) -> Result<Option<RepositoryId>, Error> {
         let key = (organization, asked.to_owned());
-        if let Some(known) = self.repositories.get(&key)
+        if let Some(known) = self.memory.repositories.get(&key)
             && self.seen().still_hold(&known.age, [known.what.0, organization.0].into_iter())
         {
             return Ok(Some(known.what));
@@ -203,14 +217,14 @@ impl Known {
         let (found, age) = self.read(read).await?;
         let id = found.map(|repository| repository.id);
         if let Some(id) = id {
-            self.repositories.insert(key, Arc::new(Remembered { what: id, age }));
+            self.memory.repositories.insert(key, Arc::new(Remembered { what: id, age }));
         }
         Ok(id)
     }
 
     /// The organization of a name or id, if there is one.
     pub(crate) async fn organization(&self, key: &OrganizationKey) -> Result<Option<KnownOrganization>, Error> {
-        if let Some(known) = self.organizations.get(key) {
+        if let Some(known) = self.memory.organizations.get(key) {
             // That there is none holds until one comes.
             let object = known.what.as_ref().map_or(changes::ORGANIZATIONS, |found| found.id.0);
             if self.seen().still_hold(&known.age, [object].into_iter()) {
@@ -225,7 +239,7 @@ impl Known {
         };
         let (found, age) = self.read(read).await?;
         let what = found.map(KnownOrganization::from);
-        self.organizations.insert(key.clone(), Arc::new(Remembered { what: what.clone(), age }));
+        self.memory.organizations.insert(key.clone(), Arc::new(Remembered { what: what.clone(), age }));
         Ok(what)
     }
 
@@ -246,7 +260,12 @@ impl Known {
 
     /// How many tokens are remembered.
     pub(crate) fn len(&self) -> u64 {
-        self.tokens.len() as u64
+        self.memory.tokens.len() as u64
+    }
+
+    /// Bytes that are in use for what is remembered, about.
+    pub(crate) fn weight(&self) -> u64 {
+        self.memory.weight()
     }
 
     fn seen(&self) -> RwLockReadGuard<'_, Seen> {

@@ -16,6 +16,7 @@ mod known;
 mod members;
 mod memberships;
 mod names;
+mod nonces;
 mod organizations;
 mod page;
 mod passwords;
@@ -65,7 +66,7 @@ pub use members::{ListMembers, MEMBERS_MAX, MemberPage};
 pub use memberships::Membership;
 pub use organizations::ListedOrganization;
 pub use page::Page;
-pub use ports::{Clock, Nonces, NoncesError, Random, SystemClock, SystemRandom};
+pub use ports::{Asked, Clock, Epoch, Nonces, NoncesError, Random, SystemClock, SystemRandom, Taken};
 pub use readiness::Unready;
 pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
@@ -92,7 +93,7 @@ struct Inner {
     uses: uses::Gathered,
     known: known::Known,
     counted: stats::Counted,
-    nonces: Option<Arc<dyn Nonces>>,
+    nonces: nonces::Keeper,
     passwords: passwords::Hasher,
     readiness: readiness::Readiness,
     root_key: RootKey,
@@ -102,10 +103,20 @@ struct Inner {
 }
 
 /// What an operator decides for the whole instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Only instance admins and instance tokens create organizations.
     pub restricted_organization_creation: bool,
+    /// Bytes for what is remembered between requests.
+    pub memory: u64,
+    /// Tokens of an organization that are neither revoked nor expired; 0 for no limit.
+    pub tokens_per_organization: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { restricted_organization_creation: false, memory: 128 * 1024 * 1024, tokens_per_organization: 0 }
+    }
 }
 
 impl Service {
@@ -125,9 +136,9 @@ impl Service {
         settings: Settings,
     ) -> Self {
         let inner = Inner {
-            known: known::Known::new(store.clone(), clock.clone()),
+            known: known::Known::new(store.clone(), clock.clone(), settings.memory),
             counted: stats::Counted::default(),
-            nonces: None,
+            nonces: nonces::Keeper::new(),
             uses: uses::Gathered::default(),
             passwords: passwords::Hasher::new(),
             readiness: readiness::Readiness::default(),
@@ -146,7 +157,7 @@ impl Service {
     /// Keeps nonces there instead of in the database. To be called before the service is shared.
     pub fn with_nonces(mut self, nonces: Arc<dyn Nonces>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.nonces = Some(nonces);
+            inner.nonces.elsewhere = Some(nonces);
         }
         self
     }
@@ -183,6 +194,9 @@ impl Service {
 
     /// Closes the database, after what runs has ended.
     pub async fn close(&self) {
+        if let Err(error) = self.beat_nonces(true).await {
+            tracing::warn!(%error, "the next start may refuse signed requests for 5 minutes");
+        }
         self.inner.store.close().await;
     }
 

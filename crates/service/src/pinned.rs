@@ -1,10 +1,10 @@
 //! Which organization a decision about a request to another service is about. What the request says of itself never
 //! decides that: its token has power in its own organization, and what is behind a proxy serves another one, perhaps.
 
-use latchkey_domain::{OrganizationId, OrganizationKey, Pin};
+use latchkey_domain::{OrganizationId, OrganizationKey, Pin, Signature};
 use latchkey_store::organizations;
 
-use crate::{Denial, Error, KnownOrganization, KnownToken, Service};
+use crate::{Denial, Error, KnownOrganization, KnownToken, Principal, Service};
 
 impl Service {
     /// The organization that a request acts on: the token's own, the one that its header names, or the one that is
@@ -14,6 +14,7 @@ impl Service {
         token: &KnownToken,
         named: Option<&str>,
         pins: &[&Pin],
+        signature: Option<&Signature>,
     ) -> Result<KnownOrganization, Error> {
         let acted_on = match token.level.organization() {
             Some(id) => {
@@ -33,13 +34,31 @@ impl Service {
                 None => None,
             },
         };
-        match (acted_on, self.pinned(pins).await?) {
+        let pinned = self.pinned(pins).await?;
+        if let (None, Some(named), Some(signature)) = (token.level.organization(), named, signature)
+            && pinned.as_ref().is_none_or(|pinned| pinned.len() != 1)
+            && !signature.names(named)
+        {
+            // The header decides, and anybody on the way could have written it.
+            return Err(Denial::OrganizationUnsigned.into());
+        }
+        match (acted_on, pinned) {
             (Some(acted_on), None) => Ok(acted_on),
             (Some(acted_on), Some(pinned)) if pinned.contains(&acted_on) => Ok(acted_on),
             (Some(_), Some(_)) => Err(Denial::OtherOrganization.into()),
             (None, Some(mut pinned)) if pinned.len() == 1 => pinned.pop().ok_or(Denial::NoOrganization.into()),
             (None, _) => Err(Denial::NoOrganization.into()),
         }
+    }
+
+    /// Refuses a signed request whose header decides on which of several organizations it acts, unless the signature
+    /// covers that.
+    pub async fn covered(&self, principal: &Principal, named: &str, signature: &Signature) -> Result<(), Error> {
+        let fixed = matches!(principal, Principal::ApiToken(token) if token.level.organization().is_some());
+        if fixed || signature.names(named) || organizations::all(self.store(), "", 2).await?.len() < 2 {
+            return Ok(());
+        }
+        Err(Denial::OrganizationUnsigned.into())
     }
 
     /// What an operator's own pins leave undecided: several organizations and no pin, or a pin that names none that there

@@ -16,6 +16,13 @@ pub trait Random: Send + Sync {
     /// Fills the bytes.
     fn fill(&self, bytes: &mut [u8]);
 
+    /// An id of nothing but randomness (UUID version 4, RFC 9562, section 5.4).
+    fn uuid(&self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
     /// An id that sorts by time of creation (UUID version 7, RFC 9562, section 5.7).
     fn id(&self, now: Timestamp) -> Uuid {
         let mut bytes = [0; 10];
@@ -24,11 +31,40 @@ pub trait Random: Send + Sync {
     }
 }
 
-/// Where the nonces of signed requests are kept, so that none is good twice on any replica.
+/// Where the nonces of signed requests are kept, so that none is good twice on any replica. It may lose them, but tells:
+/// those that it still has belong to an epoch, of which nothing is missing.
 pub trait Nonces: Send + Sync {
-    /// Uses a nonce up: true the first time within `seconds`.
-    fn take(&self, key: [u8; 32], seconds: i64)
-    -> Pin<Box<dyn Future<Output = Result<bool, NoncesError>> + Send + '_>>;
+    /// Uses a nonce up for so many seconds, if those that are there belong to an epoch; at once.
+    fn take(&self, key: [u8; 32], seconds: i64, epoch: Uuid) -> Asked<'_, Taken>;
+
+    /// Which epoch is there.
+    fn epoch(&self) -> Asked<'_, Epoch>;
+
+    /// Begins an epoch in the place of what was found; nothing happens if something else is there by now.
+    fn begin(&self, new: Uuid, found: &Epoch) -> Asked<'_, ()>;
+}
+
+/// What a store of nonces is asked.
+pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, NoncesError>> + Send + 'a>>;
+
+/// What became of a nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was not used before.
+    First,
+    /// It was.
+    Again,
+    /// The nonces that are there belong to another epoch, or some are missing: it was not taken.
+    OtherEpoch,
+}
+
+/// What says there to which epoch nonces belong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Epoch {
+    /// As it stands there; empty for nothing.
+    pub text: Vec<u8>,
+    /// The epoch, if none of its nonces is missing.
+    pub whole: Option<Uuid>,
 }
 
 /// The store of nonces does not answer; the text is for the log.

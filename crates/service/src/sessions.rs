@@ -1,7 +1,7 @@
 //! Sessions: opening, finding and ending them, and tidying up what is over.
 
 use latchkey_domain::{CredentialId, Secret, SecretHash, SecretKind, Timestamp};
-use latchkey_store::{Tx, attempts, changes, nonces, sessions, tokens::Actor, user_tokens, users, users::User};
+use latchkey_store::{Tx, attempts, changes, sessions, tokens::Actor, user_tokens, users, users::User};
 use serde_json::json;
 
 use crate::recorder::Happened;
@@ -43,19 +43,6 @@ impl Service {
         let mut tx = self.begin_system(Purpose::Containment).await?;
         self.end_session(&mut tx, origin, None, cookie).await?;
         Ok(tx.commit().await?)
-    }
-
-    /// Forgets nonces whose time is over. Called every minute: with signed requests they come by the thousand.
-    pub async fn forget_nonces(&self) -> Result<(), Error> {
-        const BATCH: u32 = 5_000;
-        loop {
-            let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
-            let removed = nonces::delete_expired(&mut tx, self.now(), BATCH).await?;
-            tx.commit().await?;
-            if removed < u64::from(BATCH) {
-                return Ok(());
-            }
-        }
     }
 
     /// Removes sessions, user tokens, counted guesses and idempotency keys that are over. Called hourly.

@@ -11,6 +11,8 @@ pub struct Stats {
     pub waiting_uses: u64,
     /// Tokens remembered between requests.
     pub known_tokens: u64,
+    /// Bytes that are in use for what is remembered between requests, about.
+    pub known_bytes: u64,
     /// Checks of a token that was remembered.
     pub known_hits: u64,
     /// Checks of a token that was read from the database.
@@ -59,6 +61,7 @@ impl Service {
         Stats {
             waiting_uses: self.waiting_uses() as u64,
             known_tokens: known.len(),
+            known_bytes: known.weight(),
             known_hits: known.hits.get(),
             known_reads: known.reads.get(),
             looks: known.looks.get(),

@@ -214,6 +214,7 @@ impl Service {
                     tokens::lock_all(tx, &[tokens, &[known.id]].concat()).await?;
                 }
                 let (found, listed) = tokens::by_secret_locked(tx, &known.hash).await?.ok_or(Refusal::Unknown)?;
+                let listed = listed.into_iter().map(|(id, _)| id).collect();
                 let again = KnownToken::again(known, found, listed);
                 // A token that requires signatures only since then was perhaps not sent with one.
                 again.check(caller.origin.address, known.require_signing, now)?;

@@ -17,6 +17,9 @@ const WRITE_THROUGH_SECONDS: i64 = 12 * 3_600;
 /// Rows of one transaction.
 const BATCH: usize = 500;
 
+/// Tokens whose uses may wait; those of more are written through.
+const WAITING: usize = 100_000;
+
 /// Uses that are not yet written, the newest of each token.
 #[derive(Default)]
 pub(crate) struct Gathered {
@@ -51,6 +54,12 @@ impl Gathered {
         self.lock().drain().collect()
     }
 
+    /// Whether there is room for one more token.
+    fn has_room(&self, token: TokenId) -> bool {
+        let waiting = self.lock();
+        waiting.len() < WAITING || waiting.contains_key(&token)
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
@@ -62,7 +71,8 @@ impl Service {
     pub(crate) async fn note_use(&self, token: &KnownToken, origin: &Origin) -> Result<(), Error> {
         let now = self.now();
         let new = Use { at: now, address: origin.address, user_agent: origin.user_agent().to_owned() };
-        if token.idle_since() > now.plus_seconds(-WRITE_THROUGH_SECONDS) {
+        let recent = token.idle_since() > now.plus_seconds(-WRITE_THROUGH_SECONDS);
+        if recent && self.inner.uses.has_room(token.id) {
             token.used(now);
             self.inner.uses.add(token.id, new);
             return Ok(());

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use latchkey_domain::{
     OrganizationId, Pin, RepositoryId, Scope, Secret, SecretKind, Signature, SignedRequest, Timestamp,
 };
-use latchkey_store::nonces;
 
-use crate::transaction::Purpose;
+use crate::nonces::Source;
 use crate::{Caller, Denial, Error, KnownOrganization, KnownToken, Origin, Principal, Refusal, Service, pinned};
 
 /// A request as a resource server received it.
@@ -58,7 +57,7 @@ impl Service {
         let Principal::ApiToken(token) = self.present(presented).await? else {
             return Err(Denial::ApiTokensOnly.into());
         };
-        self.allow(token, presented.origin, demand).await
+        self.allow(token, presented, demand).await
     }
 
     /// Decides for a resource server, which learns of the tokens of its own level only: all others are unknown to it, and
@@ -85,7 +84,7 @@ impl Service {
         let pins = demand.pins.iter().copied().chain(&pin).collect();
         let demand = Demand { pins, ..demand.clone() };
         Ok(match self.admit(&secret, &token, presented).await {
-            Ok(()) => self.allow(token, presented.origin, &demand).await,
+            Ok(()) => self.allow(token, presented, &demand).await,
             Err(error) => Err(error),
         })
     }
@@ -111,27 +110,21 @@ impl Service {
         secret: &Secret,
         signature: &Signature,
         request: &SignedRequest<'_>,
+        of: Source,
     ) -> Result<(), Error> {
         signature.verify(secret, request, self.now()).map_err(Refusal::Signature)?;
-        let key = signature.nonce_key(secret);
-        let fresh = match &self.inner.nonces {
-            Some(nonces) => nonces.take(key, Signature::NONCE_SECONDS).await.map_err(|error| {
-                tracing::error!(%error, "the store of nonces does not answer");
-                Error::NoncesUnavailable
-            })?,
-            None => {
-                let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
-                let taken = nonces::take(&mut tx, &key, self.now().plus_seconds(Signature::NONCE_SECONDS)).await?;
-                tx.commit().await?;
-                taken
-            }
-        };
-        if fresh { Ok(()) } else { Err(Refusal::Replayed.into()) }
+        self.take_nonce(secret, signature, of).await
     }
 
     /// Whether an admitted token may do what is asked for; if so, that was a use of it.
-    async fn allow(&self, token: Arc<KnownToken>, origin: &Origin, demand: &Demand<'_>) -> Result<Allowed, Error> {
-        let organization = self.acted_on(&token, demand.organization.as_deref(), &demand.pins).await?;
+    async fn allow(
+        &self,
+        token: Arc<KnownToken>,
+        presented: &Presented<'_>,
+        demand: &Demand<'_>,
+    ) -> Result<Allowed, Error> {
+        let (named, signature) = (demand.organization.as_deref(), presented.signature.map(|(signature, _)| signature));
+        let organization = self.acted_on(&token, named, &demand.pins, signature).await?;
         if let Some(missing) = demand.scopes.iter().find(|scope| !token.scopes.contains(scope.as_str())) {
             return Err(Denial::MissingScope(missing.clone()).into());
         }
@@ -139,7 +132,7 @@ impl Service {
         for asked in &demand.repositories {
             repository = Some(self.reached(&token, organization.id, asked).await?);
         }
-        self.note_use(&token, origin).await?;
+        self.note_use(&token, presented.origin).await?;
         Ok(Allowed { token, organization, repository })
     }
 
@@ -151,7 +144,7 @@ impl Service {
         organization: OrganizationId,
         asked: &str,
     ) -> Result<RepositoryId, Error> {
-        let listed = |id: RepositoryId| token.repositories.iter().any(|(of, _)| *of == id);
+        let listed = |id: RepositoryId| token.repositories.contains(&id);
         let found = self.inner.known.repository(organization, asked).await?;
         let reached = found.filter(|id| token.all_repositories || listed(*id));
         reached.ok_or_else(|| Denial::MissingRepository(asked.parse().ok()).into())

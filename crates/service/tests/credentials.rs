@@ -3,9 +3,15 @@
 
 mod common;
 
-use common::{World, asked, origin, scoped};
-use latchkey_domain::{Role, Secret, SecretKind};
-use latchkey_service::{Browser, CreateToken, Error, ExpiresIn, Principal, Refusal};
+use std::sync::Arc;
+
+use common::{START, World, asked, origin, scoped};
+use latchkey_domain::{Catalogue, RepositoryId, RepositoryName, Role, Secret, SecretKind, Signature, SignedRequest};
+use latchkey_service::{
+    Browser, Clock, CreateToken, Error, ExpiresIn, Presented, Principal, Random, Refusal, RootKey, Service, Settings,
+    SystemClock, SystemRandom,
+};
+use latchkey_store::repositories;
 
 on_both_engines!(
     the_first_account_is_made_once,
@@ -16,6 +22,9 @@ on_both_engines!(
     a_token_reaches_its_repositories_only,
     last_use_survives_shutdown_and_never_goes_back,
     a_demo_is_filled_once,
+    what_is_remembered_has_a_budget_in_bytes,
+    a_clock_that_is_set_back_makes_no_nonce_good_again,
+    nobody_knows_what_a_database_is_after_a_long_stop,
 );
 
 const EMAIL: &str = "ada@example.com";
@@ -171,7 +180,7 @@ async fn last_use_survives_shutdown_and_never_goes_back(world: &World) {
     other.flush_uses().await.unwrap();
     let token = world.replica().token(&admin, "acme", &id).await.unwrap().token;
     let last = token.last_use.unwrap();
-    assert_eq!(last.at, common::START.plus_seconds(20));
+    assert_eq!(last.at, START.plus_seconds(20));
     assert_eq!(last.address, Some("198.51.100.2".parse().unwrap()));
 }
 
@@ -181,4 +190,110 @@ async fn a_demo_is_filled_once(world: &World) {
     assert!(world.service.is_new().await.unwrap());
     world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
     assert!(world.service.fill_demo().await.unwrap().is_none());
+}
+
+/// Tokens with long lists are heavy; one that is too heavy for its place is read each time.
+async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
+    let admin = world.admin().await;
+    let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut ids = Vec::new();
+    for at in 0..500 {
+        let (id, name) = (RepositoryId(SystemRandom.id(START)), format!("acme/{}-{at}", "long".repeat(20)));
+        repositories::insert(&mut tx, id, world.acme, &RepositoryName::new(&name).unwrap(), START).await.unwrap();
+        ids.push(id.to_string());
+    }
+    tx.commit().await.unwrap();
+    let mut secrets = Vec::new();
+    for at in 0..30 {
+        let asked = CreateToken { all_repositories: false, repositories: ids.clone(), ..asked(&format!("heavy {at}")) };
+        secrets.push(world.create(&admin, asked).await.unwrap().secret);
+    }
+    for memory in [8 * 1024, 256 * 1024] {
+        let key = RootKey::new(&[7; 32]).unwrap();
+        let settings = Settings { memory, ..Settings::default() };
+        let (catalogue, clock) = (Catalogue::built_in(), world.clock.clone());
+        let random = Arc::new(SystemRandom);
+        let service = Service::with_settings(world.store.clone(), catalogue, clock, random, key, settings);
+        for secret in secrets.iter().chain(&secrets) {
+            let Principal::ApiToken(token) = service.authenticate(secret.reveal(), &origin("192.0.2.7")).await.unwrap()
+            else {
+                panic!("an API token");
+            };
+            assert_eq!(token.repositories.len(), 500);
+            assert!(service.stats().known_bytes <= memory, "{} of {memory}", service.stats().known_bytes);
+        }
+        for _ in 0..3_000 {
+            let nobody = Secret::generate(SecretKind::ApiToken, |bytes| SystemRandom.fill(bytes));
+            let refused = service.authenticate(nobody.reveal(), &origin("192.0.2.7")).await;
+            assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Unknown))));
+        }
+        assert!(service.stats().known_bytes <= memory);
+        assert_eq!(service.stats().known_tokens > 0, memory > 100 * 1024, "one has 8 KB");
+    }
+}
+
+async fn present(service: &Service, secret: &Secret, signature: &Signature) -> Result<(), Error> {
+    let (request, origin) = (signed_request(), origin("192.0.2.7"));
+    let presented = Presented { bearer: secret.reveal(), origin: &origin, signature: Some((signature, request)) };
+    service.authenticate_signed(&presented).await.map(drop)
+}
+
+fn signed_request() -> SignedRequest<'static> {
+    SignedRequest { method: "GET", target: "/api/repos", body_hash: SignedRequest::NO_BODY }
+}
+
+fn sign(world: &World, secret: &Secret, seconds: i64, nonce: &str) -> Signature {
+    Signature::sign(secret, &signed_request(), world.clock.now().plus_seconds(seconds), nonce)
+}
+
+fn is_lost(result: Result<(), Error>) -> bool {
+    matches!(result, Err(Error::NoncesLost { .. }))
+}
+
+/// SQLite's file has the time of the machine.
+fn set_to_the_machine(world: &World) {
+    world.clock.advance_seconds((SystemClock.now().micros() - world.clock.now().micros()) / 1_000_000);
+}
+
+async fn a_clock_that_is_set_back_makes_no_nonce_good_again(world: &World) {
+    set_to_the_machine(world);
+    let secret = world.create(&world.admin().await, asked("signer")).await.unwrap().secret;
+    let used = sign(world, &secret, 0, "used");
+    present(&world.service, &secret, &used).await.unwrap();
+    world.clock.advance_seconds(3_600);
+    world.service.forget_nonces().await.unwrap();
+    world.clock.advance_seconds(-3_600);
+    let other = world.replica();
+    assert!(is_lost(present(&other, &secret, &used).await), "its nonce is deleted");
+    assert!(is_lost(present(&other, &secret, &sign(world, &secret, 0, "now")).await));
+    world.clock.advance_seconds(4);
+    present(&other, &secret, &sign(world, &secret, 0, "later")).await.unwrap();
+    assert!(is_lost(present(&other, &secret, &used).await));
+    // Within their time, nonces stay.
+    world.clock.advance_seconds(290);
+    world.service.forget_nonces().await.unwrap();
+    let replayed = present(&other, &secret, &sign(world, &secret, -290, "later")).await;
+    assert!(matches!(replayed, Err(Error::Unauthenticated(Refusal::Replayed))), "{replayed:?}");
+}
+
+async fn nobody_knows_what_a_database_is_after_a_long_stop(world: &World) {
+    set_to_the_machine(world);
+    let secret = world.create(&world.admin().await, asked("signer")).await.unwrap().secret;
+    let used = sign(world, &secret, 290, "ahead");
+    present(&world.service, &secret, &used).await.unwrap();
+    for (pause, lost) in [(15, false), (16, true)] {
+        world.service.beat_nonces(false).await.unwrap();
+        world.clock.advance_seconds(pause);
+        let next = world.replica();
+        let fresh = sign(world, &secret, 0, &format!("fresh {pause}"));
+        let (again, new) = (present(&next, &secret, &used).await, present(&next, &secret, &fresh).await);
+        if lost {
+            assert!(again.is_err() && is_lost(new));
+            world.clock.advance_seconds(303);
+            present(&next, &secret, &sign(world, &secret, 0, "at last")).await.unwrap();
+        } else {
+            assert!(matches!(again, Err(Error::Unauthenticated(Refusal::Replayed))), "{again:?}");
+            new.unwrap();
+        }
+    }
 }

@@ -45,7 +45,7 @@ async fn whoever_makes_an_organization_owns_it(world: &World) {
 }
 
 async fn making_organizations_can_be_restricted(world: &World) {
-    let settings = Settings { restricted_organization_creation: true };
+    let settings = Settings { restricted_organization_creation: true, ..Settings::default() };
     let (catalogue, random) = (latchkey_domain::Catalogue::built_in(), std::sync::Arc::new(SystemRandom));
     let key = RootKey::new(&[7; 32]).unwrap();
     let service = Service::with_settings(world.store.clone(), catalogue, world.clock.clone(), random, key, settings);

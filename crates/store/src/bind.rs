@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 
+use latchkey_domain::to_hex;
 use sqlx::{Database, Encode, Postgres, Sqlite, Type, encode::IsNull, error::BoxDynError};
 use uuid::Uuid;
 
 /// A list of ids as one parameter: `uuid[]` on PostgreSQL; on SQLite, which has no arrays, a JSON array of hexadecimal
 /// text for `json_each`.
 pub(crate) struct Ids(Vec<Uuid>);
+
+/// A list of hashes as one parameter: `bytea[]` on PostgreSQL, a JSON array of hexadecimal text on SQLite.
+pub(crate) struct Hashes(Vec<[u8; 32]>);
 
 /// A list of texts as one parameter: `text[]` on PostgreSQL, a JSON array on SQLite.
 pub(crate) struct Texts(Vec<String>);
@@ -24,6 +28,12 @@ impl<const N: usize> FromIterator<[String; N]> for Rows {
 impl FromIterator<Uuid> for Ids {
     fn from_iter<I: IntoIterator<Item = Uuid>>(ids: I) -> Self {
         Self(ids.into_iter().collect())
+    }
+}
+
+impl FromIterator<[u8; 32]> for Hashes {
+    fn from_iter<I: IntoIterator<Item = [u8; 32]>>(hashes: I) -> Self {
+        Self(hashes.into_iter().collect())
     }
 }
 
@@ -111,6 +121,31 @@ impl Type<Postgres> for Ids {
 impl Encode<'_, Postgres> for Ids {
     fn encode_by_ref(&self, buffer: &mut <Postgres as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
         Encode::<Postgres>::encode_by_ref(&self.0, buffer)
+    }
+}
+
+impl Type<Sqlite> for Hashes {
+    fn type_info() -> <Sqlite as Database>::TypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Hashes {
+    fn encode_by_ref(&self, buffer: &mut <Sqlite as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(json(self.0.iter().map(|hash| to_hex(hash))), buffer)
+    }
+}
+
+impl Type<Postgres> for Hashes {
+    fn type_info() -> <Postgres as Database>::TypeInfo {
+        <Vec<Vec<u8>> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Hashes {
+    fn encode_by_ref(&self, buffer: &mut <Postgres as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let hashes: Vec<&[u8]> = self.0.iter().map(<[u8; 32]>::as_slice).collect();
+        Encode::<Postgres>::encode(hashes, buffer)
     }
 }
 

@@ -151,6 +151,15 @@ impl Store {
         }
     }
 
+    /// How many reads there can be at once.
+    pub fn readers(&self) -> usize {
+        let connections = match &self.engine {
+            Engine::Sqlite { readers, .. } => readers.options().get_max_connections(),
+            Engine::Postgres { pool, .. } => pool.options().get_max_connections(),
+        };
+        usize::try_from(connections).unwrap_or(usize::MAX)
+    }
+
     /// Answers when the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         reading!(self, db => sqlx::query("SELECT 1").execute(db).await.map(|_| ()))?;

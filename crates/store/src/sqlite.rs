@@ -1,10 +1,11 @@
 use std::{
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{Arc, atomic::AtomicBool},
 };
 
+use latchkey_domain::Timestamp;
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,
     migrate::{MigrateError, Migrator},
@@ -12,11 +13,14 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
+use uuid::Uuid;
+
 use crate::{
     StoreError,
     engine::Engine,
     file::DatabaseFile,
     lanes::{Lanes, PATIENCE},
+    nonces::Place,
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -124,4 +128,38 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// What tells the file from a copy: its number, and a name that stands in the database and in a file beside it, which a
+/// backup of the database alone does not have.
+pub(crate) fn place(file: &Path) -> Place {
+    let name = fs::read_to_string(beside(file)).unwrap_or_default();
+    let (number, written_at) = of_file(file);
+    Place { name: format!("{number} {name}"), written_at }
+}
+
+/// Writes that name.
+pub(crate) fn name_place(file: &Path, new: Uuid) -> io::Result<()> {
+    fs::write(beside(file), new.to_string())
+}
+
+fn beside(file: &Path) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push("-place");
+    path.into()
+}
+
+/// The file's number, and when it was last written to or put where it is: a time that no program can set (`st_ctime` of
+/// POSIX).
+#[cfg(unix)]
+fn of_file(file: &Path) -> (u64, Option<Timestamp>) {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(of) = fs::metadata(file) else { return (0, None) };
+    let micros = of.ctime().saturating_mul(1_000_000).saturating_add(of.ctime_nsec() / 1_000);
+    (of.ino(), Some(Timestamp::from_micros(micros)))
+}
+
+#[cfg(not(unix))]
+fn of_file(_: &Path) -> (u64, Option<Timestamp>) {
+    (0, None)
 }

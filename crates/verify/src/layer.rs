@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use latchkey_domain::{SignedRequest, client_address, sha256, to_hex};
@@ -120,6 +122,7 @@ impl Guard {
             let bytes = to_bytes(body, BODY_MAX).await;
             let bytes = bytes.map_err(|_| refused(403, "too-large", "A signed body has at most 1 MiB"))?;
             body_hash = sha256(&bytes);
+            digest(&parts.headers, body_hash)?;
             body = Body::from(bytes);
         }
         let by_routes = matches!(self.demand, Demand::Routes);
@@ -198,6 +201,20 @@ fn single<'a>(headers: &'a HeaderMap, name: &str, what: &str) -> Result<Option<&
         (Some(line), None) if !line.as_bytes().contains(&b',') => Ok(Some(line.to_str().unwrap_or_default())),
         (None, _) => Ok(None),
         _ => Err(ambiguous(what)),
+    }
+}
+
+/// What a signed request says of its body must be so, and in one way: a handler may read it.
+fn digest(headers: &HeaderMap, body_hash: [u8; 32]) -> Result<(), Refused> {
+    let right = format!("sha-256=:{}:", STANDARD.encode(body_hash));
+    let said = headers.get_all("content-digest").iter().collect::<Vec<_>>();
+    let other = headers.contains_key("repr-digest") || headers.contains_key("digest");
+    match said.as_slice() {
+        [] if !other => Ok(()),
+        [one] if !other && one.as_bytes() == right.as_bytes() => Ok(()),
+        _ => {
+            Err(refused(401, "signature", "Content-Digest must be the SHA-256 of the body, once, and the only digest"))
+        }
     }
 }
 

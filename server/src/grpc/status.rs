@@ -34,6 +34,8 @@ pub(super) fn status(error: Error) -> Status {
         Error::TooManyAtOnce { retry_after, .. } => again_in(Code::ResourceExhausted, text, retry_after),
         Error::Busy { retry_after } => again_in(Code::Unavailable, text, retry_after),
         Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => again_in(Code::Unavailable, text, 5),
+        Error::NoncesLost { retry_after } => again_in(Code::Unavailable, text, retry_after),
+        Error::TooManyTokens { .. } => Status::resource_exhausted(text),
         Error::Internal(source) => {
             tracing::error!(%source, "internal error");
             internal()
@@ -126,6 +128,7 @@ fn denied(denial: &Denial) -> Status {
         Denial::NoOrganization => "NO_ORGANIZATION",
         Denial::NotPinned => "ORGANIZATION_NOT_PINNED",
         Denial::PinnedToNone => "PINNED_ORGANIZATION_UNKNOWN",
+        Denial::OrganizationUnsigned => "ORGANIZATION_UNSIGNED",
         Denial::Exceeds(_) => "EXCEEDS_OWN",
     };
     info(Code::PermissionDenied, "operation not allowed", reason, &denial.to_string(), more)

@@ -29,6 +29,9 @@ impl Credential {
         let presented = Presented { bearer, origin: &origin, signature };
         let principal = portal.service.authenticate_signed(&presented).await?;
         let named = named.transpose()?;
+        if let (Some(named), Some((signature, _))) = (named, presented.signature) {
+            portal.service.covered(&principal, named, signature).await?;
+        }
         let caller = Caller { principal, origin };
         let organization = match portal.service.organization_of(&caller, named).await {
             Ok(organization) => Some(organization),

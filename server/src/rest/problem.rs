@@ -181,6 +181,7 @@ impl Problem {
             Denial::NoOrganization => of("no-organization"),
             Denial::NotPinned => of("organization-not-pinned"),
             Denial::PinnedToNone => of("pinned-organization-unknown"),
+            Denial::OrganizationUnsigned => of("organization-unsigned"),
             Denial::Exceeds(_) => of("exceeds-own"),
         }
     }
@@ -235,6 +236,11 @@ impl From<Error> for Problem {
                 retry_after: Some(5),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "nonces-unavailable", sentence(&error))
             },
+            Error::NoncesLost { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "nonces-lost", sentence(&error))
+            },
+            Error::TooManyTokens { .. } => Self::new(StatusCode::CONFLICT, "too-many-tokens", sentence(&error)),
             Error::Internal(source) => {
                 tracing::error!(%source, "internal error");
                 let detail = "Something went wrong on our side; the request id helps the operator to find out what";

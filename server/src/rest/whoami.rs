@@ -54,7 +54,7 @@ pub(crate) async fn whoami(credential: Credential) -> Json<WhoAmI> {
             organization,
         },
         Principal::ApiToken(token) => WhoAmI::ApiToken {
-            repositories: token.repositories.iter().map(|(id, _)| *id).collect(),
+            repositories: token.repositories.to_vec(),
             id: token.id.to_string(),
             name: token.name.clone(),
             level: token.level.kind(),

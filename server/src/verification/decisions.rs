@@ -41,7 +41,7 @@ pub(crate) struct Batch {
 pub(crate) struct Decision {
     allowed: bool,
     /// 200, 401 or 403: what to answer. In a batch also 422 for a request that can't be read, and 503 for a signed one
-    /// while nonces can't be checked.
+    /// while nonces can't be checked, and 429 for one of a token that has too many of them under way.
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<TokenJson>,
@@ -144,7 +144,12 @@ pub(crate) async fn batch(
             Err(error) => Err(error),
         };
         match decided {
-            Err(error @ (Error::Invalid(_) | Error::NoncesUnavailable)) => Ok(Decision::refused(error)),
+            Err(
+                error @ (Error::Invalid(_)
+                | Error::NoncesUnavailable
+                | Error::NoncesLost { .. }
+                | Error::TooManyAtOnce { .. }),
+            ) => Ok(Decision::refused(error)),
             decided => decided,
         }
     };

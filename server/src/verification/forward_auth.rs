@@ -11,6 +11,7 @@
 
 use std::time::Instant;
 
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
@@ -18,7 +19,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use latchkey_domain::{NoRule, OriginalError, OriginalRequest, Pin, Routes, SignatureError, SignedRequest};
+use latchkey_domain::{
+    NoRule, OriginalError, OriginalRequest, Pin, Routes, SignatureError, SignedRequest, may_have_body,
+};
 use latchkey_service::{Allowed, Demand, Denial, Error, Origin, Presented, Refusal};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -87,12 +90,13 @@ enum Passed {
 )]
 pub(crate) async fn forward_auth(State(state): State<Verification>, request: Request) -> Response {
     // Not as an extractor, which would copy the headers.
-    let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    let has_body = !HttpBody::is_end_stream(&body);
     let uri = &parts.uri;
     let own_target = uri.path_and_query().map_or("", |target| target.as_str());
     let origin = context::origin(&state.context, &parts, "");
     let started = Instant::now();
-    match admitted(&state, own_target, &parts, &origin).await {
+    match admitted(&state, own_target, &parts, has_body, &origin).await {
         Ok(passed) => {
             state.metrics.allowed(started.elapsed());
             passed.into_response()
@@ -122,16 +126,28 @@ pub(crate) async fn pinned(state: State<Verification>, request: Request) -> Resp
 }
 
 /// Decides when there is a place for it.
-async fn admitted(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Passed, Problem> {
+async fn admitted(
+    state: &Verification,
+    own_target: &str,
+    parts: &Parts,
+    has_body: bool,
+    origin: &Origin,
+) -> Result<Passed, Problem> {
     let place = state.admission.enter(&parts.headers, origin.address, Work::Decision).await?;
-    let passed = decide(state, own_target, parts, origin).await?;
+    let passed = decide(state, own_target, parts, has_body, origin).await?;
     if let Passed::Token(allowed) = &passed {
         state.admission.recognize(&place, &allowed.token);
     }
     Ok(passed)
 }
 
-async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &Origin) -> Result<Passed, Problem> {
+async fn decide(
+    state: &Verification,
+    own_target: &str,
+    parts: &Parts,
+    has_body: bool,
+    origin: &Origin,
+) -> Result<Passed, Problem> {
     let (organization, below) = address(own_target);
     let original = original(&parts.method, below, &parts.headers).map_err(unclear)?;
     if is_preflight(&state.routes, &original, &parts.headers) {
@@ -142,7 +158,12 @@ async fn decide(state: &Verification, own_target: &str, parts: &Parts, origin: &
     let signature = match &signature {
         None => None,
         Some(signature) => {
-            let body_hash = body_hash(&parts.headers).map_err(|error| Error::from(Refusal::Signature(error)))?;
+            if let Some(name) = named_twice(&parts.headers) {
+                return Err(ambiguous(&format!("A signed request has {name} once")));
+            }
+            let may_have_body = has_body || may_have_body(&original.method) || tells_of_body(&parts.headers);
+            let body_hash = body_hash(&parts.headers, may_have_body);
+            let body_hash = body_hash.map_err(|error| Error::from(Refusal::Signature(error)))?;
             let request = SignedRequest { method: original.method.as_str(), target: &original.target, body_hash };
             Some((signature, request))
         }
@@ -228,26 +249,37 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ori
     first.map(|value| value.to_str().map_err(|_| OriginalError::Ambiguous)).transpose()
 }
 
+/// What a signed request names twice, and may once: nobody knows which of two the service behind reads.
+fn named_twice(headers: &HeaderMap) -> Option<&'static str> {
+    let twice = |name| {
+        let mut lines = headers.get_all(name).iter();
+        lines.next().is_some_and(|line| line.as_bytes().contains(&b',')) || lines.next().is_some()
+    };
+    ["host", "x-forwarded-host"].into_iter().find(|name| twice(*name))
+}
+
+/// Whether the proxy tells that the original request has a body. Most tell nothing, and some say 0 of their own request.
+fn tells_of_body(headers: &HeaderMap) -> bool {
+    let says =
+        |name: &str, nothing: &[&[u8]]| headers.get_all(name).iter().any(|value| !nothing.contains(&value.as_bytes()));
+    ["content-length", "x-original-content-length"].into_iter().any(|name| says(name, &[b"", b"0"]))
+        || ["transfer-encoding", "x-original-transfer-encoding"].into_iter().any(|name| says(name, &[b""]))
+}
+
 /// Proxies don't send the body. A client that signs one names its hash in `Content-Digest` (RFC 9530); the service
-/// behind compares that with what it receives.
-fn body_hash(headers: &HeaderMap) -> Result<[u8; 32], SignatureError> {
-    let mut found = None;
-    for line in headers.get_all("content-digest") {
-        let line = line.to_str().map_err(|_| SignatureError::Form)?;
-        for digest in line.split(',').filter_map(|digest| digest.trim().strip_prefix("sha-256=")) {
-            let encoded = digest.strip_prefix(':').and_then(|digest| digest.strip_suffix(':'));
-            let bytes = encoded.and_then(|encoded| BASE64.decode(encoded).ok()).ok_or(SignatureError::Form)?;
-            // One that is there twice contradicts itself.
-            if found.replace(bytes).is_some() {
-                return Err(SignatureError::Form);
-            }
-        }
-    }
-    match found {
-        Some(bytes) => bytes.try_into().map_err(|_| SignatureError::Form),
-        None if headers.contains_key("content-digest") => Err(SignatureError::Form),
-        None => Ok(SignedRequest::NO_BODY),
-    }
+/// behind compares that with what it receives. It names nothing else of the kind, which the service might read instead.
+fn body_hash(headers: &HeaderMap, may_have_body: bool) -> Result<[u8; 32], SignatureError> {
+    let mut lines = headers.get_all("content-digest").iter();
+    let line = match (lines.next(), lines.next()) {
+        _ if headers.contains_key("repr-digest") || headers.contains_key("digest") => None,
+        (Some(line), None) => line.to_str().ok(),
+        (None, _) if !may_have_body => return Ok(SignedRequest::NO_BODY),
+        _ => None,
+    };
+    // A second one has a comma before it.
+    let encoded = line.and_then(|line| line.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
+    let bytes = encoded.and_then(|encoded| BASE64.decode(encoded).ok()).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or(SignatureError::Digest)
 }
 
 impl IntoResponse for Passed {
@@ -320,21 +352,49 @@ mod tests {
 
     #[test]
     fn a_digest_is_there_once() {
-        let hash = |lines: &[&'static str]| {
+        let hash = |lines: &[(&'static str, &'static str)], may_have_body| {
             let mut map = HeaderMap::new();
-            for line in lines {
-                map.append("content-digest", HeaderValue::from_static(line));
+            for (name, line) in lines {
+                map.append(*name, HeaderValue::from_static(line));
             }
-            body_hash(&map)
+            body_hash(&map, may_have_body)
         };
+        const NAME: &str = "content-digest";
         const ONE: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
         const BOTH: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:, \
             sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
-        assert_eq!(hash(&[]), Ok(SignedRequest::NO_BODY));
-        assert_eq!(hash(&[ONE]), Ok(SignedRequest::NO_BODY), "of nothing");
-        assert_eq!(hash(&["sha-512=:AA==:", ONE]), Ok(SignedRequest::NO_BODY));
-        for lines in [&[ONE, ONE][..], &[BOTH], &["sha-512=:AA==:"], &["sha-256=:AA==:"], &["sha-256=AA"], &[""]] {
-            assert_eq!(hash(lines), Err(SignatureError::Form), "{lines:?}");
+        const MIXED: &str = "sha-512=:AA==:, sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+        assert_eq!(hash(&[], false), Ok(SignedRequest::NO_BODY));
+        assert_eq!(hash(&[], true), Err(SignatureError::Digest));
+        for may_have_body in [false, true] {
+            assert_eq!(hash(&[(NAME, ONE)], may_have_body), Ok(SignedRequest::NO_BODY), "of nothing");
+            for lines in [
+                &[(NAME, ONE), (NAME, ONE)][..],
+                &[(NAME, BOTH)],
+                &[(NAME, MIXED)],
+                &[(NAME, "sha-512=:AA==:")],
+                &[(NAME, "sha-256=:AA==:")],
+                &[(NAME, "sha-256=AA")],
+                &[(NAME, "")],
+                &[(NAME, ONE), ("repr-digest", ONE)],
+                &[(NAME, ONE), ("digest", "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")],
+                &[("repr-digest", ONE)],
+            ] {
+                assert_eq!(hash(lines, may_have_body), Err(SignatureError::Digest), "{lines:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_is_told_of() {
+        let tells = |name: &'static str, value: &'static str| {
+            tells_of_body(&HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]))
+        };
+        for name in ["content-length", "x-original-content-length"] {
+            assert!(tells(name, "2") && !tells(name, "0") && !tells(name, ""), "{name}");
+        }
+        for name in ["transfer-encoding", "x-original-transfer-encoding"] {
+            assert!(tells(name, "chunked") && !tells(name, ""), "{name}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::Method;
-use latchkey_domain::{Catalogue, Pin, Scope, Signature, SignatureError, SignedRequest, from_hex};
+use latchkey_domain::{Catalogue, Pin, Scope, Signature, SignatureError, SignedRequest, from_hex, may_have_body};
 use latchkey_service::{Error, FieldError};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -46,7 +46,8 @@ pub(crate) struct Asked {
     #[schema(max_length = 4096)]
     pub(super) user_agent: String,
     signature: Option<SignatureHeaders>,
-    /// SHA-256 of the body in hexadecimal; of nothing when there is none.
+    /// SHA-256 of the body in hexadecimal. With a signature of a POST, PUT or PATCH it must be there; of others, none means
+    /// that there is no body.
     #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     body_hash: Option<String>,
 }
@@ -131,6 +132,10 @@ impl Asked {
         if let Some(headers) = &self.signature {
             let SignatureHeaders { signature: text, timestamp, nonce, method, path } = headers;
             match (method.as_ref().or(self.method.as_ref()), path.as_ref().or(self.path.as_ref())) {
+                // A body that nobody names may be there all the same.
+                (Some(method), Some(_)) if self.body_hash.is_none() && may_have_body(method) => {
+                    wrong("bodyHash", format!("is missing: a signed {method} names it, also of nothing"));
+                }
                 (Some(method), Some(target)) => {
                     let read = Signature::from_headers(Some(text), Some(timestamp), Some(nonce));
                     let request = SignedRequest { method, target, body_hash };

@@ -6,6 +6,7 @@ mod attacks;
 mod common;
 mod proxies;
 mod raw;
+mod redis;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,9 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use common::{Server, answer, text};
-use latchkey_domain::{Secret, Signature, SignedRequest};
-use latchkey_service::{Clock, SystemClock};
+use common::{Server, text};
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -48,60 +47,6 @@ async fn until_listening(port: u16) {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("nothing listens on port {port}");
-}
-
-fn redis(port: u16, home: &Path) -> Running {
-    let (port, home) = (port.to_string(), home.display().to_string());
-    run("redis-server", &["--port", &port, "--bind", "127.0.0.1", "--dir", &home, "--save", "", "--appendonly", "no"])
-}
-
-/// Sends a signed request; its status and the kind of its problem.
-async fn send_signed(server: &Server, secret: &str, nonce: &str) -> (StatusCode, String) {
-    let request = SignedRequest { method: "GET", target: "/api/repos", body_hash: SignedRequest::NO_BODY };
-    let signature = Signature::sign(&Secret::parse(secret).unwrap(), &request, SystemClock.now(), nonce);
-    let mut request = server.request(Method::GET, "/api/repos", secret);
-    for (name, value) in signature.headers() {
-        request = request.header(name, value);
-    }
-    let (status, body) = answer(request.send().await.unwrap()).await;
-    (status, body["type"].as_str().unwrap_or_default().trim_start_matches("urn:latchkey:problem:").to_owned())
-}
-
-/// Two replicas share the nonces; when Redis is away, only signed requests are refused.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_keeps_nonces_for_all_replicas() {
-    let (port, directory) = (free_port(), std::env::temp_dir().join(format!("latchkey-redis-{}", std::process::id())));
-    std::fs::create_dir_all(&directory).unwrap();
-    let running = redis(port, &directory);
-    until_listening(port).await;
-    let url = format!("redis://127.0.0.1:{port}/0");
-    let database = format!("sqlite://{}", directory.join("latchkey.db").display());
-    let start =
-        || Server::start_with(directory.clone(), database.clone(), &[("LATCHKEY_REDIS_URL", url.as_str())], true);
-    let (one, two) = (start(), start());
-    let user = one.log_in().await;
-    let (_, secret) = one.create_token(&user, "Signer").await;
-    assert_eq!(send_signed(&one, &secret, "n-1").await.0, StatusCode::OK);
-    let replayed = (StatusCode::UNAUTHORIZED, "replayed".to_owned());
-    assert_eq!(send_signed(&two, &secret, "n-1").await, replayed);
-    assert_eq!(send_signed(&two, &secret, "n-2").await.0, StatusCode::OK);
-
-    drop(running);
-    let away = (StatusCode::SERVICE_UNAVAILABLE, "nonces-unavailable".to_owned());
-    assert_eq!(send_signed(&one, &secret, "n-3").await, away);
-    assert_eq!(one.get("/api/repos", &secret).await.0, StatusCode::OK, "unsigned requests need no Redis");
-
-    let _running = redis(port, &directory);
-    until_listening(port).await;
-    let mut status = StatusCode::SERVICE_UNAVAILABLE;
-    for attempt in 0..100 {
-        status = send_signed(&one, &secret, &format!("again-{attempt}")).await.0;
-        if status == StatusCode::OK {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(status, StatusCode::OK, "it recovers by itself");
 }
 
 /// What a client in another language sends, from the files of the documentation.

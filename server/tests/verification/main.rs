@@ -9,6 +9,7 @@ mod headers;
 mod introspection;
 mod organizations;
 mod questions;
+mod signing;
 
 use common::{Server, answer, text};
 use insta::assert_json_snapshot;

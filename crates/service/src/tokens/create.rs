@@ -126,6 +126,12 @@ impl Service {
             drop(tx);
             return self.answer_other(&caller, &access, keyed, created, error).await;
         }
+        let most = self.settings().tokens_per_organization;
+        if let (Some(organization), 1..) = (grant.level.organization(), most)
+            && tokens::any_beyond(&mut tx, organization, most - 1, now).await?
+        {
+            return Err(Error::TooManyTokens { most });
+        }
         if let Err(error) = tokens::insert(&mut tx, &new).await {
             drop(tx);
             return Err(self.explain_conflict(error, actor.id, &asked).await);

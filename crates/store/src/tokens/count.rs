@@ -8,7 +8,7 @@ use super::{
     statements::filters,
 };
 use crate::{
-    Store, StoreError,
+    Store, StoreError, Tx,
     bind::{Ids, among},
 };
 
@@ -157,4 +157,24 @@ async fn among_candidates(store: &Store, conditions: &Conditions, ids: Ids) -> R
         let query = query.bind(0_i64).bind(0_i64).bind(0_i64);
         bind_filters!(query, conditions).fetch_one(db).await
     })?)
+}
+
+/// Whether an organization has more than so many tokens that are neither revoked nor expired. Reads no more than those.
+pub async fn any_beyond(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    count: u32,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT t.expires_key FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0 \
+        AND t.expires_key > $2 ORDER BY t.expires_key, t.id LIMIT 1 OFFSET $3";
+    let found: Option<i64> = writing!(tx, db => {
+        sqlx::query_scalar(SQL)
+            .bind(organization.0)
+            .bind(now.micros())
+            .bind(i64::from(count))
+            .fetch_optional(db)
+            .await
+    })?;
+    Ok(found.is_some())
 }

@@ -17,10 +17,12 @@ mod write;
 
 use latchkey_domain::LevelKind;
 
-pub use count::{Summary, count, summary};
+pub use count::{Summary, any_beyond, count, summary};
 pub use edit::{hold, lock, lock_all, update};
 pub use list::list;
-pub use read::{by_creation_key, by_hash, by_id, by_ids, by_secret, by_secret_locked, repositories, repositories_of};
+pub use read::{
+    by_creation_key, by_hash, by_id, by_ids, by_secret, by_secret_locked, repositories, repositories_of, repository_ids,
+};
 pub(crate) use recent::Recent;
 pub use rotate::{end_overlap, rotate};
 pub(crate) use row::actor;
@@ -30,7 +32,7 @@ pub use types::{
 };
 pub use uses::record_uses;
 pub(crate) use write::words;
-pub use write::{insert, revoke};
+pub use write::{insert, revoke, secret_object};
 
 /// Rows that one look-up reads at most, so that a rare filter in a huge organization costs no more than a common one.
 pub const READ_MAX: u32 = 3_000;

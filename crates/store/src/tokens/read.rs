@@ -92,7 +92,15 @@ pub async fn repositories(store: &Store, token: TokenId) -> Result<Vec<(Reposito
     Ok(rows.into_iter().map(|(_, repository, name)| (repository, name)).collect())
 }
 
-/// The same for the tokens of a page in one query: (token, repository, name), by name.
+/// Their ids alone, by name.
+pub async fn repository_ids(store: &Store, token: TokenId) -> Result<Vec<RepositoryId>, StoreError> {
+    const SQL: &str = "SELECT r.repository_id FROM api_token_repositories r \
+        JOIN repositories p ON p.id = r.repository_id WHERE r.token_id = $1 ORDER BY p.name";
+    let ids: Vec<Uuid> = reading!(store, db => sqlx::query_scalar(SQL).bind(token.0).fetch_all(db).await)?;
+    Ok(ids.into_iter().map(RepositoryId).collect())
+}
+
+/// The listed repositories of the tokens of a page in one query: (token, repository, name), by name.
 pub async fn repositories_of(
     store: &Store,
     tokens: &[TokenId],

@@ -1,6 +1,10 @@
 use latchkey_domain::{SecretHash, Timestamp, TokenId};
 
-use super::{Rotation, Token, edit::lock_all, write::words};
+use super::{
+    Rotation, Token,
+    edit::lock_all,
+    write::{secret_object, words},
+};
 use crate::{
     StoreError, Tx,
     search::{self, Kind},
@@ -30,7 +34,7 @@ pub async fn rotate(tx: &mut Tx, token: &Token, rotation: &Rotation<'_>) -> Resu
     search::forget(tx, Kind::Token, token.id.0).await?;
     let list = token.level.organization().map(|id| id.0).unwrap_or_default();
     search::index(tx, list, Kind::Token, token.id.0, words).await?;
-    tx.changed.push(token.id.0);
+    tx.changed.extend([token.id.0, secret_object(rotation.hash)]);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use latchkey_domain::{RepositoryAccess, Timestamp, TokenId, prefix_entry, search_words};
+use latchkey_domain::{RepositoryAccess, SecretHash, Timestamp, TokenId, prefix_entry, search_words};
+use uuid::Uuid;
 
 use super::{
     NEVER, NewToken, Revocation, Token,
@@ -13,6 +14,13 @@ use crate::{
     bind::{Ids, text},
     search::{self, Kind},
 };
+
+/// Stands among changed objects for a secret that comes: whoever remembers that there is none forgets it.
+pub fn secret_object(hash: &SecretHash) -> Uuid {
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.as_bytes()[..16]);
+    Uuid::from_bytes(id)
+}
 
 /// Adds a token with its repositories and search words (name, description, prefix, id).
 /// `Conflict("token name")` when an unrevoked token of the level and owner has the name, as names are compared;
@@ -57,6 +65,7 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError>
             .await
             .map(|_| ())
     })?;
+    tx.changed.push(secret_object(token.hash));
     list_repositories(tx, token.id, token.repositories).await?;
     let words = words(token.name.as_str(), token.description.as_str(), token.prefix.as_str(), token.id);
     search::index(tx, list, Kind::Token, token.id.0, words).await

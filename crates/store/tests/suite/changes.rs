@@ -83,6 +83,9 @@ async fn what_goes_is_told(given: &Given) {
     let told = given.database.numbers("SELECT number FROM changes WHERE object_id = $1", changes::ORGANIZATIONS).await;
     assert_eq!(told, [0, 1, 2]);
     given.token(&given.spec("CI")).await;
+    let after = newest(given.store()).await;
+    assert_eq!(after.number, before.number + 1, "a secret that comes is unknown no longer");
+    let before = after;
     let repository = given.repository(given.acme, "acme/gone").await;
     assert_eq!(newest(given.store()).await, before, "what else comes takes nothing away");
     given
