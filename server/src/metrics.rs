@@ -15,6 +15,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::connections::places::{Counts, Places};
+use crate::log;
+use crate::middleware::budget::Budget;
+
 /// Upper bounds of the latencies, in seconds: from an answer out of memory to one that waits for a database.
 const BOUNDS: [f64; 12] = [2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0];
 
@@ -38,7 +42,7 @@ struct Outcome {
 }
 
 impl Metrics {
-    pub(crate) fn new(service: Service) -> Self {
+    pub(crate) fn new(counted: Counted) -> Self {
         let (verifications, allowed) = (Family::<Outcome, Counter>::default(), Counter::default());
         let seconds = Histogram::new(BOUNDS);
         let mut registry = Registry::with_prefix("latchkey");
@@ -46,7 +50,7 @@ impl Metrics {
         registry.register("verifications_refused", help, verifications.clone());
         registry.register("verifications_allowed", "Requests to other services that were accepted", allowed.clone());
         registry.register("verification_seconds", "Time to decide, without HTTP", seconds.clone());
-        registry.register_collector(Box::new(OfService(service)));
+        registry.register_collector(Box::new(counted));
         Self(Arc::new(Inner { registry, verifications, allowed, seconds }))
     }
 
@@ -72,16 +76,20 @@ impl Metrics {
     }
 }
 
-/// What the service counts itself.
-struct OfService(Service);
+/// What counts itself.
+pub(crate) struct Counted {
+    pub(crate) service: Service,
+    pub(crate) places: Arc<Places>,
+    pub(crate) budget: Arc<Budget>,
+}
 
-impl std::fmt::Debug for OfService {
+impl std::fmt::Debug for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OfService")
+        f.write_str("Counted")
     }
 }
 
-impl Collector for OfService {
+impl Collector for Counted {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), FormatError> {
         let Stats {
             waiting_uses,
@@ -94,7 +102,9 @@ impl Collector for OfService {
             hashed,
             sweeps,
             swept,
-        } = self.0.stats();
+        } = self.service.stats();
+        let Counts { open, refused, closed_for_room } = self.places.counts();
+        let log::Counts { dropped, left_out } = log::counts();
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
@@ -102,6 +112,8 @@ impl Collector for OfService {
         };
         gauge("waiting_uses", "Last uses in memory that are not yet written", waiting_uses)?;
         gauge("known_tokens", "Tokens remembered between requests", known_tokens)?;
+        gauge("connections", "Connections that are open", open)?;
+        gauge("body_bytes", "Bytes of requests' bodies in memory", self.budget.in_flight())?;
         let mut counter = |name: &str, help: &str, value: u64| {
             let counter = ConstCounter::new(value);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
@@ -113,6 +125,15 @@ impl Collector for OfService {
         counter("signed_requests", "Requests with a signature that was right", signed)?;
         counter("unsigned_requests", "Accepted requests of API tokens without a signature", unsigned)?;
         counter("password_hashes", "Passwords that were hashed, for sign-in, set-up and invitations", hashed)?;
+        counter("connections_refused", "Connections that there was no room for", refused)?;
+        counter(
+            "connections_closed_for_room",
+            "Connections that had waited longest when there was none",
+            closed_for_room,
+        )?;
+        counter("bodies_refused", "Requests whose body there was no memory for", self.budget.refused())?;
+        counter("log_lines_dropped", "Lines that could not be written to the log", dropped)?;
+        counter("log_lines_left_out", "Lines of the log that were alike, and not written", left_out)?;
         counter("sweeps", "Auto-revoke sweeps of this replica", sweeps)?;
         counter("swept_tokens", "Tokens that they revoked", swept)
     }

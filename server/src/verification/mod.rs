@@ -12,19 +12,19 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, State};
+use axum::extract::{FromRef, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use latchkey_app::portal::Portal;
 use latchkey_domain::{Pin, Routes};
 
-pub(crate) use signed::{SignedBody, layer as read_body, with_signature};
+pub(crate) use signed::{SignedBody, layer as read_body, small_layer as read_small_body, with_signature};
 
 use crate::metrics::Metrics;
 use crate::middleware::context;
 use crate::rest::{self, problem};
-use crate::router::BODY_MAX;
+use crate::router::in_time;
 
 /// State of these handlers; one pointer, since it is copied for each request.
 #[derive(Clone)]
@@ -41,8 +41,13 @@ pub(crate) struct Tools {
 }
 
 impl Verification {
-    pub(crate) fn new(portal: Portal, routes: Routes, pin: Option<Pin>, context: context::Context) -> Self {
-        let metrics = Metrics::new(portal.service.clone());
+    pub(crate) fn new(
+        portal: Portal,
+        routes: Routes,
+        pin: Option<Pin>,
+        context: context::Context,
+        metrics: Metrics,
+    ) -> Self {
         Self(Arc::new(Tools { portal, routes, pin, context, metrics }))
     }
 }
@@ -73,8 +78,8 @@ pub(crate) fn decisions() -> Router<Verification> {
         .route("/api/verify", post(decisions::one))
         .route("/api/verify/batch", post(decisions::batch))
         .method_not_allowed_fallback(rest::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn(read_body))
+        .layer(in_time())
         .merge(of_oauth())
         .layer(from_fn(problem::complete))
 }
@@ -84,7 +89,8 @@ fn of_oauth() -> Router<Verification> {
     Router::new()
         .route("/oauth/introspect", post(introspect::introspect))
         .method_not_allowed_fallback(rest::method_not_allowed)
-        .layer(from_fn(read_body))
+        .layer(from_fn(read_small_body))
+        .layer(in_time())
         .layer(from_fn(oauth::errors))
 }
 
