@@ -262,7 +262,7 @@ impl Place {
         let (now, busy) = (micros(self.started), self.under_way.load(Relaxed) > 0 || self.ours.load(Relaxed) > 0);
         let (since, head_since) = (self.since.load(Relaxed), self.head_since.load(Relaxed));
         let until = if busy {
-            now + as_micros(IDLE)
+            now + as_micros(HEAD)
         } else if self.unfinished.load(Relaxed) > 0 {
             since + as_micros(STALLED)
         } else if head_since > 0 {
@@ -413,11 +413,12 @@ mod tests {
         };
         assert!(within(10), "the first head");
         let mut under_way = place.begin(false);
-        assert!(!within(100), "we are at work");
+        place.since.store(0, Relaxed);
+        assert!(within(10), "we are at work");
         under_way.answered();
         assert!(within(60) && !within(50), "the answer is not taken");
         under_way.more(true);
-        assert!(!within(100), "there is no more of the answer yet");
+        assert!(within(10), "there is no more of the answer yet");
         under_way.more(false);
         drop(under_way);
         let before = place.head_since.load(Relaxed);

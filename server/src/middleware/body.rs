@@ -1,11 +1,11 @@
 //! Bodies are read before anybody looks at the credential: what is checked first could be taken away while a slow client
 //! still sends. Who has none that can be right has nothing read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -27,9 +27,6 @@ pub(crate) const MAX: usize = 1024 * 1024;
 pub(crate) const SMALL_MAX: usize = 16 * 1024;
 /// A body that takes longer to arrive is the client's fault; less than what the whole request may take.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// What is read only to be dropped, in bytes and time.
-const DROPPED_MAX: usize = 16 * 1024 * 1024;
-const DROPPED_WITHIN: Duration = Duration::from_secs(5);
 /// Most that is allocated ahead of what has arrived, in bytes.
 const AHEAD: usize = 64 * 1024;
 
@@ -93,27 +90,7 @@ pub(crate) fn without_what_nobody_sent(request: Request) -> Request {
     if could_be || HttpBody::is_end_stream(request.body()) {
         return request;
     }
-    let (parts, body) = request.into_parts();
-    discard(&parts, body);
-    Request::from_parts(parts, Body::empty())
-}
-
-/// Takes in what a client still sends while it is answered already, within reason: one that is sending when the
-/// connection ends does not get to see why.
-fn discard(parts: &Parts, mut body: Body) {
-    // Who asks first does not send. In HTTP/2, a stream that is dropped tells its client at once.
-    if parts.headers.contains_key(header::EXPECT) || parts.version == axum::http::Version::HTTP_2 {
-        return;
-    }
-    tokio::spawn(async move {
-        let (mut dropped, until) = (0, Instant::now() + DROPPED_WITHIN);
-        while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
-            dropped += frame.data_ref().map_or(0, Bytes::len);
-            if dropped > DROPPED_MAX {
-                break;
-            }
-        }
-    });
+    request.map(|_| Body::empty())
 }
 
 /// Keeps so many bytes of a body. One that has more is refused, or goes on cut.
@@ -122,15 +99,12 @@ async fn read(request: Request, max: usize, refuse: bool) -> Result<(Parts, Byte
     if HttpBody::is_end_stream(&body) {
         return Ok((parts, Bytes::new()));
     }
-    let kept = keep(&parts, &mut body, max, refuse).await;
-    if !HttpBody::is_end_stream(&body) {
-        discard(&parts, body);
-    }
-    Ok((parts, kept?))
+    let kept = keep(&parts, &mut body, max, refuse).await?;
+    Ok((parts, kept))
 }
 
 async fn keep(parts: &Parts, body: &mut Body, max: usize, refuse: bool) -> Result<Bytes, Unread> {
-    let meter = parts.extensions.get::<std::sync::Arc<Meter>>();
+    let meter = parts.extensions.get::<Arc<Meter>>();
     let until = Instant::now() + PATIENCE;
     let mut kept = Vec::new();
     while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| Unread::TooSlow)? {

@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 use super::budget::Budget;
 use super::context::{self, Context};
+use super::leftover::may_be_left;
 use super::source::Source;
 use crate::grpc;
 use crate::log::redacted;
@@ -54,6 +55,7 @@ impl Limited {
         if !HttpBody::is_end_stream(request.body()) {
             let source = context::client(&self.context, peer.ip(), request.headers()).map(Source::of);
             request.extensions_mut().insert(Arc::new(self.budget.meter(source)));
+            request = may_be_left(request);
         }
         let (method, uri, form) = (request.method().clone(), request.uri().clone(), Form::of(&request));
         let theme = if matches!(form, Form::Page) { cookies::theme(request.headers()) } else { None };
@@ -94,5 +96,31 @@ impl Form {
         } else {
             Self::Page
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_route_has_errors_that_its_clients_read() {
+        let of = |path: &str, kind: &str| {
+            let request = Request::builder().uri(path).header(header::CONTENT_TYPE, kind).body(Body::empty()).unwrap();
+            match Form::of(&request) {
+                Form::Grpc => "gRPC",
+                Form::Problem => "problem",
+                Form::Page => "page",
+            }
+        };
+        for path in ["/", "/login", "/orgs/acme/settings/tokens", "/apis", "/metricsx", "/pkg/a/b.js"] {
+            assert_eq!(of(path, "text/plain"), "page", "{path}");
+        }
+        for path in
+            ["/api", "/api/verify", "/oauth/introspect", "/forward-auth/x", "/orgs/acme/forward-auth", "/healthz"]
+        {
+            assert_eq!(of(path, "application/json"), "problem", "{path}");
+        }
+        assert_eq!(of("/controlplane.v1.APITokenService/List", "application/grpc-web+proto"), "gRPC");
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod body;
 pub(crate) mod budget;
 pub(crate) mod context;
 mod forwarded;
+mod leftover;
 pub(crate) mod limit;
 pub(crate) mod limits;
 pub(crate) mod same_origin;

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse battery";
-const PROGRAM: &str = env!("CARGO_BIN_EXE_latchkey-server");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_latchkey-server");
 
 /// A running server. Killed when dropped.
 pub struct Server {
