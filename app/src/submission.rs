@@ -43,8 +43,8 @@ pub(crate) struct Kept {
 impl Kept {
     /// Name of the field that holds the others.
     pub(crate) const FIELD: &'static str = "kept";
-    /// Longest value, in bytes; the largest of our forms has a tenth of it.
-    const MAX: usize = 256 * 1024;
+    /// Longest value, in bytes; the largest of our forms has a third of it, and it has to fit into another.
+    const MAX: usize = 80 * 1024;
 
     /// `None` for a form that is too large to be anybody's work.
     fn new(path: &str, fields: &Fields) -> Option<Self> {

@@ -15,6 +15,7 @@ use crate::secret_key;
 
 /// Highest limit that can be set, in requests a minute.
 const RATE_MAX: u32 = 1_000_000;
+const A_NUMBER: &str = "a number of connections, 1 at least";
 
 /// Self-hosted portal for API tokens.
 #[derive(Debug, Parser)]
@@ -164,6 +165,14 @@ pub(crate) struct Flags {
     /// [env: LATCHKEY_TOKENS_PER_ORGANIZATION] [default: 100000]
     #[arg(long, value_name = "TOKENS")]
     tokens_per_organization: Option<u32>,
+    /// Connections that may be open at the same time [env: LATCHKEY_MAX_CONNECTIONS]
+    /// [default: 20000, or as many as there are files for]
+    #[arg(long, value_name = "CONNECTIONS")]
+    max_connections: Option<usize>,
+    /// The same of one address or IPv6 network (/64); this machine and trusted proxies may have more
+    /// [env: LATCHKEY_MAX_CONNECTIONS_PER_ADDRESS] [default: 1024, or half of all]
+    #[arg(long, value_name = "CONNECTIONS")]
+    max_connections_per_address: Option<usize>,
     /// What to log, as a tracing filter [env: LATCHKEY_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -193,6 +202,8 @@ struct Settings {
     organization_rate_limit: Option<u32>,
     memory_mib: Option<u32>,
     tokens_per_organization: Option<u32>,
+    max_connections: Option<usize>,
+    max_connections_per_address: Option<usize>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -225,6 +236,9 @@ pub(crate) struct Config {
     pub(crate) api_rate_limit: u32,
     /// Requests a minute of all API tokens of one organization; 0 for no limit.
     pub(crate) organization_rate_limit: u32,
+    /// `None` for what there is room for.
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections_per_address: Option<usize>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -312,6 +326,19 @@ impl Config {
         let default = api_rate_limit.saturating_mul(10).min(RATE_MAX);
         let organization_rate_limit =
             rate(set, "organization_rate_limit", "LATCHKEY_ORGANIZATION_RATE_LIMIT", default)?;
+        let count = |flag: Option<usize>, file: Option<usize>, name: &'static str, env: &str| {
+            let text = || env_of(env).map(|text| text.parse().map_err(|_| invalid(name, &text, A_NUMBER)));
+            let number = flag.or(file).map_or_else(|| text().transpose(), |number| Ok(Some(number)))?;
+            if number == Some(0) { Err(invalid(name, "0", A_NUMBER)) } else { Ok(number) }
+        };
+        let max_connections =
+            count(flags.max_connections, file.max_connections, "max_connections", "LATCHKEY_MAX_CONNECTIONS")?;
+        let max_connections_per_address = count(
+            flags.max_connections_per_address,
+            file.max_connections_per_address,
+            "max_connections_per_address",
+            "LATCHKEY_MAX_CONNECTIONS_PER_ADDRESS",
+        )?;
         let log_format = match flags.log_format.or(file.log_format) {
             Some(format) => format,
             None => env_of("LATCHKEY_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| {
@@ -347,6 +374,8 @@ impl Config {
             secret_key_file,
             api_rate_limit,
             organization_rate_limit,
+            max_connections,
+            max_connections_per_address,
             log: pick(&flags.log, file.log, "LATCHKEY_LOG").unwrap_or_else(|| "info".to_owned()),
             log_format,
         })
@@ -473,6 +502,10 @@ mod tests {
         assert!(refused(&[("LATCHKEY_ORGANIZATION_RATE_LIMIT", "-1")]).starts_with("organization_rate_limit is"));
         assert!(refused(&[("LATCHKEY_MEMORY_MIB", "0")]).starts_with("memory_mib is"));
         assert!(refused(&[("LATCHKEY_TOKENS_PER_ORGANIZATION", "-1")]).starts_with("tokens_per_organization is"));
+        assert!(refused(&[("LATCHKEY_MAX_CONNECTIONS", "0")]).starts_with("max_connections is"));
+        assert!(
+            refused(&[("LATCHKEY_MAX_CONNECTIONS_PER_ADDRESS", "x")]).starts_with("max_connections_per_address is")
+        );
         assert!(refused(&[("LATCHKEY_TRUSTED_PROXIES", "proxy")]).starts_with("trusted_proxies is"));
         for origins in
             ["*", "null", "console.example.com", "https://a.example/path", "https://a.example, https://b.example:x"]

@@ -3,12 +3,14 @@
 mod assets;
 mod commands;
 mod config;
+mod connections;
 mod grpc;
 mod hints;
 mod jobs;
 mod log;
 mod metrics;
 mod middleware;
+mod open_files;
 mod redis;
 mod rest;
 mod router;
@@ -27,11 +29,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     match commands::run(config::Cli::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            log::end(None);
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             tracing::error!("{error}");
-            // Before logging is set up, and for whoever redirects the log, the reason also stands on standard error.
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("latchkey-server: {error}\n").as_bytes());
+            // Before logging is set up, and whatever it is set up to leave out, the reason also stands by itself.
+            log::end(Some(&format!("latchkey-server: {error}\n")));
             ExitCode::FAILURE
         }
     }

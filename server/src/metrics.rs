@@ -16,6 +16,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::connections::places::{Counts, Places};
+use crate::log;
+use crate::middleware::budget::Budget;
+
 /// Upper bounds of the latencies, in seconds: from an answer out of memory to one that waits for a database.
 const BOUNDS: [f64; 12] = [2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0];
 
@@ -39,7 +43,7 @@ struct Outcome {
 }
 
 impl Metrics {
-    pub(crate) fn new(service: Service, admission: Arc<Admission>) -> Self {
+    pub(crate) fn new(counted: Counted) -> Self {
         let (verifications, allowed) = (Family::<Outcome, Counter>::default(), Counter::default());
         let seconds = Histogram::new(BOUNDS);
         let mut registry = Registry::with_prefix("latchkey");
@@ -47,7 +51,7 @@ impl Metrics {
         registry.register("verifications_refused", help, verifications.clone());
         registry.register("verifications_allowed", "Requests to other services that were accepted", allowed.clone());
         registry.register("verification_seconds", "Time to decide, without HTTP", seconds.clone());
-        registry.register_collector(Box::new(Counted { service, admission }));
+        registry.register_collector(Box::new(counted));
         Self(Arc::new(Inner { registry, verifications, allowed, seconds }))
     }
 
@@ -73,10 +77,12 @@ impl Metrics {
     }
 }
 
-/// What others count themselves.
-struct Counted {
-    service: Service,
-    admission: Arc<Admission>,
+/// What counts itself.
+pub(crate) struct Counted {
+    pub(crate) service: Service,
+    pub(crate) places: Arc<Places>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) admission: Arc<Admission>,
 }
 
 impl std::fmt::Debug for Counted {
@@ -100,6 +106,8 @@ impl Collector for Counted {
             sweeps,
             swept,
         } = self.service.stats();
+        let Counts { open, refused, closed_for_room } = self.places.counts();
+        let log::Counts { dropped, left_out } = log::counts();
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
@@ -108,6 +116,8 @@ impl Collector for Counted {
         gauge("waiting_uses", "Last uses in memory that are not yet written", waiting_uses)?;
         gauge("known_tokens", "Tokens remembered between requests", known_tokens)?;
         gauge("known_bytes", "Memory for what is remembered between requests, about", known_bytes)?;
+        gauge("connections", "Connections that are open", open)?;
+        gauge("body_bytes", "Bytes of requests' bodies in memory", self.budget.in_flight())?;
         let mut counter = |name: &str, help: &str, value: u64| {
             let counter = ConstCounter::new(value);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
@@ -119,6 +129,15 @@ impl Collector for Counted {
         counter("signed_requests", "Requests with a signature that was right", signed)?;
         counter("unsigned_requests", "Accepted requests of API tokens without a signature", unsigned)?;
         counter("password_hashes", "Passwords that were hashed, for sign-in, set-up and invitations", hashed)?;
+        counter("connections_refused", "Connections that there was no room for", refused)?;
+        counter(
+            "connections_closed_for_room",
+            "Connections that had waited longest when there was none",
+            closed_for_room,
+        )?;
+        counter("bodies_refused", "Requests whose body there was no memory for", self.budget.refused())?;
+        counter("log_lines_dropped", "Lines that could not be written to the log", dropped)?;
+        counter("log_lines_left_out", "Lines of the log that were alike, and not written", left_out)?;
         counter("sweeps", "Auto-revoke sweeps of this replica", sweeps)?;
         counter("swept_tokens", "Tokens that they revoked", swept)?;
         let help = "Requests refused because too many of the same source were under way";

@@ -19,23 +19,23 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
+use crate::connections::places::Places;
+use crate::metrics::{Counted, Metrics};
 use crate::middleware::admission::{self, Admission};
+use crate::middleware::budget::Budget;
 use crate::middleware::limit::{self, Limiter};
+use crate::middleware::limits::Limited;
 use crate::middleware::{body, context, same_origin, security, visitor};
 use crate::rest::tokens;
-use crate::verification::{self, Verification};
+use crate::verification;
 use crate::{assets, grpc, rest};
 
-/// Largest body of a request, in bytes.
-pub(crate) const BODY_MAX: usize = 1024 * 1024;
-/// No answer takes longer; what waits for the database gives up before.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// A little less, so that the answer is a problem.
-const API_TIMEOUT: Duration = Duration::from_secs(29);
+/// A little less than what any request may take (`middleware/limits.rs`), so that the answer has all that a problem has.
+pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(29);
 
 /// What the router needs beside the portal.
 pub(crate) struct Settings {
-    pub(crate) trusted_proxies: Option<AllowedNetworks>,
+    pub(crate) trusted_proxies: Option<Arc<AllowedNetworks>>,
     pub(crate) routes: Routes,
     /// Which organizations forward-auth is about.
     pub(crate) forward_auth_organizations: Option<Pin>,
@@ -45,11 +45,14 @@ pub(crate) struct Settings {
     pub(crate) organization_rate_limit: u32,
     /// Origins of pages that may use gRPC-Web.
     pub(crate) cors_origins: Vec<HeaderValue>,
+    /// Whose connections are counted.
+    pub(crate) places: Arc<Places>,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router, Box<dyn Error>> {
+/// All routes in their limits, which connections are served with.
+pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Limited, Box<dyn Error>> {
     let Settings {
         trusted_proxies,
         routes,
@@ -57,17 +60,30 @@ pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Router,
         api_rate_limit,
         organization_rate_limit,
         cors_origins,
+        places,
         stopping,
     } = settings;
-    let context = context::Context { service: portal.service.clone(), trusted_proxies: trusted_proxies.map(Arc::new) };
-    let admission = Admission::new();
-    let verification =
-        Verification::new(portal.clone(), routes, forward_auth_organizations, context.clone(), admission.clone());
+    let context = context::Context { service: portal.service.clone(), trusted_proxies };
+    let (admission, budget) = (Admission::new(), Budget::new());
+    let counted =
+        Counted { service: portal.service.clone(), places, budget: budget.clone(), admission: admission.clone() };
+    let tools = verification::Tools {
+        portal: portal.clone(),
+        routes,
+        pin: forward_auth_organizations,
+        context: context.clone(),
+        admission: admission.clone(),
+        metrics: Metrics::new(counted),
+    };
     let limiter = Limiter::new(api_rate_limit, organization_rate_limit);
     let grpc =
         grpc::router(portal.clone(), context.clone(), admission.clone(), limiter.clone(), cors_origins, stopping)
             .await?;
-    Ok(portal_and_api(portal, context, admission, limiter).merge(verification::router(verification)).merge(grpc))
+    let all = portal_and_api(portal.clone(), context.clone(), admission, limiter)
+        .merge(verification::router(tools.into()))
+        .merge(grpc);
+    // The outermost layer, which has set the time and memory of a request.
+    Ok(Limited::new(all, portal, context, budget))
 }
 
 /// Everything but the decisions about other services' requests, in the layers that it needs.
@@ -85,9 +101,7 @@ fn portal_and_api(
         .merge(descriptions().layer(Extension(written)))
         .merge(built_files())
         .with_state(portal.clone())
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(CompressionLayer::new().no_deflate().no_zstd().compress_when(SizeAbove::new(1_024).and(Compressible)))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(portal, security::layer))
         .layer(from_fn_with_state(context, context::layer))
@@ -100,10 +114,11 @@ fn portal_routes(portal: &Portal, written: &rest::openapi::Written, admission: A
         .merge(pages::reference::routes(&written.document))
         .merge(server_fns::routes())
         .fallback(pages::not_found)
+        .layer(DefaultBodyLimit::max(pages::FORM_MAX))
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
         .layer(from_fn_with_state((admission, portal.clone()), admission::page_layer))
         // A form is read whole before anybody looks whose it is: a session that ends meanwhile sends none.
-        .layer(from_fn(body::layer))
+        .layer(from_fn_with_state(portal.clone(), body::layer))
         .layer(from_fn_with_state(portal.clone(), same_origin::layer))
         .layer(from_fn(grpc::unimplemented))
 }
@@ -112,7 +127,6 @@ fn portal_routes(portal: &Portal, written: &rest::openapi::Written, admission: A
 /// as fast as they are, and goes beside these routes, not among them. A test sees that each is in `rest/openapi.rs`.
 fn rest_routes(admission: Arc<Admission>) -> Router<Portal> {
     Router::new()
-        .route("/api/auth/login", post(rest::login::login))
         .route("/api/auth/whoami", get(rest::whoami::whoami))
         .route("/api/auth/cli-tokens", get(tokens::read::list).post(tokens::create::create))
         .route("/api/auth/cli-tokens/revoke", post(tokens::revoke::revoke_many))
@@ -151,11 +165,24 @@ fn rest_routes(admission: Arc<Admission>) -> Router<Portal> {
         .route("/api/", any(rest::not_found))
         .route("/api/{*path}", any(rest::not_found))
         .method_not_allowed_fallback(rest::method_not_allowed)
-        .layer(from_fn_with_state(admission, admission::layer))
+        .layer(from_fn_with_state(admission.clone(), admission::layer))
         .layer(from_fn(verification::read_body))
+        // Its credential is in the body.
+        .merge(
+            Router::new()
+                .route("/api/auth/login", post(rest::login::login))
+                .method_not_allowed_fallback(rest::method_not_allowed)
+                .layer(from_fn_with_state(admission, admission::layer))
+                .layer(from_fn(verification::read_small_body)),
+        )
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, API_TIMEOUT))
+        .layer(in_time())
         .layer(from_fn(rest::problem::complete))
+}
+
+/// Gives up in time for the layers around it to say so in the form of their routes.
+pub(crate) fn in_time() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, API_TIMEOUT)
 }
 
 /// What operators and orchestrators ask.

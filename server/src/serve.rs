@@ -2,11 +2,9 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use latchkey_app::portal::{Portal, Site};
 use latchkey_service::Service;
 use tokio::net::TcpListener;
@@ -15,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::{assets, jobs, router};
+use crate::connections::places::Places;
+use crate::{assets, connections, jobs, open_files, router};
 
 /// How long requests in flight may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -35,13 +34,18 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
         Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
     let (stop, stopping) = watch::channel(false);
+    let trusted_proxies = config.trusted_proxies.map(Arc::new);
+    let limits = open_files::limits(config.max_connections, config.max_connections_per_address);
+    tracing::debug!(total = limits.total, per_address = limits.per_address, "connections that there may be");
+    let places = Places::new(limits, trusted_proxies.clone());
     let settings = router::Settings {
-        trusted_proxies: config.trusted_proxies,
+        trusted_proxies,
         routes: config.routes,
         forward_auth_organizations: config.forward_auth_organizations,
         api_rate_limit: config.api_rate_limit,
         organization_rate_limit: config.organization_rate_limit,
         cors_origins: config.cors_origins,
+        places: places.clone(),
         stopping: stopping.clone(),
     };
     let app = router::router(portal, settings).await?;
@@ -49,15 +53,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let jobs = jobs::start(service.clone(), stopping.clone());
     tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
 
-    // Leptos and hyper write in small pieces; without this each answer would wait for the delayed acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "can't set TCP_NODELAY");
-        }
-    });
-    let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stopped(stopping));
-    let server = tokio::spawn(server.into_future());
+    let server = tokio::spawn(connections::serve(listener, Arc::new(app), places, stopping));
     asked_to_stop.await;
     tracing::info!("stopping: finishing requests");
     stop.send_replace(true);
@@ -89,10 +85,6 @@ async fn first_account(config: &Config, service: &Service, public_url: &str, dem
         tracing::info!("set up this instance at {public_url}/setup?link={}", link.reveal());
     }
     Ok(())
-}
-
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|stop| *stop).await;
 }
 
 /// Resolves at Ctrl-C or SIGTERM. They are heard from the call on: one that came with nobody listening would end the

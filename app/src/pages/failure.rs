@@ -171,7 +171,7 @@ fn back_to_the_form(kept: &Kept) -> impl IntoView + use<> {
 pub(crate) fn unreadable(portal: &Portal, visitor: &Visitor, status: StatusCode) -> Response {
     let (title, text) = match status {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            ("This form is too large", "A form takes up to 1 MiB. Go back, and shorten what you typed.")
+            ("This form is too large", "A form takes up to 256 KiB. Go back, and shorten what you typed.")
         }
         _ => ("This form can't be read", "Nothing was changed. Go back, reload the page, and try again."),
     };

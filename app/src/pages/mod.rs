@@ -22,6 +22,19 @@ mod tokens;
 #[cfg(feature = "ssr")]
 pub use failure::{not_found, plain as failure_page};
 
+/// Largest form that anybody may send, in bytes; the longest that can be right is far shorter.
+#[cfg(feature = "ssr")]
+const SMALL_FORM_MAX: usize = 16 * 1024;
+/// Largest of the others, in bytes: ten times that of a token with 500 repositories.
+#[cfg(feature = "ssr")]
+pub const FORM_MAX: usize = 256 * 1024;
+
+/// Largest body that the page at a path takes, in bytes. The handlers refuse what has more.
+#[cfg(feature = "ssr")]
+pub fn form_max(path: &str) -> usize {
+    if ["/setup", "/join", "/login", "/logout", "/theme"].contains(&path) { SMALL_FORM_MAX } else { FORM_MAX }
+}
+
 /// Every page that the portal answers.
 #[cfg(feature = "ssr")]
 pub fn routes() -> axum::Router<crate::portal::Portal> {
@@ -30,15 +43,14 @@ pub fn routes() -> axum::Router<crate::portal::Portal> {
         routing::{get, post},
     };
 
-    // Anybody may send these forms, and the longest that can be right is far shorter.
-    let small = DefaultBodyLimit::max(16 * 1024);
+    let small = DefaultBodyLimit::max(SMALL_FORM_MAX);
     axum::Router::new()
         .route("/", get(home::home))
         .route("/setup", get(setup::show).post(setup::submit).layer(small))
         .route("/join", get(join::show).post(join::submit).layer(small))
         .route("/login", get(session::show).post(session::sign_in).layer(small))
-        .route("/logout", post(session::sign_out))
-        .route("/theme", post(theme::choose))
+        .route("/logout", post(session::sign_out).layer(small))
+        .route("/theme", post(theme::choose).layer(small))
         .route("/orgs/{organization}", get(home::organization))
         .route("/orgs/{organization}/settings/tokens", get(tokens::show))
         .route("/orgs/{organization}/settings/tokens/revoke", get(tokens::back_to_list).post(tokens::revoke))

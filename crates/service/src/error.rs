@@ -33,8 +33,8 @@ pub enum Error {
     /// Too many wrong passwords or links for the account or from the network.
     #[error("too many attempts; try again in {retry_after} seconds")]
     TooManyAttempts { retry_after: u64 },
-    /// So many passwords wait to be hashed that there is no room for one more.
-    #[error("too many people sign in at this moment; try again in {retry_after} seconds")]
+    /// So much is under way, such as passwords to hash or bodies to read, that there is no room for more.
+    #[error("too much is under way at this moment; try again in {retry_after} seconds")]
     Busy { retry_after: u64 },
     /// More of the same source is under way than there is room for; nobody else is kept waiting by it.
     #[error("too many {of} at once; try again in {retry_after} seconds")]

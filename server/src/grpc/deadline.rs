@@ -9,10 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
-/// As REST.
-const MAX: Duration = Duration::from_secs(30);
-/// For what stands around the calls, such as reading a signed message; later, so that the call's own status comes first.
-pub(super) const OUTER: Duration = Duration::from_secs(32);
+/// As REST: less than `middleware/limits.rs` gives to the whole of it, so that the call's own status comes first.
+const MAX: Duration = crate::router::API_TIMEOUT;
 
 pub(super) async fn layer(request: Request, next: Next) -> Response {
     let patience = asked(request.headers()).map_or(MAX, |asked| asked.min(MAX));

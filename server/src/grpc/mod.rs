@@ -16,6 +16,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -37,16 +38,20 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_web::GrpcWebLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::timeout::TimeoutLayer;
 
 use crate::middleware::admission::{Admission, admit};
-use crate::middleware::body::whole_up_to;
+use crate::middleware::body::{self, Unread};
 use crate::middleware::context as request_context;
 use crate::middleware::limit::{self, Limiter};
+use crate::rest::problem::Problem;
 use crate::verification;
 
+pub(crate) use self::status::status as refused;
+
 /// Largest message, in bytes: as large as a body of REST.
-const MESSAGE_MAX: usize = 1024 * 1024;
+const MESSAGE_MAX: usize = body::MAX;
+/// Largest message of a service that anybody may call, in bytes.
+const PUBLIC_MESSAGE_MAX: usize = 8 * 1024;
 /// Rows that one use case reads at a time, for lists that these messages know no pages of.
 const PAGE: u32 = 100;
 
@@ -73,9 +78,7 @@ pub(crate) async fn router(
         .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(GrpcWebLayer::new());
-    let all = authenticated
-        .merge(public)
-        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, deadline::OUTER));
+    let all = authenticated.merge(public);
     let all = if origins.is_empty() { all } else { all.layer(cors(origins)) };
     Ok(all.layer(from_fn_with_state(context, request_context::layer)))
 }
@@ -106,10 +109,10 @@ async fn public(portal: Portal, stopping: watch::Receiver<bool>) -> Result<Route
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let status = StatusServiceServer::new(instance::Instance(portal));
-    Ok(Routes::new(reflection().build_v1()?.max_decoding_message_size(MESSAGE_MAX))
-        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(MESSAGE_MAX))
-        .add_service(health(stopping).await.max_decoding_message_size(MESSAGE_MAX))
-        .add_service(status.max_decoding_message_size(MESSAGE_MAX))
+    Ok(Routes::new(reflection().build_v1()?.max_decoding_message_size(PUBLIC_MESSAGE_MAX))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(PUBLIC_MESSAGE_MAX))
+        .add_service(health(stopping).await.max_decoding_message_size(PUBLIC_MESSAGE_MAX))
+        .add_service(status.max_decoding_message_size(PUBLIC_MESSAGE_MAX))
         .into_axum_router()
         .reset_fallback())
 }
@@ -166,11 +169,13 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
 async fn read_message(request: Request, next: Next) -> Response {
     // Twice as much as a message may have: gRPC-Web can send it in Base64. What is too large for a message is refused
     // where it is decoded.
-    match whole_up_to(request, 2 * MESSAGE_MAX).await {
+    match body::whole(body::without_what_nobody_sent(request), 2 * MESSAGE_MAX).await {
         Ok((parts, bytes)) => next.run(verification::with_signature(parts, bytes)).await,
-        Err(problem) => {
-            let status = Status::out_of_range(format!("the message is too large or broken: {}", problem.detail()));
-            status.into_http::<axum::body::Body>().into_response()
+        Err(Unread::NoRoom(error)) => refused(error).into_http::<Body>().into_response(),
+        Err(unread) => {
+            let detail = Problem::from(unread);
+            let status = Status::out_of_range(format!("the message is too large or broken: {}", detail.detail()));
+            status.into_http::<Body>().into_response()
         }
     }
 }
@@ -179,7 +184,7 @@ async fn read_message(request: Request, next: Next) -> Response {
 async fn admitted(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
     match admit(&admission, &mut request).await {
         Ok(_place) => next.run(request).await,
-        Err(error) => status::status(error).into_http::<axum::body::Body>().into_response(),
+        Err(error) => refused(error).into_http::<Body>().into_response(),
     }
 }
 
@@ -187,12 +192,12 @@ async fn admitted(State(admission): State<Arc<Admission>>, mut request: Request,
 pub(crate) async fn unimplemented(request: Request, next: Next) -> Response {
     let kind = request.headers().get(header::CONTENT_TYPE);
     if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
-        return Status::unimplemented("there is no such service").into_http::<axum::body::Body>().into_response();
+        return Status::unimplemented("there is no such service").into_http::<Body>().into_response();
     }
     next.run(request).await
 }
 
-fn panicked(_: Box<dyn Any + Send + 'static>) -> axum::http::Response<axum::body::Body> {
+fn panicked(_: Box<dyn Any + Send + 'static>) -> axum::http::Response<Body> {
     tracing::error!("a call panicked");
     status::internal().into_http()
 }

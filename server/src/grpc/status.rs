@@ -13,7 +13,7 @@ use crate::middleware::limit::Exceeded;
 const DOMAIN: &str = "latchkey";
 
 /// The messages of the first four are what existing clients look at.
-pub(super) fn status(error: Error) -> Status {
+pub(crate) fn status(error: Error) -> Status {
     let text = error.to_string();
     match error {
         Error::Unauthenticated(refusal) => unauthenticated(refusal),

@@ -26,6 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::source::Source;
 use crate::rest::problem::Problem;
 
 /// Places of one credential.
@@ -64,7 +65,7 @@ pub(crate) struct Admission {
     keys: RandomState,
     recognized: Cache<u64, Arc<[Arc<Semaphore>; 2]>>,
     owners: Lanes<Uuid>,
-    addresses: Lanes<(bool, Option<IpAddr>)>,
+    addresses: Lanes<(bool, Option<Source>)>,
     strangers: Arc<Semaphore>,
     sign_ins: Arc<Semaphore>,
     refused: AtomicU64,
@@ -203,7 +204,7 @@ impl Admission {
     fn of_stranger(&self, address: Option<IpAddr>, work: Work) -> [Arc<Semaphore>; 2] {
         let signs_in = work == Work::SignIn;
         let wide = if signs_in { &self.sign_ins } else { &self.strangers };
-        [self.addresses.of((signs_in, address.map(network))), wide.clone()]
+        [self.addresses.of((signs_in, address.map(Source::of))), wide.clone()]
     }
 }
 
@@ -253,14 +254,6 @@ pub(crate) async fn admit(admission: &Arc<Admission>, request: &mut Request) -> 
     let place = admission.enter(request.headers(), address, work).await?;
     request.extensions_mut().insert(Arrival { admission: admission.clone(), key: place.key });
     Ok(place)
-}
-
-/// An IPv4 address, or an IPv6 network of a house.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !(u128::MAX >> 64)).into()),
-        address => address,
-    }
 }
 
 #[cfg(test)]
@@ -359,13 +352,5 @@ mod tests {
         }
         assert!(lanes.lanes.lock().unwrap().capacity() < 100);
         assert!(Arc::ptr_eq(&kept, &lanes.of(0)), "what is held is still the same");
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_source() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
     }
 }

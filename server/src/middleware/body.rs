@@ -1,62 +1,128 @@
 //! Bodies are read before anybody looks at the credential: what is checked first could be taken away while a slow client
-//! still sends.
+//! still sends. Who has none that can be right has nothing read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
-use axum::extract::Request;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
+use latchkey_app::cookies;
+use latchkey_app::pages;
+use latchkey_app::portal::Portal;
+use latchkey_domain::Secret;
+use latchkey_service::{Error, Origin};
 use tokio::time::{Instant, timeout_at};
 
+use super::budget::Meter;
+use crate::rest::credential::bearer;
 use crate::rest::problem::Problem;
-use crate::router::BODY_MAX;
 
+/// Largest body of a request with a credential, in bytes.
+pub(crate) const MAX: usize = 1024 * 1024;
+/// Largest body of a request whose credential is in the body, in bytes; the longest that can be right is far shorter.
+pub(crate) const SMALL_MAX: usize = 16 * 1024;
 /// A body that takes longer to arrive is the client's fault; less than what the whole request may take.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// Bytes that are read only to be dropped.
-const DROPPED_MAX: usize = 16 * 1024 * 1024;
+/// Most that is allocated ahead of what has arrived, in bytes.
+const AHEAD: usize = 64 * 1024;
+
+/// Why a body was not read.
+pub(crate) enum Unread {
+    /// It has more than so many bytes.
+    TooLarge(usize),
+    TooSlow,
+    /// The connection broke, or the framing is wrong.
+    Broken,
+    /// There is no room for it.
+    NoRoom(Error),
+}
+
+impl From<Unread> for Problem {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge(max) => Self::too_large(max),
+            Unread::TooSlow => Self::too_slow(PATIENCE),
+            Unread::Broken => Self::unreadable(),
+            Unread::NoRoom(error) => error.into(),
+        }
+    }
+}
 
 /// Reads the body of a form before the handlers around it run. One that is too large goes on cut, still too large for the
 /// handler, which refuses it with a page.
-pub(crate) async fn layer(request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(portal): State<Portal>, request: Request, next: Next) -> Response {
     if HttpBody::is_end_stream(request.body()) {
         return next.run(request).await;
     }
-    match read(request, BODY_MAX + 1).await {
-        Ok((parts, bytes, _)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Err(problem) => (problem.status(), problem.detail().to_owned()).into_response(),
+    let theme = cookies::theme(request.headers());
+    let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
+    let max = pages::form_max(request.uri().path());
+    match read(request, max + 1, false).await {
+        Ok((parts, bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(Unread::NoRoom(error)) => pages::failure_page(&portal, theme, &id.unwrap_or_default(), &error),
+        Err(unread) => {
+            let problem = Problem::from(unread);
+            (problem.status(), problem.detail().to_owned()).into_response()
+        }
     }
-}
-
-/// A request whose body has been read, up to what a body may have.
-pub(crate) async fn whole(request: Request) -> Result<(Parts, Vec<u8>), Problem> {
-    whole_up_to(request, BODY_MAX).await
 }
 
 /// A request whose body has been read, up to so many bytes.
-pub(crate) async fn whole_up_to(request: Request, max: usize) -> Result<(Parts, Vec<u8>), Problem> {
-    let (parts, bytes, more) = read(request, max).await?;
-    if more { Err(Problem::too_large()) } else { Ok((parts, bytes)) }
+pub(crate) async fn whole(request: Request, max: usize) -> Result<(Parts, Bytes), Unread> {
+    read(request, max, true).await
 }
 
-/// Keeps so many bytes of a body; says whether there are more. These are read and dropped, within reason: a client that
-/// is still sending when the connection ends does not get to see why.
-async fn read(request: Request, max: usize) -> Result<(Parts, Vec<u8>, bool), Problem> {
+/// A request whose body a layer around has read already.
+pub(crate) async fn taken(request: Request) -> Result<(Parts, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Problem::unreadable())?;
+    Ok((parts, body.to_bytes()))
+}
+
+/// The same request without its body, if its credential can't be one: of no form of ours, or with a wrong checksum. It is
+/// refused by whatever asks for the credential, as it would have been with the body.
+pub(crate) fn without_what_nobody_sent(request: Request) -> Request {
+    let could_be = bearer(request.headers()).is_ok_and(|bearer| Secret::parse(bearer).is_ok());
+    if could_be || HttpBody::is_end_stream(request.body()) {
+        return request;
+    }
+    request.map(|_| Body::empty())
+}
+
+/// Keeps so many bytes of a body. One that has more is refused, or goes on cut.
+async fn read(request: Request, max: usize, refuse: bool) -> Result<(Parts, Bytes), Unread> {
     let (parts, mut body) = request.into_parts();
-    let (mut kept, mut dropped) = (Vec::new(), 0);
+    if HttpBody::is_end_stream(&body) {
+        return Ok((parts, Bytes::new()));
+    }
+    let kept = keep(&parts, &mut body, max, refuse).await?;
+    Ok((parts, kept))
+}
+
+async fn keep(parts: &Parts, body: &mut Body, max: usize, refuse: bool) -> Result<Bytes, Unread> {
+    let meter = parts.extensions.get::<Arc<Meter>>();
     let until = Instant::now() + PATIENCE;
-    while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| Problem::too_slow(PATIENCE))? {
-        let frame = frame.map_err(|_| Problem::unreadable())?;
+    let mut kept = Vec::new();
+    while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| Unread::TooSlow)? {
+        let frame = frame.map_err(|_| Unread::Broken)?;
         let Some(data) = frame.data_ref() else { continue };
-        let fits = data.len().min(max - kept.len());
-        kept.extend_from_slice(&data[..fits]);
-        dropped += data.len() - fits;
-        if dropped > DROPPED_MAX {
+        let more = data.len() > max - kept.len();
+        if more && refuse {
+            return Err(Unread::TooLarge(max));
+        }
+        let data = &data[..data.len().min(max - kept.len())];
+        meter.map_or(Ok(()), |meter| meter.take(data.len())).map_err(Unread::NoRoom)?;
+        if kept.capacity() - kept.len() < data.len() {
+            kept.reserve_exact(data.len().max(kept.len().min(AHEAD)));
+        }
+        kept.extend_from_slice(data);
+        if more {
             break;
         }
     }
-    Ok((parts, kept, dropped > 0))
+    Ok(kept.into())
 }

@@ -1,18 +1,19 @@
 //! Who sent the request, under which id, and a line in the log when it is answered.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use latchkey_domain::{AllowedNetworks, SecretKind, client_address};
+use latchkey_domain::{AllowedNetworks, client_address};
 use latchkey_service::{Origin, Service};
 use tracing::Instrument;
-use url::form_urlencoded;
+
+use crate::log::redacted;
 
 /// What the layer needs.
 #[derive(Clone)]
@@ -29,14 +30,16 @@ pub(crate) async fn layer(State(context): State<Context>, request: Request, next
     parts.extensions.insert(origin);
     let request = Request::from_parts(parts, body);
 
-    let method = request.method().clone();
-    // The query may hold what somebody searched for, or a set-up link: it is never logged.
-    let path = redacted(request.uri().path());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(%method, path, status = response.status().as_u16(), micros, "answered"));
+    let status = response.status().as_u16();
+    let grpc_status = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()?.parse::<u16>().ok());
+    // The query may hold what somebody searched for, or a set-up link: it is never logged.
+    let path = redacted(uri.path(), status >= 400 || grpc_status.is_some_and(|code| code > 0));
+    span.in_scope(|| tracing::info!(%method, path, status, grpc_status, micros, "answered"));
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
     }
@@ -56,41 +59,17 @@ pub(crate) async fn quiet_layer(State(context): State<Context>, request: Request
     response
 }
 
+/// The address of who sent a request, behind the proxies that are trusted; `None` if that can't be read.
+pub(crate) fn client(context: &Context, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+    let lines = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
+    client_address(peer, lines, context.trusted_proxies.as_deref())
+}
+
 /// Where a request comes from.
 pub(crate) fn origin(context: &Context, parts: &Parts, id: &str) -> Origin {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     super::forwarded::notice(context, peer, &parts.headers);
-    let lines = parts.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
-    let address = peer.and_then(|peer| client_address(peer, lines, context.trusted_proxies.as_deref()));
+    let address = peer.and_then(|peer| client(context, peer, &parts.headers));
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Origin::new(address, user_agent.unwrap_or_default(), id)
-}
-
-/// A path without secrets: somebody may paste one where an id belongs.
-fn redacted(path: &str) -> String {
-    let parts = path.split('/').map(|part| {
-        // As it stands there, and as it is read (`lki%5F…`).
-        let mut read = form_urlencoded::parse(part.as_bytes()).flat_map(|(name, value)| [name, value]);
-        let in_any = |text: &str| SecretKind::ALL.into_iter().any(|kind| text.contains(kind.prefix()));
-        if in_any(part) || read.any(|text| in_any(&text)) { "[secret]" } else { part }
-    });
-    let mut kept = parts.collect::<Vec<_>>().join("/");
-    if let Some((cut, _)) = kept.char_indices().nth(300) {
-        kept.truncate(cut);
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pasted_secret_is_not_logged() {
-        assert_eq!(redacted("/api/auth/cli-tokens/ci_Abc"), "/api/auth/cli-tokens/[secret]");
-        assert_eq!(redacted("/api/invitations/lkj_Abc/accept"), "/api/invitations/[secret]/accept");
-        assert_eq!(redacted("/setup%2Flink=lki%5FAbc/%6Cku_Abc"), "/[secret]/[secret]");
-        assert_eq!(redacted("/orgs/acme/settings/tokens"), "/orgs/acme/settings/tokens");
-        assert_eq!(redacted(&"é".repeat(400)).chars().count(), 300);
-    }
 }

@@ -12,7 +12,7 @@ use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
 
 use super::problem::Problem;
-use crate::middleware::body::whole;
+use crate::middleware::body::taken;
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -21,7 +21,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (parts, body) = whole(request).await?;
+        let (parts, body) = taken(request).await?;
         if parts.headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
             return Err(Error::Ambiguous("content type").into());
         }

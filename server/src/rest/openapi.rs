@@ -125,7 +125,7 @@ const REFUSALS: [(&str, &str, &str, &str); 9] = [
     ),
     ("403", "Forbidden", "The credential is good but lacks something: a scope, a repository, a role", "missing-scope"),
     ("404", "NotFound", "There is no such thing, or it belongs to another organization", "not-found"),
-    ("413", "TooLarge", "The body has more than 1 MiB", "too-large"),
+    ("413", "TooLarge", "The body has more than 1 MiB, or than 16 KiB where it holds the credential", "too-large"),
     ("415", "UnsupportedMediaType", "The body is not of the media type that it must have", "unsupported-media-type"),
     ("422", "Invalid", "A field is wrong; `errors` lists each with its `field` and `message`", "invalid"),
     (
@@ -219,7 +219,7 @@ fn complete_oauth(operation: &mut Operation) {
         ("400", "invalid_request", "A parameter is missing or there twice, or the client presents itself in two ways"),
         ("401", "invalid_client", "Who asks is not known; `invalid_token` for a bearer"),
         ("403", "insufficient_scope", "Who asks may not; `unauthorized_client` if that is no matter of scopes"),
-        ("413", "invalid_request", "The body has more than 1 MiB"),
+        ("413", "invalid_request", "The body has more than 16 KiB"),
         ("415", "invalid_request", "The body is no form"),
         ("429", "temporarily_unavailable", "Too many requests of the same client at once; see `Retry-After`"),
         ("503", "temporarily_unavailable", "The database does not answer; try again after `Retry-After`"),

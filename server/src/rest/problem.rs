@@ -14,6 +14,7 @@ use crate::middleware::limit::Exceeded;
 
 /// What all types begin with.
 const KIND: &str = "urn:latchkey:problem:";
+const MIB: usize = 1024 * 1024;
 
 /// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -123,8 +124,10 @@ impl Problem {
         Self { status, title: status.canonical_reason().unwrap_or(self.title), ..self }
     }
 
-    pub(crate) fn too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "A body has at most 1 MiB")
+    /// `max` in bytes.
+    pub(crate) fn too_large(max: usize) -> Self {
+        let max = if max.is_multiple_of(MIB) { format!("{} MiB", max / MIB) } else { format!("{} KiB", max / 1024) };
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("A body has at most {max}"))
     }
 
     pub(crate) fn too_slow(patience: Duration) -> Self {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::json::Body;
 use super::problem::Problem;
-use crate::middleware::body::whole;
+use crate::middleware::body::taken;
 
 const KEY: &str = "idempotency-key";
 
@@ -21,7 +21,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Repeatable<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (parts, bytes) = whole(request).await?;
+        let (parts, bytes) = taken(request).await?;
         let key = key(&parts.headers)?.map(str::to_owned);
         let once = key.map(|key| Once::new(&key, &bytes)).transpose().map_err(Error::from)?;
         if bytes.is_empty()

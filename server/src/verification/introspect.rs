@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::oauth::{Form, client};
-use crate::middleware::body::whole;
+use crate::middleware::body::taken;
 use crate::rest::problem::Problem;
 
 /// What to tell about, as a form. Unknown parameters are ignored.
@@ -71,7 +71,7 @@ pub(crate) struct Answer {
         example = json!({ "active": false }))),
 )]
 pub(crate) async fn introspect(State(portal): State<Portal>, request: Request) -> Result<Json<Answer>, Problem> {
-    let (parts, body) = whole(request).await?;
+    let (parts, body) = taken(request).await?;
     let form = Form::read(&parts.headers, &body, &["token", "token_type_hint", "client_id", "client_secret"])?;
     let caller = client(&portal, &parts, &form).await?;
     let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());

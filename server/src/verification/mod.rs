@@ -12,20 +12,20 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, State};
+use axum::extract::{FromRef, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use latchkey_app::portal::Portal;
 use latchkey_domain::{Pin, Routes};
 
-pub(crate) use signed::{SignedBody, layer as read_body, with_signature};
+pub(crate) use signed::{SignedBody, layer as read_body, small_layer as read_small_body, with_signature};
 
 use crate::metrics::Metrics;
 use crate::middleware::admission::{self, Admission};
 use crate::middleware::context;
 use crate::rest::{self, problem};
-use crate::router::BODY_MAX;
+use crate::router::in_time;
 
 /// State of these handlers; one pointer, since it is copied for each request.
 #[derive(Clone)]
@@ -42,16 +42,9 @@ pub(crate) struct Tools {
     pub(crate) metrics: Metrics,
 }
 
-impl Verification {
-    pub(crate) fn new(
-        portal: Portal,
-        routes: Routes,
-        pin: Option<Pin>,
-        context: context::Context,
-        admission: Arc<Admission>,
-    ) -> Self {
-        let metrics = Metrics::new(portal.service.clone(), admission.clone());
-        Self(Arc::new(Tools { portal, routes, pin, context, admission, metrics }))
+impl From<Tools> for Verification {
+    fn from(tools: Tools) -> Self {
+        Self(Arc::new(tools))
     }
 }
 
@@ -82,9 +75,9 @@ pub(crate) fn decisions(admission: Arc<Admission>) -> Router<Verification> {
         .route("/api/verify", post(decisions::one))
         .route("/api/verify/batch", post(decisions::batch))
         .method_not_allowed_fallback(rest::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(admission.clone(), admission::layer))
         .layer(from_fn(read_body))
+        .layer(in_time())
         .merge(of_oauth(admission))
         .layer(from_fn(problem::complete))
 }
@@ -95,7 +88,8 @@ fn of_oauth(admission: Arc<Admission>) -> Router<Verification> {
         .route("/oauth/introspect", post(introspect::introspect))
         .method_not_allowed_fallback(rest::method_not_allowed)
         .layer(from_fn_with_state(admission, admission::layer))
-        .layer(from_fn(read_body))
+        .layer(from_fn(read_small_body))
+        .layer(in_time())
         .layer(from_fn(oauth::errors))
 }
 

@@ -1,6 +1,6 @@
 //! The signature of a request to Latchkey itself.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -8,7 +8,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
 
-use crate::middleware::body::whole;
+use crate::middleware::body;
+use crate::rest::problem::Problem;
 
 /// What was sent as a signature, and over what; in the extensions of requests that have one.
 #[derive(Clone)]
@@ -43,14 +44,23 @@ pub(crate) fn signature(headers: &HeaderMap) -> Result<Option<Signature>, Signat
 
 /// Reads the body before anybody looks at the credential (see `middleware/body.rs`), and hashes it if it is signed.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    match whole(request).await {
+    read(body::without_what_nobody_sent(request), body::MAX, next).await
+}
+
+/// The same for routes that take their credential in the body as well.
+pub(crate) async fn small_layer(request: Request, next: Next) -> Response {
+    read(request, body::SMALL_MAX, next).await
+}
+
+async fn read(request: Request, max: usize, next: Next) -> Response {
+    match body::whole(request, max).await {
         Ok((parts, bytes)) => next.run(with_signature(parts, bytes)).await,
-        Err(problem) => problem.into_response(),
+        Err(unread) => Problem::from(unread).into_response(),
     }
 }
 
 /// A request that has been read, with what it was signed with.
-pub(crate) fn with_signature(mut parts: Parts, bytes: Vec<u8>) -> Request {
+pub(crate) fn with_signature(mut parts: Parts, bytes: Bytes) -> Request {
     if let Some(signature) = signature(&parts.headers).transpose() {
         parts.extensions.insert(SignedBody {
             signature,

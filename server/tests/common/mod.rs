@@ -28,7 +28,7 @@ pub mod cluster;
 
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse battery";
-const PROGRAM: &str = env!("CARGO_BIN_EXE_latchkey-server");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_latchkey-server");
 
 /// A running server. Killed when dropped.
 pub struct Server {

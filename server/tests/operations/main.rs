@@ -1,7 +1,13 @@
 //! What operators rely on: nothing acknowledged is lost, nothing secret is kept.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+#[path = "../common/mod.rs"]
 mod common;
+
+mod attacks;
+mod bodies;
+mod connections;
+mod log;
 
 use std::path::Path;
 
