@@ -40,7 +40,7 @@ pub(crate) enum Engine {
         pool: PgPool,
         /// For urgent writes, so that these never wait for a connection that a stranger's request has.
         urgent: PgPool,
-        read_only: Arc<postgres::ReadOnly>,
+        sessions: Arc<postgres::Sessions>,
     },
 }
 
@@ -75,18 +75,24 @@ impl Drop for Flag {
 macro_rules! reading {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.engine {
-            $crate::engine::Engine::Sqlite { readers: pool, .. } => $crate::engine::reading!(in pool, $db => $body),
-            $crate::engine::Engine::Postgres { pool, .. } => $crate::engine::reading!(in pool, $db => $body),
+            $crate::engine::Engine::Sqlite { readers: pool, .. } => {
+                $crate::engine::reading!(in pool, $db => $body, |_| {})
+            }
+            $crate::engine::Engine::Postgres { pool, sessions, .. } => {
+                $crate::engine::reading!(in pool, $db => $body, |error| sessions.failed(error))
+            }
         }
     };
-    (in $pool:expr, $db:ident => $body:expr) => {
+    (in $pool:expr, $db:ident => $body:expr, $failed:expr) => {
         match $pool.acquire().await {
             Ok(mut connection) => {
                 let done = {
                     let $db = &mut *connection;
                     $body
                 };
-                if done.as_ref().is_err_and($crate::error::doubtful) {
+                if let Some(error) = done.as_ref().err().filter(|error| $crate::error::doubtful(error)) {
+                    let failed: &dyn Fn(&sqlx::Error) = &$failed;
+                    failed(error);
                     connection.close_on_drop();
                 }
                 done

@@ -88,6 +88,14 @@ pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| is_any(error, &["25006"], &[]))
 }
 
+/// Whether the server has hung up, or can't be understood.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => is_any(error.as_ref(), &["08", "57P"], &[]),
+        error => doubtful(error),
+    }
+}
+
 /// Whether nobody knows after this error what state the connection is in, or another one may do better: it is not used
 /// again. What only says something about the statement is not among these.
 pub(crate) fn doubtful(error: &sqlx::Error) -> bool {

@@ -16,6 +16,7 @@ use sqlx::{
 use crate::{
     StoreError,
     engine::Engine,
+    error::{is_lost, is_read_only},
     lanes::{Lanes, PATIENCE},
     sqlite,
 };
@@ -30,30 +31,37 @@ const RESTED: Duration = Duration::from_secs(1);
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP: i64 = 0x6c61_7463_686b_6579;
 
-/// When the database was last read-only. A session that was opened then stays so, and must not be kept for writes once
-/// there are others.
+/// Which connections are not to be used again, although nothing was wrong when they were used last.
 #[derive(Debug, Default)]
-pub(crate) struct ReadOnly {
-    now: AtomicBool,
-    until: Mutex<Option<Instant>>,
+pub(crate) struct Sessions {
+    refused: AtomicBool,
+    since: Mutex<Option<Instant>>,
 }
 
-impl ReadOnly {
-    /// A write was refused.
-    pub(crate) fn refused(&self) {
-        self.now.store(true, Ordering::Relaxed);
-    }
-
-    /// A write was committed.
-    pub(crate) fn committed(&self) {
-        if self.now.load(Ordering::Relaxed) && self.now.swap(false, Ordering::Relaxed) {
-            *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+impl Sessions {
+    /// After an error: a server that has hung up on one may have done so on all, and a session that was opened while the
+    /// database was read-only stays so.
+    pub(crate) fn failed(&self, error: &sqlx::Error) {
+        if is_lost(error) {
+            self.renew();
+        } else if is_read_only(error) {
+            self.refused.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether a connection is from before its end.
-    fn has_seen(&self, age: Duration) -> bool {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until.elapsed() < age)
+    /// After a write.
+    pub(crate) fn committed(&self) {
+        if self.refused.load(Ordering::Relaxed) && self.refused.swap(false, Ordering::Relaxed) {
+            self.renew();
+        }
+    }
+
+    fn renew(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn are_stale(&self, age: Duration) -> bool {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() < age)
     }
 }
 
@@ -64,12 +72,12 @@ pub(crate) fn lanes() -> Lanes {
 
 pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     let options = PgConnectOptions::from_str(url)?.application_name("latchkey").statement_cache_capacity(500);
-    let read_only = Arc::<ReadOnly>::default();
+    let sessions = Arc::<Sessions>::default();
     let pool = || {
-        let read_only = read_only.clone();
+        let sessions = sessions.clone();
         PgPoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false).before_acquire(
             move |connection, meta| {
-                let stale = read_only.has_seen(meta.age);
+                let stale = sessions.are_stale(meta.age);
                 Box::pin(async move {
                     if stale {
                         return Ok(false);
@@ -86,7 +94,7 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
     };
     let urgent = pool().max_connections(URGENT).min_connections(1).connect_lazy_with(options.clone());
     let pool = pool().max_connections(CONNECTIONS).connect_with(options).await?;
-    Ok(Engine::Postgres { pool, urgent, read_only })
+    Ok(Engine::Postgres { pool, urgent, sessions })
 }
 
 pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError, changes,
     engine::Engine,
-    error::{doubtful, is_read_only},
+    error::{doubtful, is_lost},
     lanes::{Lane, Places},
-    postgres::ReadOnly,
+    postgres::Sessions,
 };
 
 /// A write transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
@@ -32,7 +32,7 @@ pub(crate) struct Open {
 
 pub(crate) enum Connection {
     Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>, Arc<ReadOnly>),
+    Postgres(PoolConnection<Postgres>, Arc<Sessions>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,17 +77,29 @@ impl Store {
     /// Begins a write when it is its turn in its lane: `BEGIN IMMEDIATE` on SQLite's one writer.
     pub async fn begin(&self, lane: Lane) -> Result<Tx, StoreError> {
         let places = self.lanes.enter(lane).await?;
-        let connection = match &self.engine {
-            Engine::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
-            Engine::Postgres { pool, urgent, read_only } => {
-                let pool = if lane == Lane::Urgent { urgent } else { pool };
-                Connection::Postgres(pool.acquire().await?, read_only.clone())
+        let connection = Some(self.connection(lane).await?);
+        let mut open = Open { connection, state: State::Unknown, places };
+        if let Err(error) = open.run("BEGIN").await {
+            // The server may have hung up since it was used last. Nothing has been done yet, so another one will do.
+            if !is_lost(&error) {
+                return Err(error.into());
             }
-        };
-        let mut open = Open { connection: Some(connection), state: State::Unknown, places };
-        open.run("BEGIN").await?;
+            open.discard();
+            open.connection = Some(self.connection(lane).await?);
+            open.run("BEGIN").await?;
+        }
         open.state = State::Fine;
         Ok(Tx { open, changed: Vec::new() })
+    }
+
+    async fn connection(&self, lane: Lane) -> Result<Connection, sqlx::Error> {
+        Ok(match &self.engine {
+            Engine::Sqlite { writer, .. } => Connection::Sqlite(writer.acquire().await?),
+            Engine::Postgres { pool, urgent, sessions } => {
+                let pool = if lane == Lane::Urgent { urgent } else { pool };
+                Connection::Postgres(pool.acquire().await?, sessions.clone())
+            }
+        })
     }
 }
 
@@ -102,8 +114,8 @@ impl Tx {
         // By itself: a client that goes away now would leave the connection in doubt.
         let committed = tokio::spawn(async move {
             self.open.run("COMMIT").await?;
-            if let Some(Connection::Postgres(_, read_only)) = self.open.connection.take() {
-                read_only.committed();
+            if let Some(Connection::Postgres(_, sessions)) = self.open.connection.take() {
+                sessions.committed();
             }
             Ok(())
         });
@@ -131,10 +143,8 @@ impl Open {
     }
 
     pub(crate) fn used<T>(&mut self, done: &Result<T, sqlx::Error>) {
-        if let (Err(error), Some(Connection::Postgres(_, read_only))) = (done, &self.connection)
-            && is_read_only(error)
-        {
-            read_only.refused();
+        if let (Err(error), Some(Connection::Postgres(_, sessions))) = (done, &self.connection) {
+            sessions.failed(error);
         }
         self.state = match done {
             Ok(_) | Err(sqlx::Error::RowNotFound) => State::Fine,
@@ -149,14 +159,20 @@ impl Open {
             None => Ok(()),
         }
     }
+
+    fn discard(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.discard();
+        }
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
         if self.state == State::Unknown {
-            return connection.discard();
+            return self.discard();
         }
+        let Some(mut connection) = self.connection.take() else { return };
         let places = std::mem::take(&mut self.places);
         tokio::spawn(async move {
             if let Err(error) = connection.run("ROLLBACK").await {
@@ -175,7 +191,10 @@ impl Connection {
                 let what = if what == "BEGIN" { "BEGIN IMMEDIATE" } else { what };
                 sqlx::query(what).execute(&mut **connection).await.map(|_| ())
             }
-            Self::Postgres(connection, _) => sqlx::raw_sql(what).execute(&mut **connection).await.map(|_| ()),
+            Self::Postgres(connection, sessions) => {
+                let done = sqlx::raw_sql(what).execute(&mut **connection).await;
+                done.map(|_| ()).inspect_err(|error| sessions.failed(error))
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use latchkey_service::{
 use latchkey_store::{Store, memberships, organizations, repositories, user_tokens, users};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse battery";
@@ -179,6 +180,17 @@ impl Server {
     /// For signals.
     pub fn process_id(&self) -> String {
         self.process.id().to_string()
+    }
+
+    /// Runs SQL behind the server's back.
+    pub async fn execute(&self, sql: &'static str) {
+        if self.database_url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&self.database_url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.database_url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
     }
 
     pub fn log(&self) -> String {
