@@ -120,7 +120,7 @@ impl Service {
                 Error::NoncesUnavailable
             })?,
             None => {
-                let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
+                let mut tx = self.begin_system(Purpose::Request).await?;
                 let taken = nonces::take(&mut tx, &key, self.now().plus_seconds(Signature::NONCE_SECONDS)).await?;
                 tx.commit().await?;
                 taken
