@@ -40,6 +40,12 @@ impl Service {
 
     /// Ends the session of a cookie, if there is one.
     pub async fn sign_out(&self, origin: &Origin, cookie: &str) -> Result<(), Error> {
+        let Some(hash) = session_hash(cookie) else { return Ok(()) };
+        let (made_since, seen_since) = live_since(self.now());
+        // Whoever makes up a cookie must not get among the urgent writes.
+        if sessions::live(self.store(), &hash, made_since, seen_since).await?.is_none() {
+            return Ok(());
+        }
         let mut tx = self.begin_system(Purpose::Containment).await?;
         self.end_session(&mut tx, origin, None, cookie).await?;
         Ok(tx.commit().await?)

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use common::{World, origin};
 use latchkey_domain::{Role, Secret, SecretKind};
-use latchkey_service::{Browser, Caller, Error, Origin, Principal, Refusal, Service, SignedIn};
-use latchkey_store::audit;
+use latchkey_service::{Browser, Caller, Error, Origin, Principal, Random, Refusal, Service, SignedIn, SystemRandom};
+use latchkey_store::{Lane, audit};
 
 on_both_engines!(
     guesses_are_slowed_down_where_they_come_from,
@@ -19,6 +19,7 @@ on_both_engines!(
     a_link_is_looked_at_before_a_password,
     links_are_counted_by_the_networks_around_an_address,
     a_new_session_ends_the_one_before,
+    a_made_up_cookie_signs_nobody_out,
 );
 
 const EMAIL: &str = "ada@example.com";
@@ -301,4 +302,15 @@ async fn a_new_session_ends_the_one_before(world: &World) {
     assert_eq!((carl.person.email.as_str(), ended(world).await), ("carl@example.com", 3));
     // The browser is known to both now.
     assert_eq!(carl.device.reveal().split('.').count(), 2);
+}
+
+/// It is not even looked at where people wait who end something.
+async fn a_made_up_cookie_signs_nobody_out(world: &World) {
+    // All that there are: on SQLite the one writer.
+    let mut held = vec![world.store.begin(Lane::Urgent).await.unwrap()];
+    while held.len() < 4 && world.url.starts_with("postgres") {
+        held.push(world.store.begin(Lane::Urgent).await.unwrap());
+    }
+    let made_up = Secret::generate(SecretKind::Session, |bytes| SystemRandom.fill(bytes));
+    world.service.sign_out(&origin(HOME), made_up.reveal()).await.unwrap();
 }

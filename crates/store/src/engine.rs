@@ -41,7 +41,7 @@ pub(crate) enum Engine {
         pool: PgPool,
         /// For urgent writes, so that these never wait for a connection that a stranger's request has.
         urgent: PgPool,
-        read_only: Arc<postgres::ReadOnly>,
+        sessions: Arc<postgres::Sessions>,
     },
 }
 
@@ -77,26 +77,30 @@ macro_rules! reading {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.engine {
             $crate::engine::Engine::Sqlite { readers, file, .. } => match file.fit() {
-                Ok(()) => $crate::engine::reading!(in readers, $db => $body),
+                Ok(()) => $crate::engine::reading!(in readers, $db => $body, |_| {}),
                 Err(error) => Err(error),
             },
-            $crate::engine::Engine::Postgres { pool, .. } => match $crate::engine::reading!(in pool, $db => $body) {
-                Err(error) if $crate::servers::lost(&error) => {
-                    $store.servers.doubt();
-                    $crate::engine::reading!(in pool, $db => $body)
+            $crate::engine::Engine::Postgres { pool, sessions, .. } => {
+                let failed = |error: &_| sessions.failed(error);
+                match $crate::engine::reading!(in pool, $db => $body, failed) {
+                    Err(error) if $crate::servers::lost(&error) => {
+                        $crate::engine::reading!(in pool, $db => $body, failed)
+                    }
+                    done => done,
                 }
-                done => done,
-            },
+            }
         }
     };
-    (in $pool:expr, $db:ident => $body:expr) => {
+    (in $pool:expr, $db:ident => $body:expr, $failed:expr) => {
         match $pool.acquire().await {
             Ok(mut connection) => {
                 let done = {
                     let $db = &mut *connection;
                     $body
                 };
-                if done.as_ref().is_err_and($crate::error::doubtful) {
+                if let Some(error) = done.as_ref().err().filter(|error| $crate::error::doubtful(error)) {
+                    let failed: &dyn Fn(&sqlx::Error) = &$failed;
+                    failed(error);
                     connection.close_on_drop();
                 }
                 done

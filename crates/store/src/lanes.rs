@@ -58,7 +58,7 @@ impl Lanes {
     /// Waits for a turn. An urgent write needs none: it waits for a connection only.
     pub(crate) async fn enter(&self, lane: Lane) -> Result<Places, StoreError> {
         let turn = async {
-            // The gates are one behind the other, so a long queue of the background is one writer for the ordinary lane.
+            // Through both gates: of a long queue of the background, only a few wait among the ordinary ones.
             let background = match lane {
                 Lane::Background => Some(self.background.enter().await?),
                 Lane::Ordinary | Lane::Urgent => None,

@@ -16,8 +16,9 @@ use sqlx::{
 use crate::{
     StoreError,
     engine::Engine,
+    error::is_read_only,
     lanes::{Lanes, PATIENCE},
-    servers::Servers,
+    servers::{Servers, lost},
     sqlite,
 };
 
@@ -29,30 +30,38 @@ const URGENT: u32 = 4;
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP: i64 = 0x6c61_7463_686b_6579;
 
-/// When the database was last read-only. A session that was opened then stays so, and must not be kept for writes once
-/// there are others.
+/// Which connections are not to be used again, although nothing was wrong when they were used last.
 #[derive(Debug, Default)]
-pub(crate) struct ReadOnly {
-    now: AtomicBool,
-    until: Mutex<Option<Instant>>,
+pub(crate) struct Sessions {
+    servers: Servers,
+    refused: AtomicBool,
+    since: Mutex<Option<Instant>>,
 }
 
-impl ReadOnly {
-    /// A write was refused.
-    pub(crate) fn refused(&self) {
-        self.now.store(true, Ordering::Relaxed);
+impl Sessions {
+    fn of(servers: Servers) -> Self {
+        Self { servers, ..Self::default() }
     }
 
-    /// A write was committed.
-    pub(crate) fn committed(&self) {
-        if self.now.load(Ordering::Relaxed) && self.now.swap(false, Ordering::Relaxed) {
-            *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// After an error: a server that has hung up on one may have done so on all, and a session that was opened while the
+    /// database was read-only stays so.
+    pub(crate) fn failed(&self, error: &sqlx::Error) {
+        if lost(error) {
+            self.servers.doubt();
+        } else if is_read_only(error) {
+            self.refused.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether a connection is from before its end.
-    fn has_seen(&self, age: Duration) -> bool {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until.elapsed() < age)
+    /// After a write.
+    pub(crate) fn committed(&self) {
+        if self.refused.load(Ordering::Relaxed) && self.refused.swap(false, Ordering::Relaxed) {
+            *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+
+    fn are_stale(&self, age: Duration) -> bool {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() < age)
     }
 }
 
@@ -67,11 +76,11 @@ pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreEr
         .statement_cache_capacity(500)
         // Whatever the server, database or role is set to: an answered revocation survives a crash.
         .options([("synchronous_commit", "on")]);
-    let read_only = Arc::<ReadOnly>::default();
-    let urgent = pool(servers, &read_only).max_connections(URGENT).min_connections(1);
+    let sessions = Arc::new(Sessions::of(servers.clone()));
+    let urgent = pool(servers, &sessions).max_connections(URGENT).min_connections(1);
     let urgent = urgent.connect_lazy_with(options.clone());
-    match pool(servers, &read_only).max_connections(CONNECTIONS).connect_with(options.clone()).await {
-        Ok(pool) => Ok(Engine::Postgres { pool, urgent, read_only }),
+    match pool(servers, &sessions).max_connections(CONNECTIONS).connect_with(options.clone()).await {
+        Ok(pool) => Ok(Engine::Postgres { pool, urgent, sessions }),
         // The pool has tried again until its patience ended, and does not say why.
         Err(sqlx::Error::PoolTimedOut) => {
             servers.meet(&mut PgConnection::connect_with(&options).await?).await?;
@@ -82,8 +91,8 @@ pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreEr
 }
 
 /// A pool whose connections are all to one server, which is no standby.
-fn pool(servers: &Servers, read_only: &Arc<ReadOnly>) -> PgPoolOptions {
-    let (met, tested, read_only) = (servers.clone(), servers.clone(), read_only.clone());
+fn pool(servers: &Servers, sessions: &Arc<Sessions>) -> PgPoolOptions {
+    let (met, tested, sessions) = (servers.clone(), servers.clone(), sessions.clone());
     PgPoolOptions::new()
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
@@ -92,7 +101,7 @@ fn pool(servers: &Servers, read_only: &Arc<ReadOnly>) -> PgPoolOptions {
             Box::pin(async move { servers.meet(connection).await })
         })
         .before_acquire(move |connection, kept| {
-            let (servers, stale) = (tested.clone(), read_only.has_seen(kept.age));
+            let (servers, stale) = (tested.clone(), sessions.are_stale(kept.age));
             Box::pin(async move { Ok(!stale && servers.test(connection, kept).await?) })
         })
 }

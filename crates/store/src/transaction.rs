@@ -10,9 +10,9 @@ use uuid::Uuid;
 use crate::{
     Store, StoreError, changes,
     engine::Engine,
-    error::{doubtful, is_read_only},
+    error::doubtful,
     lanes::{Lane, Places},
-    postgres::ReadOnly,
+    postgres::Sessions,
     servers::lost,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Open {
 
 pub(crate) enum Connection {
     Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>, Arc<ReadOnly>),
+    Postgres(PoolConnection<Postgres>, Arc<Sessions>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,34 +78,33 @@ impl Store {
     /// Begins a write when it is its turn in its lane: `BEGIN IMMEDIATE` on SQLite's one writer.
     pub async fn begin(&self, lane: Lane) -> Result<Tx, StoreError> {
         let places = self.lanes.enter(lane).await?;
-        let mut open = Open { connection: Some(self.writer(lane).await?), state: State::Unknown, places };
-        match open.run("BEGIN").await {
-            // Nothing was done yet: once more, with another connection.
-            Err(error) if lost(&error) => {
-                self.servers.doubt();
-                if let Some(mut dead) = open.connection.take() {
-                    dead.discard();
-                }
-                open.connection = Some(self.writer(lane).await?);
-                open.run("BEGIN").await?;
+        let connection = Some(self.connection(lane).await?);
+        let mut open = Open { connection, state: State::Unknown, places };
+        if let Err(error) = open.run("BEGIN").await {
+            // The server may have hung up since it was used last. Nothing has been done yet, so another one will do.
+            if !lost(&error) {
+                return Err(error.into());
             }
-            begun => begun?,
+            self.servers.doubt();
+            open.discard();
+            open.connection = Some(self.connection(lane).await?);
+            open.run("BEGIN").await?;
         }
         open.state = State::Fine;
         Ok(Tx { open, changed: Vec::new() })
     }
 
-    async fn writer(&self, lane: Lane) -> Result<Connection, sqlx::Error> {
-        match &self.engine {
+    async fn connection(&self, lane: Lane) -> Result<Connection, sqlx::Error> {
+        Ok(match &self.engine {
             Engine::Sqlite { writer, file, .. } => {
                 file.fit()?;
-                Ok(Connection::Sqlite(writer.acquire().await?))
+                Connection::Sqlite(writer.acquire().await?)
             }
-            Engine::Postgres { pool, urgent, read_only } => {
+            Engine::Postgres { pool, urgent, sessions } => {
                 let pool = if lane == Lane::Urgent { urgent } else { pool };
-                Ok(Connection::Postgres(pool.acquire().await?, read_only.clone()))
+                Connection::Postgres(pool.acquire().await?, sessions.clone())
             }
-        }
+        })
     }
 }
 
@@ -120,8 +119,8 @@ impl Tx {
         // By itself: a client that goes away now would leave the connection in doubt.
         let committed = tokio::spawn(async move {
             self.open.run("COMMIT").await?;
-            if let Some(Connection::Postgres(_, read_only)) = self.open.connection.take() {
-                read_only.committed();
+            if let Some(Connection::Postgres(_, sessions)) = self.open.connection.take() {
+                sessions.committed();
             }
             Ok(())
         });
@@ -149,10 +148,8 @@ impl Open {
     }
 
     pub(crate) fn used<T>(&mut self, done: &Result<T, sqlx::Error>) {
-        if let (Err(error), Some(Connection::Postgres(_, read_only))) = (done, &self.connection)
-            && is_read_only(error)
-        {
-            read_only.refused();
+        if let (Err(error), Some(Connection::Postgres(_, sessions))) = (done, &self.connection) {
+            sessions.failed(error);
         }
         self.state = match done {
             Ok(_) | Err(sqlx::Error::RowNotFound) => State::Fine,
@@ -167,14 +164,20 @@ impl Open {
             None => Ok(()),
         }
     }
+
+    fn discard(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.discard();
+        }
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
         if self.state == State::Unknown {
-            return connection.discard();
+            return self.discard();
         }
+        let Some(mut connection) = self.connection.take() else { return };
         let places = std::mem::take(&mut self.places);
         tokio::spawn(async move {
             if let Err(error) = connection.run("ROLLBACK").await {
@@ -193,7 +196,10 @@ impl Connection {
                 let what = if what == "BEGIN" { "BEGIN IMMEDIATE" } else { what };
                 sqlx::query(what).execute(&mut **connection).await.map(|_| ())
             }
-            Self::Postgres(connection, _) => sqlx::raw_sql(what).execute(&mut **connection).await.map(|_| ()),
+            Self::Postgres(connection, sessions) => {
+                let done = sqlx::raw_sql(what).execute(&mut **connection).await;
+                done.map(|_| ()).inspect_err(|error| sessions.failed(error))
+            }
         }
     }
 

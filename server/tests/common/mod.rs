@@ -40,6 +40,11 @@ pub struct Server {
     pub http: Client,
 }
 
+fn postgres() -> String {
+    std::env::var("LATCHKEY_TEST_POSTGRES_URL")
+        .expect("LATCHKEY_TEST_POSTGRES_URL is set: run by `make test`, or `scripts/with-postgres cargo test`")
+}
+
 /// Whether file systems can be mounted for another program, too.
 pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
@@ -77,15 +82,13 @@ impl Server {
     }
 
     pub async fn start_on_postgres() -> Self {
-        Self::start_on_postgres_with("").await
+        Self::start_on_postgres_at(&postgres(), "").await
     }
 
-    /// With more words for `CREATE DATABASE`.
-    pub async fn start_on_postgres_with(options: &str) -> Self {
-        let server = std::env::var("LATCHKEY_TEST_POSTGRES_URL")
-            .expect("LATCHKEY_TEST_POSTGRES_URL is set: run by `make test`, or `scripts/with-postgres cargo test`");
+    /// On that PostgreSQL, and with more words for `CREATE DATABASE`.
+    pub async fn start_on_postgres_at(server: &str, options: &str) -> Self {
         let name = unique();
-        let pool = sqlx::PgPool::connect(&server).await.unwrap();
+        let pool = sqlx::PgPool::connect(server).await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} {options}"))).execute(&pool).await.unwrap();
         pool.close().await;
         let (base, _) = server.rsplit_once('/').unwrap();
@@ -183,6 +186,17 @@ impl Server {
     /// For signals.
     pub fn process_id(&self) -> String {
         self.process.id().to_string()
+    }
+
+    /// Runs SQL behind the server's back.
+    pub async fn execute(&self, sql: &'static str) {
+        if self.database_url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&self.database_url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.database_url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
     }
 
     pub fn log(&self) -> String {

@@ -32,6 +32,16 @@ async fn anybody_may_ask_how_it_is(server: Server) {
         status.statusz(StatuszRequest { readiness }).await.unwrap();
     }
     let mut health = HealthClient::<Channel>::new(channel);
+    server.execute("ALTER TABLE write_probe RENAME TO gone").await;
+    let refused = loop {
+        // An answer is given again for a second.
+        if let Err(refused) = status.statusz(StatuszRequest { readiness: true }).await {
+            break refused;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!((refused.code(), refused.message()), (Code::Unavailable, "the database can't be written"));
+    status.statusz(StatuszRequest { readiness: false }).await.unwrap();
     for service in ["", "controlplane.v1.APITokenService", "controlplane.v1.StatusService"] {
         let answer = health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving, "{service}");

@@ -9,9 +9,9 @@ mod files;
 mod held;
 mod histories;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -213,7 +213,10 @@ async fn nothing_can_be_written_for_a_while(server: &Server, fill: impl AsyncFn(
             assert!(made.len() < 2_000, "it is not full");
         }
         for secret in made.iter().chain([&secret, &leaked]) {
-            assert_eq!(server.get("/api/auth/whoami", secret).await.0, StatusCode::OK, "what was answered is there");
+            let (status, _) = server.get("/api/auth/whoami", secret).await;
+            let log = server.log();
+            let fault = log.lines().rfind(|line| line.contains("internal error")).unwrap_or_default();
+            assert_eq!(status, StatusCode::OK, "what was answered is there: {fault}");
         }
         assert_eq!(check().await, StatusCode::OK);
         assert_eq!(server.get("/api/auth/cli-tokens", &user).await.0, StatusCode::OK);
@@ -324,16 +327,28 @@ async fn a_full_disk_is_told_and_wedges_nothing_on_postgres() {
         return nothing_can_be_written_for_a_while(&server, fill, free).await;
     }
     let disk = LittleDisk::mount(24 << 20);
-    let place = format!("TABLESPACE latchkey_disk_{}", std::process::id());
-    let location = disk.0.join("data").display().to_string();
-    let server = std::env::var("LATCHKEY_TEST_POSTGRES_URL").unwrap();
-    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
-    let mut run = async |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-    run(format!("CREATE {place} LOCATION '{location}'")).await;
-    let server = Server::start_on_postgres_with(&place).await;
+    // A server of its own: one that loses a disk is of no use to other tests.
+    let (mut postgres, url) = own_postgres();
+    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+    let create = format!("CREATE TABLESPACE little LOCATION '{}'", disk.0.join("data").display());
+    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+    let server = Server::start_on_postgres_at(&url, "TABLESPACE little").await;
     let free = async || std::fs::remove_file(disk.0.join("filler")).unwrap();
     nothing_can_be_written_for_a_while(&server, async || fill(&disk.0), free).await;
-    let (_, name) = server.database_url.rsplit_once('/').unwrap();
-    run(format!("DROP DATABASE {name} WITH (FORCE)")).await;
-    run(format!("DROP {place}")).await;
+    drop(postgres.stdin.take());
+    postgres.wait().unwrap();
+}
+
+/// A PostgreSQL that runs until its standard input ends, and its address.
+fn own_postgres() -> (Child, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/with-postgres");
+    let mut process = Command::new(script)
+        .args(["sh", "-c", "echo $LATCHKEY_TEST_POSTGRES_URL && cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    (process, url.trim().to_owned())
 }

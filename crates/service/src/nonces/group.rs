@@ -170,7 +170,7 @@ impl Service {
             return Ok(outcomes);
         }
         let beat_at = self.inner.nonces.state().and_then(|state| state.beat_at);
-        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
+        let mut tx = self.begin_system(Purpose::Request).await?;
         let found = nonces::state_in(&mut tx).await?;
         if found.beat_at < beat_at {
             // What was committed is not there any more.

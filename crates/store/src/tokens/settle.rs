@@ -21,10 +21,21 @@ pub(super) async fn settle(store: &Store, list: Uuid, now: Timestamp) -> Result<
             store.recent.note_settled(list, now);
             return Ok(());
         }
-        let mut tx = store.begin(Lane::Ordinary).await?;
-        batch(&mut tx, list, now, store.limits.settled).await?;
-        tx.commit().await?;
+        match write(store, list, now).await {
+            // What can't be written can still be read: until it can, what has expired is listed as if it had not.
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Busy)) => {
+                tracing::warn!(%error, "what has expired could not be noted; lists may show it as active");
+                return Ok(());
+            }
+            done => done?,
+        }
     }
+}
+
+async fn write(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = store.begin(Lane::Ordinary).await?;
+    batch(&mut tx, list, now, store.limits.settled).await?;
+    tx.commit().await
 }
 
 /// Notes up to `limit` of them.

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
+use latchkey_domain::TokenState;
 use latchkey_store::{Lane, Store, StoreError, Tx, instance, organizations, repositories, tokens};
 use sqlx::{Connection, SqliteConnection};
 use tokio::task::JoinHandle;
@@ -11,7 +12,8 @@ use tokio::task::JoinHandle;
 use crate::{
     changes::newest,
     database::{Database, on_both_engines},
-    given::{Given, NOW, revoked},
+    given::{Given, NOW, Spec, revoked},
+    model::everything,
 };
 
 on_both_engines!(
@@ -168,9 +170,21 @@ async fn probe(store: &Store) -> Result<(), StoreError> {
 }
 
 async fn revoke(given: &Given, token: latchkey_domain::TokenId) {
+    assert_eq!(expired(given, Some(TokenState::Expired)).await.len(), 1, "what has expired is noted again");
+    revoke_one(given, token).await;
+}
+
+async fn revoke_one(given: &Given, token: latchkey_domain::TokenId) {
     let number = newest(given.store()).await.number;
     given.write(async |tx| tokens::revoke(tx, token, &revoked(NOW)).await).await.unwrap();
     assert_eq!(newest(given.store()).await.number, number + 1);
+}
+
+/// A list on a day on which a token of each test has expired.
+async fn expired(given: &Given, state: Option<TokenState>) -> Vec<tokens::Token> {
+    let filter = tokens::Filter { state, ..everything(given) };
+    let by_name = tokens::Sort { key: tokens::SortKey::Name, descending: false };
+    tokens::list(given.store(), &filter, by_name, None, 10, NOW.plus_days(40)).await.unwrap().tokens
 }
 
 /// Writes until nothing can be written: what failed is not there, and can be tried again for ever.
@@ -187,6 +201,7 @@ async fn write_until_full(given: &Given) {
         }
     }
     assert!(failed > 30, "only {failed} writes have failed");
+    assert!(expired(given, None).await.len() >= 2, "lists are read, although what has expired can't be noted");
     assert!(matches!(probe(given.store()).await, Err(StoreError::Unavailable(_))));
 }
 
@@ -197,6 +212,7 @@ async fn postgres_that_can_not_be_written_wedges_nothing() {
         $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$";
     let given = Given::on(Database::postgres().await).await;
     let token = given.token(&given.spec("CI")).await.id;
+    given.token(&Spec { expires_at: Some(NOW.plus_days(30)), ..given.spec("short") }).await;
     let execute = async |sql: &str| given.database.execute(sql.to_owned()).await;
     execute(NO_ROOM).await;
     let (_, database) = given.database.url.rsplit_once('/').unwrap();
@@ -240,6 +256,29 @@ async fn postgres_that_can_not_be_written_wedges_nothing() {
     given.database.remove().await;
 }
 
+/// The server hangs up on all that rests; the next writes don't notice, and at most one read does.
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_costs_no_write() {
+    let given = Given::on(Database::postgres().await).await;
+    for _ in 0..5 {
+        // So that several rest in the pool.
+        drop(join_all((0..8).map(|_| begin(given.store(), Lane::Ordinary))).await);
+        drop(join_all((0..3).map(|_| begin(given.store(), Lane::Urgent))).await);
+        let others = "DO $$ BEGIN LOOP \
+            PERFORM pg_terminate_backend(pid) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'; \
+            EXIT WHEN NOT FOUND; \
+            PERFORM pg_stat_clear_snapshot(); \
+        END LOOP; END $$";
+        given.database.execute(others.to_owned()).await;
+        probe(given.store()).await.unwrap();
+        let token = given.token(&given.spec("CI")).await.id;
+        revoke_one(&given, token).await;
+        assert!(organizations::by_id(given.store(), given.acme).await.unwrap().is_some());
+    }
+    given.database.remove().await;
+}
+
 /// Runs a test of this program in a process of its own, whose files can be kept from growing.
 fn in_a_process_of_its_own(test: &str) {
     // Or the signal would end it.
@@ -271,6 +310,7 @@ fn sqlite_that_can_not_be_written_wedges_nothing() {
 async fn with_little_room_for_files() {
     let given = Given::on(Database::sqlite().await).await;
     let token = given.token(&given.spec("CI")).await.id;
+    given.token(&Spec { expires_at: Some(NOW.plus_days(30)), ..given.spec("short") }).await;
     let wal = format!("{}-wal", given.database.url.trim_start_matches("sqlite://"));
     // Nothing at all, and room that ends within a page, within a write, and after some of them.
     for room in [None, Some(0), Some(5_000), Some(33_000), Some(300_000)] {
