@@ -95,7 +95,8 @@ impl World {
     async fn no_replay_passes(&self, server: &Server, used: &Signature) {
         for attempt in 0..300 {
             assert_ne!(self.send(server, used).await.0, StatusCode::OK, "a replay passes");
-            let again = self.signed(&format!("again-{attempt}"), SystemClock.now());
+            let now = SystemClock.now();
+            let again = self.signed(&format!("again-{attempt}-{}", now.micros()), now);
             let (status, why) = self.send(server, &again).await;
             if status == StatusCode::OK {
                 assert_ne!(self.send(server, used).await.0, StatusCode::OK, "a replay passes");
