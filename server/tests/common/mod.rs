@@ -216,17 +216,6 @@ impl Server {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Writes to the database what Latchkey itself never would.
-    pub async fn execute(&self, sql: &'static str) {
-        if self.database_url.starts_with("sqlite") {
-            let mut connection = sqlx::SqliteConnection::connect(&self.database_url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        } else {
-            let mut connection = sqlx::PgConnection::connect(&self.database_url).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        }
-    }
-
     pub fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(token)
     }
