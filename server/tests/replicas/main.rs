@@ -320,7 +320,8 @@ async fn a_full_disk_is_told_and_wedges_nothing_on_postgres() {
                 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_room(); \
             CREATE TRIGGER no_room BEFORE INSERT ON api_tokens FOR EACH ROW EXECUTE FUNCTION no_room()";
         const FREE: &str = "DROP TRIGGER no_room ON write_probe; DROP TRIGGER no_room ON api_tokens";
-        eprintln!("not root, so no disk can be mounted: what PostgreSQL says of a full one is made up");
+        let note = b"not root, so no disk can be mounted: what PostgreSQL says of a full one is made up\n";
+        std::io::stderr().write_all(note).unwrap();
         let server = Server::start_on_postgres().await;
         execute(&server, NO_ROOM).await;
         let (fill, free) = (async || execute(&server, FILL).await, async || execute(&server, FREE).await);
