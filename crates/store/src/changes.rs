@@ -33,7 +33,7 @@ pub struct Point {
 /// What is another one when somebody else answers, or the tables are others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
 pub struct Source {
-    /// PostgreSQL: when the server started. SQLite: the version of the schema, which a restore raises.
+    /// PostgreSQL: which history its server writes (`servers::lineage`). SQLite: the version of the schema, which a restore raises.
     pub database: i64,
     /// PostgreSQL: what holds the rows of `changes`, which a restore makes again.
     pub rows: i64,
@@ -59,11 +59,20 @@ pub enum Why {
     Broken,
 }
 
+/// The connection that looks are made on.
+struct Kept {
+    connection: PgConnection,
+    /// Counts the servers; see [`Watch::epoch`].
+    epoch: u64,
+    /// [`servers::lineage`].
+    lineage: i64,
+}
+
 /// Looks for changes, again and again.
 pub struct Watch {
     store: Store,
     /// PostgreSQL: a connection of its own, so that a look never waits for a free one; and to which of the servers.
-    connection: Mutex<Option<(PgConnection, u64)>>,
+    connection: Mutex<Option<Kept>>,
     /// Which of the servers the last look was at.
     epoch: AtomicU64,
 }
@@ -171,11 +180,12 @@ impl Watch {
         let servers = &self.store.servers;
         let mut kept = self.connection.lock().await;
         // Taken out while it is used: one that a cancelled or failed look has left is not used again.
-        if let Some((mut connection, epoch)) = kept.take().filter(|(_, epoch)| *epoch == servers.epoch()) {
-            match timeout(SILENCE, ask(&mut connection, from)).await {
-                Ok(Ok((rows, server))) if servers.adopt(server) == epoch => {
-                    self.epoch.store(epoch, Ordering::SeqCst);
-                    *kept = Some((connection, epoch));
+        if let Some(mut known) = kept.take().filter(|known| known.epoch == servers.epoch()) {
+            match timeout(SILENCE, ask(&mut known.connection, from)).await {
+                Ok(Ok((rows, server))) if servers.adopt(server) == known.epoch => {
+                    self.epoch.store(known.epoch, Ordering::SeqCst);
+                    let rows = of_history(rows, known.lineage);
+                    *kept = Some(known);
                     return Ok((rows, false));
                 }
                 Ok(Err(error)) if !servers::lost(&error) && Untrusted::of(&error).is_none() => {
@@ -186,12 +196,21 @@ impl Watch {
             }
         }
         let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+        let lineage = servers::lineage(&mut connection).await?;
         let (rows, server) = ask(&mut connection, from).await?;
         let epoch = servers.adopt(server);
         self.epoch.store(epoch, Ordering::SeqCst);
-        *kept = Some((connection, epoch));
-        Ok((rows, true))
+        *kept = Some(Kept { connection, epoch, lineage });
+        Ok((of_history(rows, lineage), true))
     }
+}
+
+/// What a server that was restarted tells is of the same history.
+fn of_history(mut rows: Vec<Row>, lineage: i64) -> Vec<Row> {
+    for row in &mut rows {
+        row.source.database = lineage;
+    }
+    rows
 }
 
 async fn ask(connection: &mut PgConnection, from: Option<i64>) -> Result<(Vec<Row>, Server), sqlx::Error> {

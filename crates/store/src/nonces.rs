@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::bind::{Hashes, among};
 use crate::engine::Engine;
-use crate::{Store, StoreError, Tx, sqlite};
+use crate::{Store, StoreError, Tx, servers, sqlite};
 
 /// What is known of the nonces as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct State {
 /// What tells a database from a copy of it that was put in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// PostgreSQL: the database and the table, which a copy makes anew, and when the server was started. SQLite: the
+    /// PostgreSQL: the database and the table, which a copy makes anew, and which history the server writes. SQLite: the
     /// file's number, and the name that a file beside it has.
     pub name: String,
     /// SQLite: when the file was last written to, or put there. `None` on PostgreSQL.
@@ -98,15 +98,17 @@ pub async fn beat(tx: &mut Tx, at: Timestamp, stopped: bool, place: &str) -> Res
 
 /// Where the database is now.
 pub async fn place(store: &Store) -> Result<Place, StoreError> {
-    const SQL: &str = "SELECT concat_ws(' ', d.oid, 'nonces'::regclass::oid, \
-            extract(epoch FROM pg_postmaster_start_time())) \
+    const SQL: &str = "SELECT concat_ws(' ', d.oid, 'nonces'::regclass::oid, $1::bigint) \
         FROM pg_database d WHERE d.datname = current_database()";
-    Ok(match &store.engine {
-        Engine::Sqlite { file, .. } => sqlite::place(&file.path),
+    match &store.engine {
+        Engine::Sqlite { file, .. } => Ok(sqlite::place(&file.path)),
         Engine::Postgres { pool, .. } => {
-            Place { name: sqlx::query_scalar(SQL).fetch_one(pool).await?, written_at: None }
+            let mut connection = pool.acquire().await?;
+            let lineage = servers::lineage(&mut connection).await?;
+            let name = sqlx::query_scalar(SQL).bind(lineage).fetch_one(&mut *connection).await?;
+            Ok(Place { name, written_at: None })
         }
-    })
+    }
 }
 
 /// Gives the place a new name where that is ours to give; returns its name. To be called within the write that notes it.

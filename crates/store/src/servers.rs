@@ -92,6 +92,20 @@ async fn ask(connection: &mut PgConnection) -> Result<(Server, bool), sqlx::Erro
     if standby { Err(untrusted(STANDBY)) } else { Ok((server, read_only)) }
 }
 
+/// Which history a server writes: that of its data, on its timeline. Promoting a standby or recovering to a point in time
+/// begins another one; a restart or a crash does not. Where it can't be told, each start of a server counts as one.
+pub(crate) async fn lineage(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    const SQL: &str = "SELECT c.system_identifier # ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint \
+        FROM pg_control_system() c";
+    match sqlx::query_scalar(SQL).fetch_one(&mut *connection).await {
+        // Some services have these functions for their own staff only, or not at all.
+        Err(error) if error.as_database_error().is_some() && !lost(&error) => {
+            ask(connection).await.map(|(server, _)| server)
+        }
+        told => told,
+    }
+}
+
 /// The database answers, but not with what was committed last.
 pub(crate) fn untrusted(reason: &'static str) -> sqlx::Error {
     sqlx::Error::Configuration(Box::new(Untrusted(reason)))

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::transaction::Purpose;
 use crate::{Error, Service};
 
-/// With a longer pause between the last replica's end and the next one's start, nobody knows what the database is.
+/// With a longer pause between a last replica that was killed and the next one's start, nobody knows what the database is:
+/// a backup that was made under a running replica looks like that.
 const PAUSE_SECONDS: i64 = 15;
 /// Nonces are kept for so much longer than they are needed: clocks of replicas differ.
 const SKEW_SECONDS: i64 = 60;
@@ -136,7 +137,7 @@ fn left_so(state: &State, place: &Place, now: Timestamp) -> bool {
     let Some(beat_at) = state.beat_at else { return true };
     let written_after = WRITTEN_AFTER_MICROS[usize::from(!state.stopped)];
     let written_since = |at: Timestamp| at.micros() - beat_at.micros() > written_after;
-    now.micros() - beat_at.micros() <= PAUSE_SECONDS * 1_000_000
+    (state.stopped || now.micros() - beat_at.micros() <= PAUSE_SECONDS * 1_000_000)
         && state.place == place.name
         && !place.written_at.is_some_and(written_since)
 }
@@ -164,7 +165,11 @@ mod tests {
         assert!(left_so(&left, &place("1", Some(before(4_900))), now), "written to as it was closed");
         assert!(!left_so(&left, &place("1", Some(before(4_000))), now), "put there later");
         assert!(!left_so(&left, &place("2", None), now), "another table or server");
-        assert!(!left_so(&state(Some(before(16_000)), true), &place("1", Some(before(16_000))), now), "a long pause");
+        assert!(
+            left_so(&state(Some(before(90_000)), true), &place("1", Some(before(90_000))), now),
+            "stopped in order"
+        );
+        assert!(!left_so(&state(Some(before(16_000)), false), &place("1", Some(before(16_000))), now), "a long pause");
         let killed = state(Some(before(5_000)), false);
         assert!(left_so(&killed, &place("1", Some(before(4_000))), now));
         assert!(!left_so(&killed, &place("1", Some(before(1_000))), now));
