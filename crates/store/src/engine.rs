@@ -190,7 +190,11 @@ impl Store {
             Engine::Sqlite { writer, readers, anchor, .. } => {
                 // The last to close writes the WAL back and removes it, which readers can't.
                 readers.close().await;
-                drop(anchor.lock().await.take());
+                if let Some(anchor) = anchor.lock().await.take()
+                    && let Err(error) = anchor.close().await
+                {
+                    tracing::debug!(%error, "a connection to the database did not close in order");
+                }
                 writer.close().await;
             }
             Engine::Postgres { pool, urgent, .. } => {
