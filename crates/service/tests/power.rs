@@ -14,7 +14,7 @@ use common::{World, asked, listing, scoped};
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
     Caller, CreateToken, Denial, EditToken, Error, ExpiresIn, ListTokens, Principal, RotateToken, StateFilter,
-    SweepKind, Unready,
+    SweepKind,
 };
 use latchkey_store::Lane;
 use sqlx::Connection;
@@ -351,7 +351,7 @@ async fn however_many_ask_whether_it_is_ready_one_write_a_second_is_made(world: 
         world.clock.advance_seconds(1);
     }
     world.store.close().await;
-    assert_eq!(world.service.ready().await, Err(Unready::NoAnswer));
+    assert!(world.service.ready().await.is_err());
 }
 
 /// What takes power away has a way to the database that nothing else is on.

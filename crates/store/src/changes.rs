@@ -235,20 +235,26 @@ fn newest(rows: &[Row]) -> Point {
 /// Numbers what a transaction has changed; the last thing before its commit. From here to there no other transaction
 /// gets a number, so numbers follow commits, without gaps.
 pub(crate) async fn note(tx: &mut Tx, objects: Vec<Uuid>) -> Result<(), StoreError> {
-    const COUNT: &str = "UPDATE change_count SET count = count + $1 RETURNING count";
+    const COUNT: &str = "UPDATE change_count SET count = count + $1";
+    const SQLITE: &str = "INSERT INTO changes (number, object_id) \
+        SELECT n.count - $1 + key + 1, unhex(value) FROM change_count n, json_each($2)";
+    // At once: whoever else numbers something waits until the commit.
+    const POSTGRES: &str = "WITH counted AS (UPDATE change_count SET count = count + $1 RETURNING count) \
+        INSERT INTO changes (number, object_id) \
+        SELECT n.count - $1 + place, id FROM counted n, unnest($2) WITH ORDINALITY AS of (id, place)";
     if objects.is_empty() {
         return Ok(());
     }
     let added = i64::try_from(objects.len()).unwrap_or(i64::MAX);
-    let last: i64 = writing!(tx, db => sqlx::query_scalar(COUNT).bind(added).fetch_one(db).await)?;
-    let sql = tx.dialect(
-        "INSERT INTO changes (number, object_id) SELECT $1 + key, unhex(value) FROM json_each($2)",
-        "INSERT INTO changes (number, object_id) \
-         SELECT $1 + place - 1, id FROM unnest($2) WITH ORDINALITY AS of (id, place)",
+    let ids = &Ids::from_iter(objects);
+    let noted = writing!(tx, db,
+        sqlite => match sqlx::query(COUNT).bind(added).execute(&mut *db).await {
+            Ok(_) => sqlx::query(SQLITE).bind(added).bind(ids).execute(db).await.map(|_| ()),
+            Err(error) => Err(error),
+        },
+        postgres => sqlx::query(POSTGRES).bind(added).bind(ids).execute(db).await.map(|_| ())
     );
-    let ids = Ids::from_iter(objects);
-    writing!(tx, db => sqlx::query(sql).bind(last - added + 1).bind(ids).execute(db).await.map(|_| ()))?;
-    Ok(())
+    Ok(noted?)
 }
 
 /// Removes up to `limit` of those that are no longer kept; returns how many. The newest one always stays.

@@ -4,12 +4,12 @@ use std::sync::{
 };
 
 use sqlx::{Connection, PgConnection, PgPool, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::{
     StoreError,
     file::DatabaseFile,
-    lanes::Lanes,
+    lanes::{Lanes, PATIENCE},
     postgres,
     servers::Servers,
     sqlite,
@@ -184,8 +184,14 @@ impl Store {
         Ok(held.map(|held| SweepLock { held }))
     }
 
-    /// Closes every connection, after what runs has ended.
+    /// Closes every connection, after what runs has ended; or gives up, when a database keeps that from ending.
     pub async fn close(&self) {
+        if timeout(PATIENCE, self.close_all()).await.is_err() {
+            tracing::warn!("connections to the database do not close in time");
+        }
+    }
+
+    async fn close_all(&self) {
         match &self.engine {
             Engine::Sqlite { writer, readers, anchor, .. } => {
                 // The last to close writes the WAL back and removes it, which readers can't.

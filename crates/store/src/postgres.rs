@@ -25,7 +25,7 @@ use crate::{
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 const CONNECTIONS: u32 = 16;
-/// For urgent writes alone; one of them is always open.
+/// For urgent writes alone.
 const URGENT: u32 = 4;
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP: i64 = 0x6c61_7463_686b_6579;
@@ -77,7 +77,7 @@ pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreEr
         // Whatever the server, database or role is set to: an answered revocation survives a crash.
         .options([("synchronous_commit", "on")]);
     let sessions = Arc::new(Sessions::of(servers.clone()));
-    let urgent = pool(servers, &sessions).max_connections(URGENT).min_connections(1);
+    let urgent = pool(servers, &sessions).max_connections(URGENT);
     let urgent = urgent.connect_lazy_with(options.clone());
     match pool(servers, &sessions).max_connections(CONNECTIONS).connect_with(options.clone()).await {
         Ok(pool) => Ok(Engine::Postgres { pool, urgent, sessions }),

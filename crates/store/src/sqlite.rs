@@ -74,7 +74,7 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-32768")
         .pragma("journal_size_limit", "67108864");
-    let writer = pool().min_connections(1).max_connections(1).connect_with(writing).await?;
+    let writer = pool().max_connections(1).connect_with(writing).await?;
     let reading = options.pragma("cache_size", "-8192").pragma("query_only", "on");
     let readers = pool().max_connections(READERS).connect_with(reading.clone()).await?;
     let mut anchor = reading.connect().await?;
