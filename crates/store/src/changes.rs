@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 pub use crate::file::Mark;
 use crate::servers::{self, SILENCE, Server, Untrusted, untrusted};
-use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine};
+use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine, error::doubtful};
 
 /// Stands for the organizations of the instance as a whole: one that comes or goes changes which there are.
 pub const ORGANIZATIONS: Uuid = Uuid::nil();
@@ -173,7 +173,12 @@ impl Watch {
         let pool = match &self.store.engine {
             Engine::Sqlite { readers, file, .. } => {
                 file.fit()?;
-                return Ok((rows!(readers, 0, from), false));
+                let mut connection = readers.acquire().await?;
+                let rows = async { Ok::<_, sqlx::Error>(rows!(&mut *connection, 0, from)) }.await;
+                if rows.as_ref().is_err_and(doubtful) {
+                    connection.close_on_drop();
+                }
+                return Ok((rows?, false));
             }
             Engine::Postgres { pool, .. } => pool,
         };

@@ -247,3 +247,33 @@ fn signature<'a>(
 fn refused(status: u16, reason: &str, detail: &str) -> Refused {
     Refused { status, reason: reason.to_owned(), detail: detail.to_owned(), missing_scope: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_says_what_the_body_is_or_nothing() {
+        const NOTHING: [u8; 32] = SignedRequest::NO_BODY;
+        const RIGHT: &str = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+        const WRONG: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
+        let holds = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            digest(&headers, NOTHING).is_ok()
+        };
+        assert!(holds(&[]) && holds(&[("content-digest", RIGHT)]));
+        for lines in [
+            &[("content-digest", WRONG)][..],
+            &[("content-digest", RIGHT), ("content-digest", RIGHT)],
+            &[("content-digest", RIGHT), ("repr-digest", RIGHT)],
+            &[("digest", "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")],
+            &[("content-digest", "sha-512=:AA==:")],
+            &[("content-digest", "")],
+        ] {
+            assert!(!holds(lines), "{lines:?}");
+        }
+    }
+}
