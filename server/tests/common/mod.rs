@@ -37,6 +37,8 @@ pub struct Server {
     pub directory: PathBuf,
     pub database_url: String,
     log: Arc<Mutex<String>>,
+    /// Until the end of the log.
+    reading: Option<thread::JoinHandle<()>>,
     pub http: Client,
 }
 
@@ -146,7 +148,7 @@ impl Server {
         let log = Arc::new(Mutex::new(String::new()));
         let (listening, bound) = mpsc::channel();
         let (lines, kept) = (BufReader::new(process.stderr.take().unwrap()).lines(), log.clone());
-        thread::spawn(move || {
+        let reading = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let entry: Value = serde_json::from_str(&line).unwrap_or_default();
                 if let (Some("listening"), Some(bound)) = (entry["message"].as_str(), entry["bound"].as_str()) {
@@ -162,7 +164,7 @@ impl Server {
             panic!("the server did not start:\n{}", log.lock().unwrap());
         };
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).cookie_store(true).build().unwrap();
-        Self { process, url: format!("http://{bound}"), directory, database_url, log, http }
+        Self { process, url: format!("http://{bound}"), directory, database_url, log, reading: Some(reading), http }
     }
 
     /// Another process on the same database.
@@ -181,6 +183,7 @@ impl Server {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.process.wait().unwrap().success());
+        self.reading.take().unwrap().join().unwrap();
     }
 
     /// For signals.
