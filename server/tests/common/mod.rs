@@ -202,6 +202,17 @@ impl Server {
         }
     }
 
+    /// Waits for a text in the log, which is written beside the requests.
+    pub fn tells(&self, text: &str) -> bool {
+        (0..1_000).any(|_| {
+            let told = self.log().contains(text);
+            if !told {
+                thread::sleep(Duration::from_millis(10));
+            }
+            told
+        })
+    }
+
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
