@@ -16,6 +16,8 @@ pub mod fields;
 pub mod islands;
 #[cfg(feature = "ssr")]
 mod markup;
+#[cfg(feature = "ssr")]
+pub mod page_request;
 pub mod pages;
 pub mod paths;
 #[cfg(feature = "ssr")]
@@ -28,8 +30,6 @@ pub mod server_fns;
 pub mod shell;
 #[cfg(feature = "ssr")]
 pub(crate) mod submission;
-#[cfg(feature = "ssr")]
-pub mod visit;
 
 /// The wasm entry: called by the page's script once, before the islands are hydrated one by one.
 #[cfg(feature = "hydrate")]

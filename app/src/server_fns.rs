@@ -111,7 +111,7 @@ pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
             Failure { token: Some(token.to_string()), ..Failure::new(Code::AlreadyCreated) }
         }
         // Only requests of the API ask for what can clash.
-        Error::Clash(_)
+        Error::Precondition(_)
         | Error::Ambiguous(_)
         | Error::TooManyAttempts { .. }
         | Error::TooManyAtOnce { .. }

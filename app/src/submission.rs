@@ -13,9 +13,9 @@ use crate::{
     components::Notice,
     cookies,
     fields::Fields,
+    page_request::{PageRequest, no_store, path_and_query, visitor},
     pages::{failure, session},
     portal::Portal,
-    visit::{Visit, no_store, path_and_query, visitor},
 };
 
 /// Taken as the last argument by the handlers of forms on pages for people who are signed in.
@@ -24,7 +24,7 @@ use crate::{
 /// fields along to the address that they were sent to. Whoever signs in there gets the form back to look at and send
 /// again. Nothing is done on the way, so it does not matter who that is.
 pub(crate) struct Submission {
-    pub(crate) visit: Visit,
+    pub(crate) visit: PageRequest,
     pub(crate) fields: Fields,
     /// Brought back: to be shown, and not to be done.
     pub(crate) restored: bool,
@@ -80,7 +80,7 @@ impl FromRequest<Portal> for Submission {
                 portal.service.session(&session).await.map_err(|error| failure::of_visitor(portal, &seen, &error))?;
             // Ended already, perhaps by an admin: the page says what to do.
             let Some(person) = person else { return Err(entered) };
-            let visit = Visit::new(portal, person, seen, path);
+            let visit = PageRequest::new(portal, person, seen, path);
             return Ok(Self { visit, fields: kept.clone(), restored, cookies });
         }
         let fields = kept.unwrap_or(fields);
@@ -93,13 +93,13 @@ impl FromRequest<Portal> for Submission {
                 Err(error) => failure::of_visitor(portal, &seen, &error),
             });
         }
-        let visit = Visit::from_request_parts(&mut parts, portal).await?;
+        let visit = PageRequest::from_request_parts(&mut parts, portal).await?;
         Ok(Self { visit, fields, restored, cookies: Vec::new() })
     }
 }
 
 impl Submission {
-    /// Finishes a handler, as [`Visit::answer`] does; an error's page leads back to what was typed.
+    /// Finishes a handler, as [`PageRequest::answer`] does; an error's page leads back to what was typed.
     pub(crate) async fn answer(self, result: Result<Response, Error>) -> Response {
         let kept = || Kept::new(&self.visit.path, &self.fields);
         let mut response = match result {

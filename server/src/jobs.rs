@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Last uses wait in memory at most this long.
-const FLUSH: Duration = Duration::from_secs(5);
+const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the clock is looked at for the hourly work.
-const LOOK: Duration = Duration::from_secs(15);
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Starts the jobs; they end after a last write when `stopping` says so.
 pub(crate) fn start(service: Service, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
@@ -25,7 +25,7 @@ pub(crate) fn start(service: Service, stopping: watch::Receiver<bool>) -> JoinHa
 }
 
 async fn flush(service: Service, mut stopping: watch::Receiver<bool>) {
-    let mut ticks = interval(FLUSH);
+    let mut ticks = interval(FLUSH_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let stop = tokio::select! {
@@ -46,7 +46,7 @@ async fn flush(service: Service, mut stopping: watch::Receiver<bool>) {
 
 /// After an upgrade only: names of before are searched and compared as names are now.
 async fn renew_names(service: Service) {
-    let mut ticks = interval(LOOK);
+    let mut ticks = interval(CLOCK_CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         match service.renew_names().await {
@@ -63,7 +63,7 @@ async fn renew_names(service: Service) {
 async fn hourly(service: Service, mut stopping: watch::Receiver<bool>) {
     let mut due = service.next_sweep_at();
     let mut minute = service.now();
-    let mut ticks = interval(LOOK);
+    let mut ticks = interval(CLOCK_CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

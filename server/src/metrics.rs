@@ -95,11 +95,11 @@ impl Collector for Counted {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), FormatError> {
         let Stats {
             waiting_uses,
-            known_tokens,
-            known_bytes,
-            known_hits,
-            known_reads,
-            looks,
+            cached_tokens,
+            cache_bytes,
+            cache_hits,
+            cache_misses,
+            change_polls,
             signed,
             unsigned,
             hashed,
@@ -114,8 +114,8 @@ impl Collector for Counted {
             gauge.encode(metric)
         };
         gauge("waiting_uses", "Last uses in memory that are not yet written", waiting_uses)?;
-        gauge("known_tokens", "Tokens remembered between requests", known_tokens)?;
-        gauge("known_bytes", "Memory for what is remembered between requests, about", known_bytes)?;
+        gauge("cached_tokens", "Tokens in the cache", cached_tokens)?;
+        gauge("cache_bytes", "Memory of the cache, about", cache_bytes)?;
         gauge("connections", "Connections that are open", open)?;
         gauge("body_bytes", "Bytes of requests' bodies in memory", self.budget.in_flight())?;
         let mut counter = |name: &str, help: &str, value: u64| {
@@ -123,9 +123,9 @@ impl Collector for Counted {
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
             counter.encode(metric)
         };
-        counter("known_hits", "Checks of a token that was remembered", known_hits)?;
-        counter("known_reads", "Checks of a token that was read from the database", known_reads)?;
-        counter("looks", "Looks at the database for what has changed", looks)?;
+        counter("cache_hits", "Checks of a token that was in the cache", cache_hits)?;
+        counter("cache_misses", "Checks of a token that was read from the database", cache_misses)?;
+        counter("change_polls", "Polls of the database for changes", change_polls)?;
         counter("signed_requests", "Requests with a signature that was right", signed)?;
         counter("unsigned_requests", "Accepted requests of API tokens without a signature", unsigned)?;
         counter("password_hashes", "Passwords that were hashed, for sign-in, set-up and invitations", hashed)?;

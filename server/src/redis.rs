@@ -13,7 +13,7 @@ use redis::{Client, Cmd, FromRedisValue, RedisError};
 use uuid::Uuid;
 
 /// An answer that takes longer has failed: a pipeline waits for it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest pause before Redis is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Where it stands to which epoch the nonces belong. It never expires.
@@ -50,8 +50,8 @@ impl RedisNonces {
     /// From `redis://…`. Redis need not be there yet.
     pub(crate) fn open(url: &str) -> Result<Self, RedisError> {
         let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(RESPONSE_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_number_of_retries(1)
             .set_max_delay(PAUSE);
         Ok(Self(ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?))

@@ -3,10 +3,10 @@ use leptos::{either::Either, prelude::*};
 use super::{Icon, Wordmark};
 use crate::{
     islands::Enhance,
+    page_request::LayoutContext,
     paths,
     portal::Theme,
     shell::{Shell, know_sprite},
-    visit::Here,
 };
 
 /// Which entry of the navigation a page belongs to.
@@ -21,7 +21,7 @@ pub enum Section {
 /// The page brings its own `<header class="page-header">` with the one `h1`.
 #[component]
 pub fn Frame(
-    here: Here,
+    here: LayoutContext,
     #[prop(into)] title: String,
     section: Section,
     /// The pages above this one, as (address, name), outermost first.
@@ -60,7 +60,7 @@ pub fn Frame(
 }
 
 #[component]
-fn Sidebar(here: Here, section: Section) -> impl IntoView {
+fn Sidebar(here: LayoutContext, section: Section) -> impl IntoView {
     let tokens = here.organization.as_deref().map(|organization| {
         view! {
             <ul class="nav-list">
@@ -88,7 +88,7 @@ fn Sidebar(here: Here, section: Section) -> impl IntoView {
 
 /// The organizations to switch to; just the name for who has one only.
 #[component]
-fn Switcher(here: Here) -> impl IntoView {
+fn Switcher(here: LayoutContext) -> impl IntoView {
     let current = here.organization;
     let name = current.clone().unwrap_or_else(|| "Organizations".to_owned());
     let others = here.organizations.iter().any(|other| Some(other) != current.as_ref());
@@ -147,7 +147,7 @@ fn Monogram(name: String) -> impl IntoView {
 }
 
 #[component]
-fn TopBar(here: Here, trail: Vec<(String, &'static str)>) -> impl IntoView {
+fn TopBar(here: LayoutContext, trail: Vec<(String, &'static str)>) -> impl IntoView {
     let trail = (!trail.is_empty()).then(|| {
         let items = trail
             .into_iter()

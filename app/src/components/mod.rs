@@ -2,7 +2,7 @@
 //!
 //! | component | what it is |
 //! |---|---|
-//! | [`Frame`] | a signed-in page: navigation, top bar, `<main>`; takes a [`Here`](crate::visit::Here), a title, a [`Section`] and a `trail` |
+//! | [`Frame`] | a signed-in page: navigation, top bar, `<main>`; takes a [`LayoutContext`](crate::page_request::LayoutContext), a title, a [`Section`] and a `trail` |
 //! | [`Plain`] | a page before signing in: one card |
 //! | [`TextField`], [`Field`], [`FieldError`], [`described_by`] | label, hint, control and error of a field; `Field` wraps any control |
 //! | [`TextArea`] | the only `<textarea>`: it escapes its value |

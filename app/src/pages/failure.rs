@@ -5,16 +5,16 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use latchkey_service::{Denial, Error};
+use latchkey_service::{AuthorizationError, Error};
 use leptos::prelude::*;
 
 use crate::{
     components::{Frame, Plain, Section, sentence},
+    page_request::{PageRequest, no_store, visitor},
     paths,
     portal::{Portal, Theme, Visitor},
     render,
     submission::Kept,
-    visit::{Visit, no_store, visitor},
 };
 
 /// What a reader is told about an error.
@@ -50,7 +50,7 @@ fn told(error: &Error, request_id: &str) -> Told {
             "The token exists already",
             "This form was sent before and has created its token; the secret was shown then.".to_owned(),
         ),
-        Error::Clash(clash) => (StatusCode::CONFLICT, "This can't be done now", sentence(&clash.to_string())),
+        Error::Precondition(clash) => (StatusCode::CONFLICT, "This can't be done now", sentence(&clash.to_string())),
         Error::TooManyAttempts { retry_after } => {
             (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", again_in(*retry_after))
         }
@@ -91,9 +91,9 @@ fn told(error: &Error, request_id: &str) -> Told {
 }
 
 /// What is missing, and who can help.
-fn denied(denial: &Denial) -> String {
+fn denied(denial: &AuthorizationError) -> String {
     match denial {
-        Denial::MissingRole(role) => {
+        AuthorizationError::MissingRole(role) => {
             ["This needs the role ", *role, " in the organization. Ask one of its owners for it."].concat()
         }
         other => sentence(&other.to_string()),
@@ -121,7 +121,7 @@ impl Told {
 }
 
 /// The error's page for somebody who is signed in; `kept` is the form that they have sent.
-pub(crate) async fn framed(visit: &Visit, error: &Error, kept: Option<&Kept>) -> Response {
+pub(crate) async fn framed(visit: &PageRequest, error: &Error, kept: Option<&Kept>) -> Response {
     if matches!(error, Error::Unauthenticated(_)) {
         return Redirect::to(&["/login?next=", &paths::encode(&visit.path)].concat()).into_response();
     }
@@ -217,7 +217,7 @@ pub async fn not_found(State(portal): State<Portal>, request: Request) -> Respon
     let (mut parts, _) = request.into_parts();
     let seen = visitor(&parts);
     if seen.person.is_some()
-        && let Ok(visit) = Visit::from_request_parts(&mut parts, &portal).await
+        && let Ok(visit) = PageRequest::from_request_parts(&mut parts, &portal).await
     {
         return framed(&visit, &Error::NotFound("page"), None).await;
     }
@@ -254,11 +254,11 @@ mod tests {
     fn each_error_has_its_status_and_a_way_on() {
         let status = |error: &Error| told(error, "r1").status.as_u16();
         assert_eq!(status(&Error::NotFound("token")), 404);
-        assert_eq!(status(&Denial::MissingRole("admin").into()), 403);
+        assert_eq!(status(&AuthorizationError::MissingRole("admin").into()), 403);
         assert_eq!(told(&Error::Unavailable, "r1").retry_after, Some(5));
         assert_eq!(status(&Error::TooManyAttempts { retry_after: 9 }), 429);
         let busy = told(&Error::Busy { retry_after: 2 }, "r1");
         assert_eq!((busy.status.as_u16(), busy.retry_after), (503, Some(2)));
-        assert!(told(&Denial::MissingRole("admin").into(), "r1").text.contains("the role admin"));
+        assert!(told(&AuthorizationError::MissingRole("admin").into(), "r1").text.contains("the role admin"));
     }
 }

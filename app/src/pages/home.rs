@@ -6,10 +6,10 @@ use axum::{
 };
 use latchkey_service::Error;
 
-use crate::{paths, visit::Visit};
+use crate::{page_request::PageRequest, paths};
 
 /// `/`: the default organization's tokens.
-pub(crate) async fn home(visit: Visit) -> Response {
+pub(crate) async fn home(visit: PageRequest) -> Response {
     let service = &visit.portal.service;
     let result = match service.organization_of(&visit.caller, None).await {
         Ok(name) => Ok(Redirect::to(&paths::tokens(&name)).into_response()),
@@ -23,6 +23,6 @@ pub(crate) async fn home(visit: Visit) -> Response {
 }
 
 /// `/orgs/{organization}`: its tokens, which check whether there is one.
-pub(crate) async fn organization(visit: Visit, Path(organization): Path<String>) -> Response {
+pub(crate) async fn organization(visit: PageRequest, Path(organization): Path<String>) -> Response {
     visit.answer(Ok(Redirect::to(&paths::tokens(&organization)).into_response())).await
 }

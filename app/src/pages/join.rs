@@ -14,9 +14,9 @@ use crate::{
     components::{ErrorSummary, NewAccount, Plain, Problems},
     cookies,
     fields::Fields,
+    page_request::no_store,
     portal::{Portal, Visitor},
     render,
-    visit::no_store,
 };
 
 const LABELS: &[(&str, &str)] = &[("email", "The email"), ("password", "Password")];

@@ -14,11 +14,11 @@ use crate::{
     components::{ErrorSummary, Plain, Problems, TextField},
     cookies,
     fields::Fields,
+    page_request::no_store,
     paths,
     portal::{Portal, Visitor},
     render,
     submission::Kept,
-    visit::no_store,
 };
 
 /// `GET /login`.

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, StatusCode};
-use latchkey_service::{Error, Refusal};
+use latchkey_service::{AuthenticationError, Error};
 use leptos::{either::Either, prelude::*};
 
 use super::{failure, session};
@@ -14,9 +14,9 @@ use crate::{
     components::{ErrorSummary, NewAccount, Plain, Problems, TextField},
     cookies,
     fields::Fields,
+    page_request::no_store,
     portal::{Portal, Visitor},
     render,
-    visit::no_store,
 };
 
 const LABELS: &[(&str, &str)] = &[("email", "Email"), ("password", "Password")];
@@ -47,7 +47,7 @@ pub(crate) async fn submit(
         Ok(signed_in) => session::enter(&portal, &signed_in, "/"),
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, true, problems.into()),
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, true, vec![problem].into()),
-        Err(Error::Unauthenticated(Refusal::Password)) => no_store(Redirect::to("/login").into_response()),
+        Err(Error::Unauthenticated(AuthenticationError::Password)) => no_store(Redirect::to("/login").into_response()),
         Err(Error::Unauthenticated(_) | Error::NotFound(_)) => match known(&portal, &fields).await {
             Ok(Some(_)) => page(&portal, &visitor, &fields, false, Problems::default()),
             _ => no_store(Redirect::to("/login").into_response()),

@@ -10,9 +10,9 @@ use http::header;
 use crate::{
     cookies,
     fields::Fields,
+    page_request::no_store,
     paths,
     portal::{Portal, Theme},
-    visit::no_store,
 };
 
 /// `POST /theme`: anybody may, signed in or not.

@@ -41,7 +41,7 @@ pub use pin::{OrganizationKey, Pin, PinError};
 pub use repository::{RepositoryAccess, RepositoryAccessError, RepositoryName};
 pub use role::Role;
 #[cfg(feature = "files")]
-pub use routes::{Needed, NoRule, Routes, RoutesError};
+pub use routes::{NoRule, RouteAccess, Routes, RoutesError};
 pub use scope::{Scope, ScopeError, ScopeSet};
 #[cfg(feature = "unicode")]
 pub use search::{SearchTerm, prefix_entry, search_terms, search_words};

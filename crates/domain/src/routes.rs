@@ -83,7 +83,7 @@ pub enum RoutesError {
 
 /// What a request needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needed<'r> {
+pub struct RouteAccess<'r> {
     /// What the token must have; nothing when any token will do.
     pub scope: Option<Scope>,
     /// Id or full name of what the token must reach.
@@ -136,11 +136,11 @@ impl Routes {
     }
 
     /// What a request needs; `target` is its path with its query.
-    pub fn needed(&self, method: &str, target: &str) -> Result<Needed<'_>, NoRule> {
+    pub fn needed(&self, method: &str, target: &str) -> Result<RouteAccess<'_>, NoRule> {
         let (rule, asked) = self.rule(method, target)?;
         let repository = rule.repository.as_ref().map(|template| template.fill(|name| rule.named(name, &asked)));
         let organizations = self.organizations.iter().chain(&rule.organizations).collect();
-        Ok(Needed { scope: rule.scope.clone(), repository, organizations })
+        Ok(RouteAccess { scope: rule.scope.clone(), repository, organizations })
     }
 
     /// Which organizations all rules are about, if the file says so.

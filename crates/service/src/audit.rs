@@ -1,7 +1,7 @@
 //! Reading audit events.
 
 use latchkey_domain::{OrganizationId, Timestamp};
-use latchkey_store::audit::{self, Filter, Recorded};
+use latchkey_store::audit::{self, Filter, RecordedEvent};
 use uuid::Uuid;
 
 use crate::authorization::Action;
@@ -40,13 +40,13 @@ impl Service {
         caller: &Caller,
         organization: &str,
         list: &ListEvents,
-    ) -> Result<Page<Recorded>, Error> {
+    ) -> Result<Page<RecordedEvent>, Error> {
         let access = self.authorize(caller, organization, Action::ReadAudit).await?;
         self.find_events(Some(access.id()), list).await
     }
 
     /// What happened in no organization: sign-ins, set-up, organizations that came and went.
-    pub async fn instance_events(&self, caller: &Caller, list: &ListEvents) -> Result<Page<Recorded>, Error> {
+    pub async fn instance_events(&self, caller: &Caller, list: &ListEvents) -> Result<Page<RecordedEvent>, Error> {
         self.may_read_instance(caller)?;
         self.find_events(None, list).await
     }
@@ -55,7 +55,7 @@ impl Service {
         &self,
         organization: Option<OrganizationId>,
         list: &ListEvents,
-    ) -> Result<Page<Recorded>, Error> {
+    ) -> Result<Page<RecordedEvent>, Error> {
         check_limit(list.limit)?;
         let filter = filter(organization, list)?;
         let before = list.cursor.as_deref().map(cursor::decode_event).transpose()?;

@@ -4,17 +4,17 @@ use latchkey_domain::{Secret, SecretError, SecretKind, Timestamp};
 use latchkey_store::user_tokens;
 
 use crate::nonces::Source;
-use crate::verify::Presented;
-use crate::{Error, KnownToken, Origin, Person, Principal, Refusal, Service};
+use crate::verify::PresentedCredential;
+use crate::{AuthenticationError, CachedToken, Error, Origin, Person, Principal, Service};
 
 impl Service {
     /// Checks an unsigned bearer, and notes the use of an API token.
     pub async fn authenticate(&self, bearer: &str, origin: &Origin) -> Result<Principal, Error> {
-        self.authenticate_signed(&Presented { bearer, origin, signature: None }).await
+        self.authenticate_signed(&PresentedCredential { bearer, origin, signature: None }).await
     }
 
     /// Checks a bearer with the signature that came with it, and notes the use of an API token.
-    pub async fn authenticate_signed(&self, presented: &Presented<'_>) -> Result<Principal, Error> {
+    pub async fn authenticate_signed(&self, presented: &PresentedCredential<'_>) -> Result<Principal, Error> {
         let principal = self.present(presented).await?;
         if let Principal::ApiToken(token) = &principal {
             self.note_use(token, presented.origin).await?;
@@ -23,41 +23,44 @@ impl Service {
     }
 
     /// Checks a token that is presented as the credentials of an OAuth client are: its id, and its secret.
-    pub async fn authenticate_client(&self, id: &str, presented: &Presented<'_>) -> Result<Principal, Error> {
+    pub async fn authenticate_client(&self, id: &str, presented: &PresentedCredential<'_>) -> Result<Principal, Error> {
         let secret = Secret::parse(presented.bearer).ok().filter(|secret| secret.kind() == SecretKind::ApiToken);
-        let secret = secret.ok_or(Refusal::Unknown)?;
+        let secret = secret.ok_or(AuthenticationError::Unknown)?;
         // Before it is used: under another's id, a secret is none.
-        let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
+        let token = self.inner.cache.token(&secret.hash()).await?.ok_or(AuthenticationError::Unknown)?;
         if id.parse() != Ok(token.id) {
-            return Err(Refusal::Unknown.into());
+            return Err(AuthenticationError::Unknown.into());
         }
         self.authenticate_signed(presented).await
     }
 
     /// Form and checksum first (garbage never reaches the database), then who it is, then revoked, expired and network,
     /// then the signature.
-    pub(crate) async fn present(&self, presented: &Presented<'_>) -> Result<Principal, Error> {
+    pub(crate) async fn present(&self, presented: &PresentedCredential<'_>) -> Result<Principal, Error> {
         if presented.bearer.is_empty() {
-            return Err(Refusal::Missing.into());
+            return Err(AuthenticationError::Missing.into());
         }
         let secret = Secret::parse(presented.bearer).map_err(|error| match error {
-            SecretError::Form => Refusal::Malformed,
-            SecretError::Checksum => Refusal::Checksum,
+            SecretError::Form => AuthenticationError::Malformed,
+            SecretError::Checksum => AuthenticationError::Checksum,
         })?;
         let principal = match secret.kind() {
             SecretKind::ApiToken => {
-                let token = self.inner.known.token(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
+                let token = self.inner.cache.token(&secret.hash()).await?.ok_or(AuthenticationError::Unknown)?;
                 self.admit(&secret, &token, presented).await?;
                 return Ok(Principal::ApiToken(token));
             }
             SecretKind::UserToken => {
-                let found = user_tokens::by_hash(self.store(), &secret.hash()).await?.ok_or(Refusal::Unknown)?;
+                let found =
+                    user_tokens::by_hash(self.store(), &secret.hash()).await?.ok_or(AuthenticationError::Unknown)?;
                 if found.expires_at <= self.now() {
-                    return Err(Refusal::Expired.into());
+                    return Err(AuthenticationError::Expired.into());
                 }
                 Principal::UserToken(Person::new(found.user, found.id))
             }
-            SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => return Err(Refusal::Malformed.into()),
+            SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => {
+                return Err(AuthenticationError::Malformed.into());
+            }
         };
         if let Some((signature, request)) = &presented.signature {
             let who = principal.person().map(|person| person.id.0).unwrap_or_default();
@@ -72,8 +75,8 @@ impl Service {
     pub(crate) async fn admit(
         &self,
         secret: &Secret,
-        token: &KnownToken,
-        presented: &Presented<'_>,
+        token: &CachedToken,
+        presented: &PresentedCredential<'_>,
     ) -> Result<(), Error> {
         token.check(presented.origin.address, presented.signature.is_some(), self.now())?;
         match &presented.signature {
@@ -88,24 +91,29 @@ impl Service {
     }
 }
 
-impl KnownToken {
+impl CachedToken {
     /// The token's own conditions, in the order in which a refusal helps most.
-    pub(crate) fn check(&self, address: Option<IpAddr>, signed: bool, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn check(
+        &self,
+        address: Option<IpAddr>,
+        signed: bool,
+        now: Timestamp,
+    ) -> Result<(), AuthenticationError> {
         if self.revocation.is_some() {
-            return Err(Refusal::Revoked);
+            return Err(AuthenticationError::Revoked);
         }
         if self.expires_at.is_some_and(|expires| expires <= now) {
-            return Err(Refusal::Expired);
+            return Err(AuthenticationError::Expired);
         }
         let in_network = match address {
             Some(address) => self.allowed_networks.allow(address),
             None => self.allowed_networks.is_everywhere(),
         };
         if !in_network {
-            return Err(Refusal::Network);
+            return Err(AuthenticationError::Network);
         }
         if self.require_signing && !signed {
-            return Err(Refusal::Unsigned);
+            return Err(AuthenticationError::Unsigned);
         }
         self.check_retired(now)
     }

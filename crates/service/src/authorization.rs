@@ -10,7 +10,7 @@ use latchkey_store::{
 };
 use uuid::Uuid;
 
-use crate::{Caller, Denial, Error, Principal, Service};
+use crate::{AuthorizationError, Caller, Error, Principal, Service};
 
 /// What lets a caller act on an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +44,9 @@ pub(crate) enum Action {
     ReadAudit,
     ReadTokens,
     CreateToken(LevelKind),
-    Revoke(Whose),
+    Revoke(Ownership),
     /// Change or rotate it.
-    Edit(Whose),
+    Edit(Ownership),
     /// Ask about a token that somebody presents.
     Introspect,
     ReadRepositories,
@@ -56,7 +56,7 @@ pub(crate) enum Action {
 
 /// Whose a token is, as seen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whose {
+pub(crate) enum Ownership {
     /// The caller's own credential.
     Itself,
     /// A project's token that the caller has made.
@@ -110,11 +110,13 @@ impl Action {
             Self::CreateToken(LevelKind::Organization) => rule(Role::Admin, With("tokens:manage"), false),
             Self::CreateToken(LevelKind::Project) => rule(Role::Contributor, With("tokens:manage"), true),
             // Whoever finds a token that leaked can end it with nothing but the token.
-            Self::Revoke(Whose::Itself) => rule(Role::Contributor, Always, true),
-            Self::Revoke(Whose::Own | Whose::OwnOfProject) => rule(Role::Contributor, With("tokens:manage"), true),
+            Self::Revoke(Ownership::Itself) => rule(Role::Contributor, Always, true),
+            Self::Revoke(Ownership::Own | Ownership::OwnOfProject) => {
+                rule(Role::Contributor, With("tokens:manage"), true)
+            }
             // As they may create it: what somebody made as an admin is not theirs to change once they are none.
-            Self::Edit(Whose::OwnOfProject) => rule(Role::Contributor, With("tokens:manage"), true),
-            Self::Revoke(Whose::Others) | Self::Edit(_) => rule(Role::Admin, With("tokens:manage"), true),
+            Self::Edit(Ownership::OwnOfProject) => rule(Role::Contributor, With("tokens:manage"), true),
+            Self::Revoke(Ownership::Others) | Self::Edit(_) => rule(Role::Admin, With("tokens:manage"), true),
             Self::ReadRepositories => rule(Role::Viewer, With("repos:read"), true),
             Self::ManageRepositories => rule(Role::Admin, With("repos:write"), false),
             Self::ReadInvitations => rule(Role::Admin, With("members:invite"), false),
@@ -172,7 +174,7 @@ impl Action {
         all.extend(Role::ALL.into_iter().flat_map(|role| [Self::ManageMember(role), Self::Invite(role)]));
         let levels = [LevelKind::Instance, LevelKind::Organization, LevelKind::Project];
         all.extend(levels.map(Self::CreateToken));
-        let whose = [Whose::Itself, Whose::OwnOfProject, Whose::Own, Whose::Others];
+        let whose = [Ownership::Itself, Ownership::OwnOfProject, Ownership::Own, Ownership::Others];
         all.extend(whose.into_iter().flat_map(|whose| [Self::Revoke(whose), Self::Edit(whose)]));
         all
     }
@@ -209,10 +211,10 @@ impl People {
         }
     }
 
-    fn refusal(self) -> Denial {
+    fn refusal(self) -> AuthorizationError {
         match self {
-            Self::Role(least) => Denial::MissingRole(least.as_str()),
-            Self::InstanceAdmin => Denial::InstanceAdminOnly,
+            Self::Role(least) => AuthorizationError::MissingRole(least.as_str()),
+            Self::InstanceAdmin => AuthorizationError::InstanceAdminOnly,
         }
     }
 }
@@ -255,12 +257,12 @@ impl OrganizationAccess {
             Power::Role(_) => Err(rule.people.refusal().into()),
             Power::Token => {
                 match rule.tokens {
-                    Tokens::Never => return Err(Denial::PeopleOnly.into()),
+                    Tokens::Never => return Err(AuthorizationError::PeopleOnly.into()),
                     Tokens::With(scope) => caller.principal.needs_scope(scope)?,
                     Tokens::Always => {}
                 }
                 let confined = caller.principal.level().is_some_and(|level| level.project().is_some());
-                if confined && !rule.in_project { Err(Denial::BeyondProject.into()) } else { Ok(()) }
+                if confined && !rule.in_project { Err(AuthorizationError::BeyondProject.into()) } else { Ok(()) }
             }
         }
     }
@@ -269,14 +271,14 @@ impl OrganizationAccess {
     pub(crate) fn allow_scope(&self, caller: &Caller, scope: &Scope, level: LevelKind) -> Result<(), Error> {
         match (self.power, needed_for(scope.as_str(), level)) {
             (Power::Role(role), Some(people)) if !people.include(caller, role) => {
-                Err(Denial::ScopeNeedsRole(scope.clone(), people.to_string()).into())
+                Err(AuthorizationError::ScopeNeedsRole(scope.clone(), people.to_string()).into())
             }
             _ => Ok(()),
         }
     }
 }
 
-impl Whose {
+impl Ownership {
     pub(crate) fn of(caller: &Caller, token: &Token) -> Self {
         let made = |id| token.created_by.kind == "user" && token.created_by.id == Some(id);
         match &caller.principal {
@@ -291,11 +293,11 @@ impl Whose {
 
 impl Action {
     pub(crate) fn revoke(caller: &Caller, token: &Token) -> Self {
-        Self::Revoke(Whose::of(caller, token))
+        Self::Revoke(Ownership::of(caller, token))
     }
 
     pub(crate) fn edit(caller: &Caller, token: &Token) -> Self {
-        Self::Edit(Whose::of(caller, token))
+        Self::Edit(Ownership::of(caller, token))
     }
 }
 
@@ -304,7 +306,7 @@ impl Service {
     pub(crate) async fn access(&self, caller: &Caller, name: &str) -> Result<OrganizationAccess, Error> {
         const UNKNOWN: Error = Error::NotFound("organization");
         if name.is_empty() {
-            return Err(Denial::NoOrganization.into());
+            return Err(AuthorizationError::NoOrganization.into());
         }
         // An id stands for the organization that has it, as it does for forward-auth.
         let by_id = match name.parse() {
@@ -367,7 +369,11 @@ impl Service {
         match &caller.principal {
             Principal::Session(person) | Principal::UserToken(person) => {
                 let anybody = !self.inner.settings.restricted_organization_creation;
-                if person.instance_admin || anybody { Ok(()) } else { Err(Denial::InstanceAdminOnly.into()) }
+                if person.instance_admin || anybody {
+                    Ok(())
+                } else {
+                    Err(AuthorizationError::InstanceAdminOnly.into())
+                }
             }
             Principal::ApiToken(_) => caller.principal.needs_scope("orgs:create"),
         }
@@ -377,7 +383,7 @@ impl Service {
     pub(crate) fn may_read_instance(&self, caller: &Caller) -> Result<(), Error> {
         let admin = caller.principal.person().is_some_and(|person| person.instance_admin);
         if !admin && caller.principal.level() != Some(Level::Instance) {
-            return Err(Denial::InstanceAdminOnly.into());
+            return Err(AuthorizationError::InstanceAdminOnly.into());
         }
         caller.principal.needs_scope("org:read")
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::authorization::Action;
-use crate::recorder::{Happened, system};
+use crate::recorder::{AuditEntry, system};
 use crate::transaction::{Purpose, Write};
 use crate::{Caller, Error, FieldError, Origin, Service, StateFilter, TokenDetail};
 
@@ -115,7 +115,7 @@ impl Service {
         if !organizations::set_threshold(&mut tx, access.id(), threshold, self.now()).await? {
             return Err(Error::NotFound("organization"));
         }
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: Some(access.id()),
             action: "organization.auto_revoke_set",
             target: ("organization", Some(access.id().0), &access.organization.name),
@@ -195,7 +195,7 @@ impl Service {
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
         for (id, name) in &revoked {
-            let happened = Happened {
+            let happened = AuditEntry {
                 organization: Some(organization),
                 action: "token.revoked",
                 target: ("token", Some(id.0), name),

@@ -5,8 +5,8 @@ use latchkey_domain::{CredentialId, Level, ProjectId, RepositoryAccess, Scope, U
 use latchkey_store::tokens::Actor;
 use latchkey_store::users::User;
 
-use crate::known::KnownToken;
-use crate::{Denial, Error};
+use crate::token_cache::CachedToken;
+use crate::{AuthorizationError, Error};
 
 /// Who asks, and from where.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub enum Principal {
     /// A person with a 24-hour user token.
     UserToken(Person),
     /// A pipeline or a script.
-    ApiToken(Arc<KnownToken>),
+    ApiToken(Arc<CachedToken>),
 }
 
 /// A user who is signed in.
@@ -92,7 +92,7 @@ impl Principal {
     pub(crate) fn needs_scope(&self, scope: &'static str) -> Result<(), Error> {
         match self {
             Self::ApiToken(token) if !token.scopes.contains(scope) => {
-                Err(Denial::MissingScope(Scope::stored(scope)).into())
+                Err(AuthorizationError::MissingScope(Scope::stored(scope)).into())
             }
             _ => Ok(()),
         }

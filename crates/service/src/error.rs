@@ -7,10 +7,10 @@ use thiserror::Error;
 pub enum Error {
     /// The credential is missing or not accepted.
     #[error("{0}")]
-    Unauthenticated(#[from] Refusal),
+    Unauthenticated(#[from] AuthenticationError),
     /// The credential is good, but may not do this.
     #[error("{0}")]
-    Forbidden(#[from] Denial),
+    Forbidden(#[from] AuthorizationError),
     /// There is no such thing, or it is another organization's: nobody learns which.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -29,7 +29,7 @@ pub enum Error {
     AlreadyCreated(TokenId),
     /// What is there now is not what the request takes it for.
     #[error("{0}")]
-    Clash(#[from] Clash),
+    Precondition(#[from] PreconditionError),
     /// Too many wrong passwords or links for the account or from the network.
     #[error("too many attempts; try again in {retry_after} seconds")]
     TooManyAttempts { retry_after: u64 },
@@ -66,7 +66,7 @@ pub enum Error {
 
 /// Why a credential was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Refusal {
+pub enum AuthenticationError {
     #[error("no credential was sent; send `Authorization: Bearer <token>`")]
     Missing,
     #[error("the token is not of the form of a Latchkey token")]
@@ -99,7 +99,7 @@ pub enum Refusal {
 
 /// How a request and the state of things don't go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Clash {
+pub enum PreconditionError {
     #[error("the token has ended: it is revoked or expired, and can't be changed any more")]
     Ended,
     #[error("the token was changed since you read it; read it again, and then decide")]
@@ -107,7 +107,7 @@ pub enum Clash {
     #[error("this Idempotency-Key was sent before with another request; use a new key for a new request")]
     KeyReused,
     #[error("the request with this Idempotency-Key is still under way; try again in a moment")]
-    UnderWay,
+    RequestInProgress,
     #[error("whoever sent this invitation may no longer invite for this role; ask for a new one")]
     SenderLost,
     #[error("this request was done before, but what it made is gone or has another secret by now")]
@@ -116,7 +116,7 @@ pub enum Clash {
 
 /// What a good credential lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Denial {
+pub enum AuthorizationError {
     #[error("this needs the scope {0}, which the token does not have")]
     MissingScope(Scope),
     #[error("the token does not reach this repository")]

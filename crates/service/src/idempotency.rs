@@ -9,19 +9,19 @@ use latchkey_store::idempotency::{self, Remembered};
 use latchkey_store::{StoreError, Tx};
 use uuid::Uuid;
 
-use crate::{Caller, Clash, Error, FieldError, Service};
+use crate::{Caller, Error, FieldError, PreconditionError, Service};
 
 /// How long a key is remembered.
 const KEPT_SECONDS: i64 = 24 * 3_600;
 
 /// What a client sends with a request so that sending it again does it once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Once {
+pub struct IdempotentRequest {
     key: String,
     request: [u8; 32],
 }
 
-impl Once {
+impl IdempotentRequest {
     /// Longest key, in characters.
     pub const MAX: usize = 255;
 
@@ -35,7 +35,7 @@ impl Once {
 }
 
 /// A request under a key: whose, for what.
-pub(crate) struct Keyed {
+pub(crate) struct KeyedRequest {
     caller: String,
     route: String,
     key: String,
@@ -44,15 +44,15 @@ pub(crate) struct Keyed {
 
 /// Keys of requests that this process is answering.
 #[derive(Clone, Default)]
-pub(crate) struct UnderWay(Arc<Mutex<HashSet<[u8; 32]>>>);
+pub(crate) struct InProgress(Arc<Mutex<HashSet<[u8; 32]>>>);
 
 /// Ends with the request, also when its client hangs up.
 pub(crate) struct Held {
-    under_way: UnderWay,
+    under_way: InProgress,
     key: [u8; 32],
 }
 
-impl UnderWay {
+impl InProgress {
     fn hold(&self, key: [u8; 32]) -> Option<Held> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.insert(key).then(|| Held { under_way: self.clone(), key })
@@ -65,9 +65,9 @@ impl Drop for Held {
     }
 }
 
-impl Keyed {
+impl KeyedRequest {
     /// The route has the organization in it: the same body for another one is another request.
-    pub(crate) fn new(caller: &Caller, route: String, once: &Once) -> Self {
+    pub(crate) fn new(caller: &Caller, route: String, once: &IdempotentRequest) -> Self {
         let actor = caller.principal.actor();
         let caller = format!("{} {}", actor.kind, actor.id.unwrap_or_default());
         Self { caller, route, key: once.key.clone(), request: once.request }
@@ -83,15 +83,15 @@ impl Keyed {
 impl Service {
     /// Keeps a second request with the same key out while the first is answered. On another replica it waits for the
     /// first at [`Service::remember`] instead.
-    pub(crate) fn hold(&self, keyed: &Keyed) -> Result<Held, Error> {
-        self.inner.under_way.hold(keyed.hash()).ok_or(Error::Clash(Clash::UnderWay))
+    pub(crate) fn hold(&self, keyed: &KeyedRequest) -> Result<Held, Error> {
+        self.inner.under_way.hold(keyed.hash()).ok_or(Error::Precondition(PreconditionError::RequestInProgress))
     }
 
     /// What the request has done already, if it has. The key with another content is refused.
-    pub(crate) async fn remembered(&self, keyed: &Keyed) -> Result<Option<Remembered>, Error> {
+    pub(crate) async fn remembered(&self, keyed: &KeyedRequest) -> Result<Option<Remembered>, Error> {
         let found = idempotency::get(self.store(), &keyed.hash(), since(self.now())).await?;
         match found {
-            Some(found) if found.request != keyed.request => Err(Clash::KeyReused.into()),
+            Some(found) if found.request != keyed.request => Err(PreconditionError::KeyReused.into()),
             found => Ok(found),
         }
     }
@@ -101,7 +101,7 @@ impl Service {
     pub(crate) async fn remember(
         &self,
         tx: &mut Tx,
-        keyed: &Keyed,
+        keyed: &KeyedRequest,
         salt: [u8; 32],
         object: Uuid,
     ) -> Result<(), StoreError> {
@@ -117,7 +117,7 @@ impl Service {
     }
 
     /// The secret of a request; the first is the one to make, the others are what it was under earlier root keys.
-    pub(crate) fn derived_secrets(&self, keyed: &Keyed, salt: &[u8; 32]) -> impl Iterator<Item = Secret> {
+    pub(crate) fn derived_secrets(&self, keyed: &KeyedRequest, salt: &[u8; 32]) -> impl Iterator<Item = Secret> {
         let parts = [keyed.caller.as_bytes(), keyed.route.as_bytes(), keyed.key.as_bytes(), &keyed.request];
         self.inner.root_key.idempotent_secrets(SecretKind::ApiToken, parts, salt).collect::<Vec<_>>().into_iter()
     }
@@ -139,16 +139,16 @@ mod tests {
     #[test]
     fn keys_are_visible_ascii() {
         for good in ["1", "8e03978e-40d5-43dd-bc93-6894a57f9324", &"k".repeat(255)] {
-            assert!(Once::new(good, b"").is_ok(), "{good}");
+            assert!(IdempotentRequest::new(good, b"").is_ok(), "{good}");
         }
         for bad in ["", "a b", "ü", "a\nb", &"k".repeat(256)] {
-            assert!(Once::new(bad, b"").is_err(), "{bad:?}");
+            assert!(IdempotentRequest::new(bad, b"").is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn a_key_is_held_until_its_request_ends() {
-        let under_way = UnderWay::default();
+        let under_way = InProgress::default();
         let held = under_way.hold([1; 32]);
         assert!(held.is_some() && under_way.hold([1; 32]).is_none() && under_way.hold([2; 32]).is_some());
         drop(held);

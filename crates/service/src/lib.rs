@@ -12,7 +12,6 @@ mod error;
 mod forwarded;
 mod idempotency;
 mod invitations;
-mod known;
 mod members;
 mod memberships;
 mod names;
@@ -31,6 +30,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod stats;
+mod token_cache;
 mod tokens;
 mod transaction;
 mod users;
@@ -48,11 +48,10 @@ pub use authorization::{OrganizationAccess, Power};
 pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
-pub use error::{Clash, Denial, Error, FieldError, Refusal};
-pub use idempotency::Once;
+pub use error::{AuthenticationError, AuthorizationError, Error, FieldError, PreconditionError};
+pub use idempotency::IdempotentRequest;
 pub use invitations::Invited;
-pub use known::{KnownOrganization, KnownToken};
-pub use latchkey_store::audit::Recorded;
+pub use latchkey_store::audit::RecordedEvent;
 pub use latchkey_store::credentials::{Credential, CredentialKind};
 pub use latchkey_store::invitations::Invitation;
 pub use latchkey_store::memberships::Member;
@@ -72,12 +71,13 @@ pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
 pub use sign_in::{Browser, Device, SignedIn, UserToken};
 pub use stats::Stats;
+pub use token_cache::{CachedOrganization, CachedToken};
 pub use tokens::{
     BulkRevoked, ChosenRepositories, Counts, CreateToken, CreatedToken, EditToken, ExpiresIn, ListTokens, Overview,
     RotateToken, StateFilter, TokenDetail, TokenPage,
 };
 pub use users::{Ended, SignedInWith};
-pub use verify::{Allowed, Demand, Introspected, Presented};
+pub use verify::{Allowed, Introspected, PresentedCredential, RequiredAccess};
 
 /// The use cases, and what they need. Cheap to clone.
 #[derive(Clone)]
@@ -90,14 +90,14 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     catalogue: Catalogue,
-    uses: uses::Gathered,
-    known: known::Known,
+    uses: uses::UseBuffer,
+    cache: token_cache::TokenCache,
     counted: stats::Counted,
     nonces: nonces::Keeper,
     passwords: passwords::Hasher,
     readiness: readiness::Readiness,
     root_key: RootKey,
-    under_way: idempotency::UnderWay,
+    under_way: idempotency::InProgress,
     settings: Settings,
     warnings: warnings::Found,
 }
@@ -136,14 +136,14 @@ impl Service {
         settings: Settings,
     ) -> Self {
         let inner = Inner {
-            known: known::Known::new(store.clone(), clock.clone(), settings.memory),
+            cache: token_cache::TokenCache::new(store.clone(), clock.clone(), settings.memory),
             counted: stats::Counted::default(),
             nonces: nonces::Keeper::new(),
-            uses: uses::Gathered::default(),
+            uses: uses::UseBuffer::default(),
             passwords: passwords::Hasher::new(),
             readiness: readiness::Readiness::default(),
             root_key,
-            under_way: idempotency::UnderWay::default(),
+            under_way: idempotency::InProgress::default(),
             store,
             clock,
             random,
@@ -179,7 +179,7 @@ impl Service {
 
     /// When this replica last found that the database lost its history, or has another one.
     pub fn history_broke_at(&self) -> Option<Timestamp> {
-        self.inner.known.history_broke_at()
+        self.inner.cache.history_broke_at()
     }
 
     /// A fresh id for a form, so that sending the form twice creates one token.

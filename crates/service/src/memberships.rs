@@ -7,8 +7,8 @@ use latchkey_store::users::{self, User};
 use serde_json::json;
 
 use crate::page::{Page, check_limit};
-use crate::recorder::Happened;
-use crate::{Caller, Denial, Error, Person, Service, cursor};
+use crate::recorder::AuditEntry;
+use crate::{AuthorizationError, Caller, Error, Person, Service, cursor};
 
 /// A person's own membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ const UNKNOWN: Error = Error::NotFound("membership");
 impl Service {
     /// The caller's own account.
     pub async fn current_user(&self, caller: &Caller) -> Result<User, Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         users::by_id(self.store(), person.id).await?.ok_or(Error::NotFound("user"))
     }
 
@@ -35,7 +35,7 @@ impl Service {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Membership>, Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         check_limit(limit)?;
         let after = cursor::decode_text(after)?;
         let rows = memberships::of_user(self.store(), person.id, &after, limit + 1).await?;
@@ -49,7 +49,7 @@ impl Service {
 
     /// The caller's membership of one organization; `None` for an instance admin who is no member.
     pub async fn own_membership(&self, caller: &Caller, organization: &str) -> Result<Option<Membership>, Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let access = self.access(caller, organization).await?;
         let Some(member) = memberships::by_user(self.store(), access.id(), person.id).await? else { return Ok(None) };
         let current = organizations::default_of_user(self.store(), person.id).await?;
@@ -59,14 +59,14 @@ impl Service {
 
     /// Chooses the organization that the caller acts on when a request names none.
     pub async fn set_current_membership(&self, caller: &Caller, id: &str) -> Result<Membership, Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let (organization, member) = self.find_own(person, id).await?;
         let (mut tx, caller) = self.begin(caller).await?;
         if memberships::role_locked(&mut tx, organization.id, person.id).await?.is_none() {
             return Err(UNKNOWN);
         }
         users::set_current(&mut tx, person.id, organization.id).await?;
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: None,
             action: "user.current_organization_set",
             target: ("user", Some(person.id.0), &person.email),
@@ -80,7 +80,7 @@ impl Service {
 
     /// Ends a membership of the caller's own, in whatever organization; see [`Service::remove_member`].
     pub async fn leave(&self, caller: &Caller, id: &str) -> Result<(), Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let (organization, _) = self.find_own(person, id).await?;
         self.remove_member(caller, &organization.name, id).await
     }

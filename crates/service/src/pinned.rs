@@ -4,31 +4,31 @@
 use latchkey_domain::{OrganizationId, OrganizationKey, Pin, Signature};
 use latchkey_store::organizations;
 
-use crate::{Denial, Error, KnownOrganization, KnownToken, Principal, Service};
+use crate::{AuthorizationError, CachedOrganization, CachedToken, Error, Principal, Service};
 
 impl Service {
     /// The organization that a request acts on: the token's own, the one that its header names, or the one that is
     /// pinned; in any case one that all pins allow. Without pins, only an instance's one organization is.
     pub(crate) async fn acted_on(
         &self,
-        token: &KnownToken,
+        token: &CachedToken,
         named: Option<&str>,
         pins: &[&Pin],
         signature: Option<&Signature>,
-    ) -> Result<KnownOrganization, Error> {
+    ) -> Result<CachedOrganization, Error> {
         let acted_on = match token.level.organization() {
             Some(id) => {
                 // Names of organizations that are there are unique, and the token's is there: else it were revoked.
                 let own = |named: &str| named == token.organization_name || named.parse() == Ok(id);
                 if named.is_some_and(|named| !own(named)) {
-                    return Err(Denial::OtherOrganization.into());
+                    return Err(AuthorizationError::OtherOrganization.into());
                 }
-                Some(KnownOrganization { id, name: token.organization_name.as_str().into() })
+                Some(CachedOrganization { id, name: token.organization_name.as_str().into() })
             }
             None => match named {
                 Some(named) => {
                     let key = OrganizationKey::parse(named).map_err(|_| Error::NotFound("organization"))?;
-                    let found = self.inner.known.organization(&key).await?;
+                    let found = self.inner.cache.organization(&key).await?;
                     Some(found.ok_or(Error::NotFound("organization"))?)
                 }
                 None => None,
@@ -40,14 +40,16 @@ impl Service {
             && !signature.names(named)
         {
             // The header decides, and anybody on the way could have written it.
-            return Err(Denial::OrganizationUnsigned.into());
+            return Err(AuthorizationError::OrganizationUnsigned.into());
         }
         match (acted_on, pinned) {
             (Some(acted_on), None) => Ok(acted_on),
             (Some(acted_on), Some(pinned)) if pinned.contains(&acted_on) => Ok(acted_on),
-            (Some(_), Some(_)) => Err(Denial::OtherOrganization.into()),
-            (None, Some(mut pinned)) if pinned.len() == 1 => pinned.pop().ok_or(Denial::NoOrganization.into()),
-            (None, _) => Err(Denial::NoOrganization.into()),
+            (Some(_), Some(_)) => Err(AuthorizationError::OtherOrganization.into()),
+            (None, Some(mut pinned)) if pinned.len() == 1 => {
+                pinned.pop().ok_or(AuthorizationError::NoOrganization.into())
+            }
+            (None, _) => Err(AuthorizationError::NoOrganization.into()),
         }
     }
 
@@ -58,15 +60,15 @@ impl Service {
         if fixed || signature.names(named) || organizations::all(self.store(), "", 2).await?.len() < 2 {
             return Ok(());
         }
-        Err(Denial::OrganizationUnsigned.into())
+        Err(AuthorizationError::OrganizationUnsigned.into())
     }
 
     /// What an operator's own pins leave undecided: several organizations and no pin, or a pin that names none that there
     /// is. `None` when they decide.
-    pub async fn undecided(&self, pins: &[&Pin]) -> Result<Option<Denial>, Error> {
+    pub async fn undecided(&self, pins: &[&Pin]) -> Result<Option<AuthorizationError>, Error> {
         if pins.is_empty() {
             let several = organizations::all(self.store(), "", 2).await?.len() > 1;
-            return Ok(several.then_some(Denial::NotPinned));
+            return Ok(several.then_some(AuthorizationError::NotPinned));
         }
         match self.pinned(pins).await {
             Ok(_) => Ok(None),
@@ -76,20 +78,20 @@ impl Service {
     }
 
     /// Those that all pins allow, by what their names stand for now; `None` for any.
-    async fn pinned(&self, pins: &[&Pin]) -> Result<Option<Vec<KnownOrganization>>, Error> {
+    async fn pinned(&self, pins: &[&Pin]) -> Result<Option<Vec<CachedOrganization>>, Error> {
         if pins.is_empty() {
-            let only = self.inner.known.only_organization().await?.ok_or(Denial::NotPinned)?;
+            let only = self.inner.cache.only_organization().await?.ok_or(AuthorizationError::NotPinned)?;
             return Ok(Some(vec![only]));
         }
-        let mut pinned: Option<Vec<KnownOrganization>> = None;
+        let mut pinned: Option<Vec<CachedOrganization>> = None;
         for pin in pins {
             let Pin::Only(keys) = pin else { continue };
             let mut allowed = Vec::with_capacity(keys.len());
             for key in keys {
-                allowed.extend(self.inner.known.organization(key).await?);
+                allowed.extend(self.inner.cache.organization(key).await?);
             }
             if allowed.is_empty() {
-                return Err(Denial::PinnedToNone.into());
+                return Err(AuthorizationError::PinnedToNone.into());
             }
             match &mut pinned {
                 Some(pinned) => pinned.retain(|organization| allowed.contains(organization)),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
 use crate::page::{Page, check_limit};
-use crate::recorder::Happened;
+use crate::recorder::AuditEntry;
 use crate::transaction::Write;
 use crate::{Caller, Error, FieldError, Service, cursor};
 
@@ -112,7 +112,7 @@ impl Service {
         action: &'static str,
         project: &Project,
     ) -> Result<(), Error> {
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: Some(project.organization_id),
             action,
             target: ("project", Some(project.id.0), &project.name),

@@ -15,7 +15,7 @@ use crate::{Error, Service};
 /// An answer is given again for so long.
 const FRESH_SECONDS: i64 = 1;
 /// Longer than a write waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Why requests can't be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -46,17 +46,17 @@ impl Service {
             {
                 return answer;
             }
-            let answer = timeout(PATIENCE, service.look_ready()).await.unwrap_or(Err(Unready::NoAnswer));
+            let answer = timeout(PROBE_TIMEOUT, service.check_ready()).await.unwrap_or(Err(Unready::NoAnswer));
             *last = Some((service.now(), answer));
             answer
         });
         asked.await.unwrap_or(Err(Unready::NoAnswer))
     }
 
-    async fn look_ready(&self) -> Result<(), Unready> {
+    async fn check_ready(&self) -> Result<(), Unready> {
         // As each request asks it.
-        if self.inner.known.catch_up().await.is_err() {
-            return Err(self.inner.known.untrusted().await.map_or(Unready::NoAnswer, Unready::Untrusted));
+        if self.inner.cache.catch_up().await.is_err() {
+            return Err(self.inner.cache.untrusted().await.map_or(Unready::NoAnswer, Unready::Untrusted));
         }
         self.store().ping().await.map_err(|_| Unready::NoAnswer)?;
         self.probe_write().await.map_err(|error| {

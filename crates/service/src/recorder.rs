@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{Error, Origin, Service};
 
 /// What happened to what.
-pub(crate) struct Happened<'a> {
+pub(crate) struct AuditEntry<'a> {
     pub(crate) organization: Option<OrganizationId>,
     pub(crate) action: &'static str,
     /// Kind, id and name.
@@ -23,7 +23,7 @@ impl Service {
         tx: &mut Tx,
         actor: &Actor,
         origin: &Origin,
-        happened: Happened<'_>,
+        happened: AuditEntry<'_>,
     ) -> Result<(), Error> {
         let now = self.now();
         let (target_kind, target_id, target_name) = happened.target;

@@ -4,11 +4,11 @@ use latchkey_store::{StoreError, Tx};
 use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
-use crate::idempotency::Keyed;
+use crate::idempotency::KeyedRequest;
 use crate::page::{Page, check_limit};
-use crate::recorder::Happened;
+use crate::recorder::AuditEntry;
 use crate::transaction::Write;
-use crate::{Caller, Clash, Denial, Error, FieldError, Once, Service, cursor};
+use crate::{AuthorizationError, Caller, Error, FieldError, IdempotentRequest, PreconditionError, Service, cursor};
 
 /// A page of repositories, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,20 +73,20 @@ impl Service {
         organization: &str,
         name: &str,
     ) -> Result<Repository, Error> {
-        self.create_repository_once(caller, organization, name, None).await
+        self.create_repository_idempotent(caller, organization, name, None).await
     }
 
     /// The same, for a request that may be sent twice.
-    pub async fn create_repository_once(
+    pub async fn create_repository_idempotent(
         &self,
         caller: &Caller,
         organization: &str,
         name: &str,
-        once: Option<&Once>,
+        idempotency: Option<&IdempotentRequest>,
     ) -> Result<Repository, Error> {
         let access = self.authorize(caller, organization, Action::ManageRepositories).await?;
         reaches_new(caller)?;
-        let keyed = once.map(|once| Keyed::new(caller, format!("repository in {}", access.id()), once));
+        let keyed = idempotency.map(|once| KeyedRequest::new(caller, format!("repository in {}", access.id()), once));
         let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
         if let Some(keyed) = &keyed
             && let Some(made) = self.made_repository(caller, &access, keyed).await?
@@ -108,9 +108,10 @@ impl Service {
             drop(tx);
             return match error {
                 // Another replica was first with the key: its answer is ours.
-                StoreError::Conflict("idempotency key") => {
-                    self.made_repository(&caller, &access, keyed).await?.ok_or(Error::Clash(Clash::UnderWay))
-                }
+                StoreError::Conflict("idempotency key") => self
+                    .made_repository(&caller, &access, keyed)
+                    .await?
+                    .ok_or(Error::Precondition(PreconditionError::RequestInProgress)),
                 error => Err(error.into()),
             };
         }
@@ -129,11 +130,11 @@ impl Service {
         &self,
         caller: &Caller,
         access: &OrganizationAccess,
-        keyed: &Keyed,
+        keyed: &KeyedRequest,
     ) -> Result<Option<Repository>, Error> {
         let Some(done) = self.remembered(keyed).await? else { return Ok(None) };
         let made = repositories::by_id(self.store(), access.id(), RepositoryId(done.object)).await?;
-        let made = made.ok_or(Error::Clash(Clash::Spent))?;
+        let made = made.ok_or(Error::Precondition(PreconditionError::Spent))?;
         let Write { caller, .. } = self.begin_in(caller, access, Action::ManageRepositories).await?;
         reaches_new(&caller)?;
         Ok(Some(made))
@@ -146,7 +147,7 @@ impl Service {
         let Write { mut tx, caller, access } =
             self.begin_ending_in(caller, &access, Action::ManageRepositories).await?;
         if !caller.principal.reach().reaches(repository.id) {
-            return Err(Denial::MissingRepository(Some(repository.id)).into());
+            return Err(AuthorizationError::MissingRepository(Some(repository.id)).into());
         }
         repositories::delete(&mut tx, access.id(), repository.id).await?.ok_or(Error::NotFound("repository"))?;
         self.record_repository(&mut tx, &caller, "repository.deleted", &repository).await?;
@@ -165,7 +166,7 @@ impl Service {
         match (caller.principal.reach(), found) {
             (RepositoryAccess::All, found) => found.ok_or(Error::NotFound("repository")),
             (reach, Some(found)) if reach.reaches(found.id) => Ok(found),
-            _ => Err(Denial::MissingRepository(text.parse().ok()).into()),
+            _ => Err(AuthorizationError::MissingRepository(text.parse().ok()).into()),
         }
     }
 
@@ -195,7 +196,7 @@ impl Service {
         action: &'static str,
         repository: &Repository,
     ) -> Result<(), Error> {
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: Some(repository.organization_id),
             action,
             target: ("repository", Some(repository.id.0), &repository.name),
@@ -210,6 +211,6 @@ impl Service {
 fn reaches_new(caller: &Caller) -> Result<(), Error> {
     match caller.principal.reach() {
         RepositoryAccess::All => Ok(()),
-        RepositoryAccess::Only(_) => Err(Denial::MissingRepository(None).into()),
+        RepositoryAccess::Only(_) => Err(AuthorizationError::MissingRepository(None).into()),
     }
 }

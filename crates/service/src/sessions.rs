@@ -4,10 +4,10 @@ use latchkey_domain::{CredentialId, Secret, SecretHash, SecretKind, Timestamp};
 use latchkey_store::{Tx, attempts, changes, sessions, tokens::Actor, user_tokens, users, users::User};
 use serde_json::json;
 
-use crate::recorder::Happened;
+use crate::recorder::AuditEntry;
 use crate::sign_in::{REMEMBERED_DAYS, window};
 use crate::transaction::Purpose;
-use crate::{Browser, Error, Origin, Person, Principal, Refusal, Service, SignedIn};
+use crate::{AuthenticationError, Browser, Error, Origin, Person, Principal, Service, SignedIn};
 
 /// A session ends after so long without a request.
 const IDLE_SECONDS: i64 = 12 * 3_600;
@@ -130,17 +130,23 @@ fn session_hash(cookie: &str) -> Option<SecretHash> {
 pub(crate) async fn open_account(tx: &mut Tx, user: &User, password_hash: &str) -> Result<(), Error> {
     match users::hold(tx, user.id).await? {
         Some(User { locked_at: None, .. }) => {}
-        Some(_) => return Err(Refusal::Locked.into()),
-        None => return Err(Refusal::Password.into()),
+        Some(_) => return Err(AuthenticationError::Locked.into()),
+        None => return Err(AuthenticationError::Password.into()),
     }
     let same = users::password_hash(tx, user.id).await?.as_deref() == Some(password_hash);
-    if same { Ok(()) } else { Err(Refusal::Password.into()) }
+    if same { Ok(()) } else { Err(AuthenticationError::Password.into()) }
 }
 
 pub(crate) fn actor(user: &User) -> Actor {
     Actor { kind: "user", id: Some(user.id.0), name: user.email.clone() }
 }
 
-pub(crate) fn on_user<'a>(action: &'static str, user: &'a User, success: bool) -> Happened<'a> {
-    Happened { organization: None, action, target: ("user", Some(user.id.0), &user.email), success, details: json!({}) }
+pub(crate) fn on_user<'a>(action: &'static str, user: &'a User, success: bool) -> AuditEntry<'a> {
+    AuditEntry {
+        organization: None,
+        action,
+        target: ("user", Some(user.id.0), &user.email),
+        success,
+        details: json!({}),
+    }
 }

@@ -8,7 +8,7 @@ use latchkey_store::{StoreError, Tx, instance, memberships, organizations, users
 use serde_json::json;
 
 use crate::passwords::{Room, Source};
-use crate::recorder::{Happened, system};
+use crate::recorder::{AuditEntry, system};
 use crate::sign_in::{Buckets, source_of};
 use crate::transaction::Purpose;
 use crate::{Browser, Error, FieldError, Origin, Service, SignedIn};
@@ -126,7 +126,7 @@ impl Service {
             error => error.into(),
         })?;
         self.make_organization(tx, "default", user.id, now).await?;
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: None,
             action: "instance.set_up",
             target: ("user", Some(user.id.0), &user.email),

@@ -10,15 +10,15 @@ pub struct Stats {
     /// Last uses in memory that are not yet written.
     pub waiting_uses: u64,
     /// Tokens remembered between requests.
-    pub known_tokens: u64,
+    pub cached_tokens: u64,
     /// Bytes that are in use for what is remembered between requests, about.
-    pub known_bytes: u64,
+    pub cache_bytes: u64,
     /// Checks of a token that was remembered.
-    pub known_hits: u64,
+    pub cache_hits: u64,
     /// Checks of a token that was read from the database.
-    pub known_reads: u64,
+    pub cache_misses: u64,
     /// Looks at the database for what has changed.
-    pub looks: u64,
+    pub change_polls: u64,
     /// Requests with a signature that was right.
     pub signed: u64,
     /// Accepted requests of API tokens without a signature.
@@ -57,14 +57,14 @@ pub(crate) struct Counted {
 impl Service {
     /// What this process has done so far.
     pub fn stats(&self) -> Stats {
-        let (known, counted) = (&self.inner.known, &self.inner.counted);
+        let (known, counted) = (&self.inner.cache, &self.inner.counted);
         Stats {
             waiting_uses: self.waiting_uses() as u64,
-            known_tokens: known.len(),
-            known_bytes: known.weight(),
-            known_hits: known.hits.get(),
-            known_reads: known.reads.get(),
-            looks: known.looks.get(),
+            cached_tokens: known.len(),
+            cache_bytes: known.weight(),
+            cache_hits: known.hits.get(),
+            cache_misses: known.reads.get(),
+            change_polls: known.polls.get(),
             signed: counted.signed.get(),
             unsigned: counted.unsigned.get(),
             hashed: self.inner.passwords.hashed.get(),

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::authorization::{Action, OrganizationAccess, Power};
 use crate::sessions::live_since;
-use crate::{Caller, Denial, Error, KnownToken, Person, Principal, Refusal, Service};
+use crate::{AuthenticationError, AuthorizationError, CachedToken, Caller, Error, Person, Principal, Service};
 
 /// A write in an organization, with the caller and their power as they are in it.
 pub(crate) struct Write {
@@ -24,7 +24,7 @@ pub(crate) struct Write {
 
 /// What a write keeps others from doing in its organization, until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keeps {
+pub(crate) enum OrganizationLock {
     /// Deleting it.
     Organization,
     /// Changing its members, and inviting.
@@ -60,7 +60,9 @@ fn administering(caller: &Caller) -> Lane {
 }
 
 /// Does what takes power away, and again if the database gave it up for another transaction.
-pub(crate) async fn insist<T, F: Future<Output = Result<T, Error>>>(work: impl Fn() -> F) -> Result<T, Error> {
+pub(crate) async fn retry_on_deadlock<T, F: Future<Output = Result<T, Error>>>(
+    work: impl Fn() -> F,
+) -> Result<T, Error> {
     const TRIES: usize = 3;
     for _ in 1..TRIES {
         match work().await {
@@ -81,20 +83,20 @@ impl Service {
     /// Begins a write that concerns nobody but the caller, or the whole instance; returns them as they are in it.
     pub(crate) async fn begin(&self, caller: &Caller) -> Result<(Tx, Caller), Error> {
         let mut tx = self.store().begin(Lane::Ordinary).await?;
-        let caller = self.look_again(&mut tx, caller, &[]).await?;
+        let caller = self.recheck_caller(&mut tx, caller, &[]).await?;
         Ok((tx, caller))
     }
 
     /// Begins a write that changes an account, which it locks together with the caller's own: until it ends, nobody acts
     /// as that user.
     pub(crate) async fn begin_on_user(&self, caller: &Caller, user: UserId) -> Result<(Tx, Caller, User), Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let mut tx = self.store().begin(Lane::Urgent).await?;
         // By id, so that two admins can't wait for each other.
         for id in BTreeSet::from([user, person.id]) {
             users::lock(&mut tx, id).await?;
         }
-        let caller = self.look_again(&mut tx, caller, &[]).await?;
+        let caller = self.recheck_caller(&mut tx, caller, &[]).await?;
         let user = users::hold(&mut tx, user).await?.ok_or(Error::NotFound("user"))?;
         Ok((tx, caller, user))
     }
@@ -107,7 +109,7 @@ impl Service {
         action: Action,
     ) -> Result<Write, Error> {
         let lane = if matches!(action, Action::CreateToken(_)) { Lane::Ordinary } else { administering(caller) };
-        let write = self.begin_locking(caller, access, Keeps::Organization, &[], lane).await?;
+        let write = self.begin_locking(caller, access, OrganizationLock::Organization, &[], lane).await?;
         write.access.allow(&write.caller, action)?;
         Ok(write)
     }
@@ -119,7 +121,7 @@ impl Service {
         access: &OrganizationAccess,
         action: Action,
     ) -> Result<Write, Error> {
-        let write = self.begin_locking(caller, access, Keeps::Organization, &[], Lane::Urgent).await?;
+        let write = self.begin_locking(caller, access, OrganizationLock::Organization, &[], Lane::Urgent).await?;
         write.access.allow(&write.caller, action)?;
         Ok(write)
     }
@@ -131,16 +133,16 @@ impl Service {
         access: &OrganizationAccess,
         tokens: &[TokenId],
     ) -> Result<Write, Error> {
-        self.begin_locking(caller, access, Keeps::Organization, tokens, Lane::Urgent).await
+        self.begin_locking(caller, access, OrganizationLock::Organization, tokens, Lane::Urgent).await
     }
 
     /// Begins a write that keeps others from more than deleting the organization. What the caller may do is for the use
     /// case to ask.
-    pub(crate) async fn begin_keeping(
+    pub(crate) async fn begin_locked(
         &self,
         caller: &Caller,
         access: &OrganizationAccess,
-        keeps: Keeps,
+        keeps: OrganizationLock,
         tokens: &[TokenId],
     ) -> Result<Write, Error> {
         self.begin_locking(caller, access, keeps, tokens, administering(caller)).await
@@ -150,7 +152,7 @@ impl Service {
         &self,
         caller: &Caller,
         access: &OrganizationAccess,
-        keeps: Keeps,
+        keeps: OrganizationLock,
         tokens: &[TokenId],
         lane: Lane,
     ) -> Result<Write, Error> {
@@ -160,14 +162,14 @@ impl Service {
         // user token, membership, tokens by id. (Nothing is deleted without the organization, so the project may come later.)
         let there = access.is_instance()
             || match keeps {
-                Keeps::Organization => organizations::hold(&mut tx, access.id()).await?,
-                Keeps::Members => organizations::lock(&mut tx, access.id()).await?,
-                Keeps::Everything => organizations::lock_whole(&mut tx, access.id()).await?,
+                OrganizationLock::Organization => organizations::hold(&mut tx, access.id()).await?,
+                OrganizationLock::Members => organizations::lock(&mut tx, access.id()).await?,
+                OrganizationLock::Everything => organizations::lock_whole(&mut tx, access.id()).await?,
             };
         if !there {
             return Err(UNKNOWN);
         }
-        let caller = self.look_again(&mut tx, caller, tokens).await?;
+        let caller = self.recheck_caller(&mut tx, caller, tokens).await?;
         let power = match &caller.principal {
             Principal::ApiToken(_) => Power::Token,
             Principal::Session(person) | Principal::UserToken(person) => {
@@ -188,7 +190,7 @@ impl Service {
 
     /// Locks the caller's credential, and reads again what it is worth. A token is locked together with the tokens that
     /// the write is about.
-    async fn look_again(&self, tx: &mut Tx, caller: &Caller, tokens: &[TokenId]) -> Result<Caller, Error> {
+    async fn recheck_caller(&self, tx: &mut Tx, caller: &Caller, tokens: &[TokenId]) -> Result<Caller, Error> {
         let now = self.now();
         if let Some(person) = caller.principal.person() {
             // Before what they are signed in with: whoever ends that has locked the user first.
@@ -198,12 +200,12 @@ impl Service {
             Principal::Session(person) => {
                 let (made_since, seen_since) = live_since(now);
                 let user = sessions::hold(tx, person.credential, made_since, seen_since).await?;
-                Principal::Session(Person::new(user.ok_or(Refusal::SessionEnded)?, person.credential))
+                Principal::Session(Person::new(user.ok_or(AuthenticationError::SessionEnded)?, person.credential))
             }
             Principal::UserToken(person) => {
-                let token = user_tokens::hold(tx, person.credential).await?.ok_or(Refusal::Unknown)?;
+                let token = user_tokens::hold(tx, person.credential).await?.ok_or(AuthenticationError::Unknown)?;
                 if token.expires_at <= now {
-                    return Err(Refusal::Expired.into());
+                    return Err(AuthenticationError::Expired.into());
                 }
                 Principal::UserToken(Person::new(token.user, person.credential))
             }
@@ -213,9 +215,10 @@ impl Service {
                 } else {
                     tokens::lock_all(tx, &[tokens, &[known.id]].concat()).await?;
                 }
-                let (found, listed) = tokens::by_secret_locked(tx, &known.hash).await?.ok_or(Refusal::Unknown)?;
+                let (found, listed) =
+                    tokens::by_secret_locked(tx, &known.hash).await?.ok_or(AuthenticationError::Unknown)?;
                 let listed = listed.into_iter().map(|(id, _)| id).collect();
-                let again = KnownToken::again(known, found, listed);
+                let again = CachedToken::again(known, found, listed);
                 // A token that requires signatures only since then was perhaps not sent with one.
                 again.check(caller.origin.address, known.require_signing, now)?;
                 Principal::ApiToken(again.into())

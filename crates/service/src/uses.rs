@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use latchkey_domain::TokenId;
 use latchkey_store::tokens::{self, Token, Use};
 
-use crate::known::KnownToken;
+use crate::token_cache::CachedToken;
 use crate::transaction::Purpose;
-use crate::{Error, Origin, Refusal, Service};
+use crate::{AuthenticationError, Error, Origin, Service};
 
 /// A token whose stored last use is older than this is written through before the request is accepted. The shortest
 /// threshold is a day, so whatever waits in the memory of a replica can't decide a sweep: not here, not on another
@@ -22,11 +22,11 @@ const WAITING: usize = 100_000;
 
 /// Uses that are not yet written, the newest of each token.
 #[derive(Default)]
-pub(crate) struct Gathered {
+pub(crate) struct UseBuffer {
     waiting: Mutex<HashMap<TokenId, Use>>,
 }
 
-impl Gathered {
+impl UseBuffer {
     fn lock(&self) -> MutexGuard<'_, HashMap<TokenId, Use>> {
         // What is inside is whole at every moment, so a panic elsewhere can't have spoiled it.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -68,7 +68,7 @@ impl Gathered {
 
 impl Service {
     /// Notes that a request with this token was accepted.
-    pub(crate) async fn note_use(&self, token: &KnownToken, origin: &Origin) -> Result<(), Error> {
+    pub(crate) async fn note_use(&self, token: &CachedToken, origin: &Origin) -> Result<(), Error> {
         let now = self.now();
         let new = Use { at: now, address: origin.address, user_agent: origin.user_agent().to_owned() };
         let recent = token.idle_since() > now.plus_seconds(-WRITE_THROUGH_SECONDS);
@@ -82,7 +82,7 @@ impl Service {
         tx.commit().await?;
         // A sweep may have come between the read and this write; then the token is revoked and stays so.
         if unrevoked.is_empty() {
-            return Err(Refusal::Revoked.into());
+            return Err(AuthenticationError::Revoked.into());
         }
         token.used(now);
         Ok(())

@@ -7,11 +7,14 @@ use latchkey_domain::{
 };
 
 use crate::nonces::Source;
-use crate::{Caller, Denial, Error, KnownOrganization, KnownToken, Origin, Principal, Refusal, Service, pinned};
+use crate::{
+    AuthenticationError, AuthorizationError, CachedOrganization, CachedToken, Caller, Error, Origin, Principal,
+    Service, pinned,
+};
 
 /// A request as a resource server received it.
 #[derive(Clone, Debug)]
-pub struct Presented<'a> {
+pub struct PresentedCredential<'a> {
     /// What came in `Authorization: Bearer`; empty for nothing.
     pub bearer: &'a str,
     pub origin: &'a Origin,
@@ -21,7 +24,7 @@ pub struct Presented<'a> {
 
 /// What a request asks for; all of it must hold.
 #[derive(Clone, Debug, Default)]
-pub struct Demand<'a> {
+pub struct RequiredAccess<'a> {
     pub scopes: Vec<Scope>,
     /// Ids or full names.
     pub repositories: Vec<String>,
@@ -35,9 +38,9 @@ pub struct Demand<'a> {
 /// An accepted request.
 #[derive(Clone, Debug)]
 pub struct Allowed {
-    pub token: Arc<KnownToken>,
+    pub token: Arc<CachedToken>,
     /// The token's, or the one that an instance token acts on.
-    pub organization: KnownOrganization,
+    pub organization: CachedOrganization,
     /// That it asks for; the last one, if several were to be reached.
     pub repository: Option<RepositoryId>,
 }
@@ -46,16 +49,20 @@ pub struct Allowed {
 #[derive(Clone, Debug)]
 pub enum Introspected {
     /// It works.
-    Active(Arc<KnownToken>),
+    Active(Arc<CachedToken>),
     /// It does not, or it is not the caller's to know: nobody learns which.
     Inactive,
 }
 
 impl Service {
     /// Decides about a request. An accepted one counts as a use of the token.
-    pub async fn verify(&self, presented: &Presented<'_>, demand: &Demand<'_>) -> Result<Allowed, Error> {
+    pub async fn verify(
+        &self,
+        presented: &PresentedCredential<'_>,
+        demand: &RequiredAccess<'_>,
+    ) -> Result<Allowed, Error> {
         let Principal::ApiToken(token) = self.present(presented).await? else {
-            return Err(Denial::ApiTokensOnly.into());
+            return Err(AuthorizationError::ApiTokensOnly.into());
         };
         self.allow(token, presented, demand).await
     }
@@ -66,23 +73,23 @@ impl Service {
     pub async fn verify_for(
         &self,
         caller: &Caller,
-        presented: &Presented<'_>,
-        demand: &Demand<'_>,
+        presented: &PresentedCredential<'_>,
+        demand: &RequiredAccess<'_>,
     ) -> Result<Result<Allowed, Error>, Error> {
         let own = caller.introspects()?;
         let secret = match Secret::parse(presented.bearer) {
             Ok(secret) if secret.kind() == SecretKind::ApiToken => secret,
-            Ok(_) => return Ok(Err(Refusal::Unknown.into())),
+            Ok(_) => return Ok(Err(AuthenticationError::Unknown.into())),
             Err(_) => return Ok(self.verify(presented, demand).await),
         };
         // Before anything else is checked or noted: another organization's token is not used up, nor its nonce.
-        let token = match self.inner.known.token(&secret.hash()).await? {
+        let token = match self.inner.cache.token(&secret.hash()).await? {
             Some(token) if own.level.contains(token.level) => token,
-            _ => return Ok(Err(Refusal::Unknown.into())),
+            _ => return Ok(Err(AuthenticationError::Unknown.into())),
         };
         let pin = own.level.organization().map(pinned::own);
         let pins = demand.pins.iter().copied().chain(&pin).collect();
-        let demand = Demand { pins, ..demand.clone() };
+        let demand = RequiredAccess { pins, ..demand.clone() };
         Ok(match self.admit(&secret, &token, presented).await {
             Ok(()) => self.allow(token, presented, &demand).await,
             Err(error) => Err(error),
@@ -97,7 +104,7 @@ impl Service {
             _ => return Ok(Introspected::Inactive),
         };
         let now = self.now();
-        Ok(match self.inner.known.token(&secret.hash()).await? {
+        Ok(match self.inner.cache.token(&secret.hash()).await? {
             Some(token) if own.level.contains(token.level) && lives(&token, now) => Introspected::Active(token),
             _ => Introspected::Inactive,
         })
@@ -112,21 +119,21 @@ impl Service {
         request: &SignedRequest<'_>,
         of: Source,
     ) -> Result<(), Error> {
-        signature.verify(secret, request, self.now()).map_err(Refusal::Signature)?;
+        signature.verify(secret, request, self.now()).map_err(AuthenticationError::Signature)?;
         self.take_nonce(secret, signature, of).await
     }
 
     /// Whether an admitted token may do what is asked for; if so, that was a use of it.
     async fn allow(
         &self,
-        token: Arc<KnownToken>,
-        presented: &Presented<'_>,
-        demand: &Demand<'_>,
+        token: Arc<CachedToken>,
+        presented: &PresentedCredential<'_>,
+        demand: &RequiredAccess<'_>,
     ) -> Result<Allowed, Error> {
         let (named, signature) = (demand.organization.as_deref(), presented.signature.map(|(signature, _)| signature));
         let organization = self.acted_on(&token, named, &demand.pins, signature).await?;
         if let Some(missing) = demand.scopes.iter().find(|scope| !token.scopes.contains(scope.as_str())) {
-            return Err(Denial::MissingScope(missing.clone()).into());
+            return Err(AuthorizationError::MissingScope(missing.clone()).into());
         }
         let mut repository = None;
         for asked in &demand.repositories {
@@ -140,31 +147,31 @@ impl Service {
     /// one that is out of reach.
     async fn reached(
         &self,
-        token: &KnownToken,
+        token: &CachedToken,
         organization: OrganizationId,
         asked: &str,
     ) -> Result<RepositoryId, Error> {
         let listed = |id: RepositoryId| token.repositories.contains(&id);
-        let found = self.inner.known.repository(organization, asked).await?;
+        let found = self.inner.cache.repository(organization, asked).await?;
         let reached = found.filter(|id| token.all_repositories || listed(*id));
-        reached.ok_or_else(|| Denial::MissingRepository(asked.parse().ok()).into())
+        reached.ok_or_else(|| AuthorizationError::MissingRepository(asked.parse().ok()).into())
     }
 }
 
 impl Caller {
     /// The token of a resource server that may ask about others.
-    fn introspects(&self) -> Result<&KnownToken, Error> {
+    fn introspects(&self) -> Result<&CachedToken, Error> {
         match &self.principal {
             Principal::ApiToken(token) => {
                 self.principal.needs_scope("tokens:introspect")?;
                 Ok(token)
             }
-            Principal::Session(_) | Principal::UserToken(_) => Err(Denial::ApiTokensOnly.into()),
+            Principal::Session(_) | Principal::UserToken(_) => Err(AuthorizationError::ApiTokensOnly.into()),
         }
     }
 }
 
-fn lives(token: &KnownToken, now: Timestamp) -> bool {
+fn lives(token: &CachedToken, now: Timestamp) -> bool {
     token.revocation.is_none()
         && token.expires_at.is_none_or(|expires| expires > now)
         && token.check_retired(now).is_ok()

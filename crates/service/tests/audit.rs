@@ -5,7 +5,7 @@ mod common;
 
 use common::{World, asked, fields};
 use latchkey_domain::Role;
-use latchkey_service::{Caller, Error, ListEvents, Recorded};
+use latchkey_service::{Caller, Error, ListEvents, RecordedEvent};
 
 on_both_engines!(
     events_are_told_newest_first,
@@ -19,7 +19,7 @@ fn list(limit: u32) -> ListEvents {
 }
 
 /// Everything that a list finds, page by page.
-async fn all(world: &World, caller: &Caller, list: &ListEvents) -> Vec<Recorded> {
+async fn all(world: &World, caller: &Caller, list: &ListEvents) -> Vec<RecordedEvent> {
     let (mut seen, mut list) = (Vec::new(), list.clone());
     loop {
         let page = world.service.events(caller, "acme", &list).await.unwrap();

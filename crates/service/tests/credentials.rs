@@ -8,8 +8,8 @@ use std::sync::Arc;
 use common::{START, World, asked, origin, scoped};
 use latchkey_domain::{Catalogue, RepositoryId, RepositoryName, Role, Secret, SecretKind, Signature, SignedRequest};
 use latchkey_service::{
-    Browser, Clock, CreateToken, Error, ExpiresIn, Presented, Principal, Random, Refusal, RootKey, Service, Settings,
-    SystemClock, SystemRandom,
+    AuthenticationError, Browser, Clock, CreateToken, Error, ExpiresIn, PresentedCredential, Principal, Random,
+    RootKey, Service, Settings, SystemClock, SystemRandom,
 };
 use latchkey_store::repositories;
 
@@ -30,7 +30,7 @@ on_both_engines!(
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
 
-async fn refusal(world: &World, bearer: &str) -> Refusal {
+async fn refusal(world: &World, bearer: &str) -> AuthenticationError {
     match world.service.authenticate(bearer, &origin("198.51.100.9")).await {
         Err(Error::Unauthenticated(refusal)) => refusal,
         other => panic!("expected a refusal, got {other:?}"),
@@ -113,18 +113,18 @@ async fn a_user_token_lives_for_a_day(world: &World) {
     let principal = world.service.authenticate(made.token.reveal(), &from).await.unwrap();
     assert!(matches!(principal, Principal::UserToken(person) if person.email == EMAIL));
     world.clock.advance_seconds(24 * 3_600);
-    assert_eq!(refusal(world, made.token.reveal()).await, Refusal::Expired);
+    assert_eq!(refusal(world, made.token.reveal()).await, AuthenticationError::Expired);
     // A session's cookie is no bearer.
     let session = world.service.sign_in(&from, Browser::default(), EMAIL, PASSWORD).await.unwrap().session;
-    assert_eq!(refusal(world, session.reveal()).await, Refusal::Malformed);
+    assert_eq!(refusal(world, session.reveal()).await, AuthenticationError::Malformed);
 }
 
 async fn refusals_say_why(world: &World) {
     let admin = world.admin().await;
-    assert_eq!(refusal(world, "").await, Refusal::Missing);
-    assert_eq!(refusal(world, &"x".repeat(100_000)).await, Refusal::Malformed);
+    assert_eq!(refusal(world, "").await, AuthenticationError::Missing);
+    assert_eq!(refusal(world, &"x".repeat(100_000)).await, AuthenticationError::Malformed);
     let unknown = Secret::generate(SecretKind::ApiToken, |bytes| bytes.fill(1));
-    assert_eq!(refusal(world, unknown.reveal()).await, Refusal::Unknown);
+    assert_eq!(refusal(world, unknown.reveal()).await, AuthenticationError::Unknown);
     let asked_for = CreateToken {
         expires: ExpiresIn::Days(1),
         allowed_networks: vec!["198.51.100.0/24".into()],
@@ -134,14 +134,14 @@ async fn refusals_say_why(world: &World) {
     let secret = created.secret.reveal();
     let mut typo = secret.to_owned();
     typo.replace_range(10..11, if &secret[10..11] == "a" { "b" } else { "a" });
-    assert_eq!(refusal(world, &typo).await, Refusal::Checksum);
+    assert_eq!(refusal(world, &typo).await, AuthenticationError::Checksum);
     let elsewhere = world.service.authenticate(secret, &origin("203.0.113.7")).await;
-    assert!(matches!(elsewhere, Err(Error::Unauthenticated(Refusal::Network))));
+    assert!(matches!(elsewhere, Err(Error::Unauthenticated(AuthenticationError::Network))));
     world.service.authenticate(secret, &origin("198.51.100.9")).await.unwrap();
     world.clock.advance_days(1);
-    assert_eq!(refusal(world, secret).await, Refusal::Expired);
+    assert_eq!(refusal(world, secret).await, AuthenticationError::Expired);
     world.service.revoke_token(&admin, "acme", &created.detail.token.id.to_string()).await.unwrap();
-    assert_eq!(refusal(world, secret).await, Refusal::Revoked);
+    assert_eq!(refusal(world, secret).await, AuthenticationError::Revoked);
 }
 
 async fn a_token_reaches_its_repositories_only(world: &World) {
@@ -220,21 +220,22 @@ async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
                 panic!("an API token");
             };
             assert_eq!(token.repositories.len(), 500);
-            assert!(service.stats().known_bytes <= memory, "{} of {memory}", service.stats().known_bytes);
+            assert!(service.stats().cache_bytes <= memory, "{} of {memory}", service.stats().cache_bytes);
         }
         for _ in 0..3_000 {
             let nobody = Secret::generate(SecretKind::ApiToken, |bytes| SystemRandom.fill(bytes));
             let refused = service.authenticate(nobody.reveal(), &origin("192.0.2.7")).await;
-            assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Unknown))));
+            assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Unknown))));
         }
-        assert!(service.stats().known_bytes <= memory);
-        assert_eq!(service.stats().known_tokens > 0, memory > 100 * 1024, "one has 8 KB");
+        assert!(service.stats().cache_bytes <= memory);
+        assert_eq!(service.stats().cached_tokens > 0, memory > 100 * 1024, "one has 8 KB");
     }
 }
 
 async fn present(service: &Service, secret: &Secret, signature: &Signature) -> Result<(), Error> {
     let (request, origin) = (signed_request(), origin("192.0.2.7"));
-    let presented = Presented { bearer: secret.reveal(), origin: &origin, signature: Some((signature, request)) };
+    let presented =
+        PresentedCredential { bearer: secret.reveal(), origin: &origin, signature: Some((signature, request)) };
     service.authenticate_signed(&presented).await.map(drop)
 }
 
@@ -273,7 +274,7 @@ async fn a_clock_that_is_set_back_makes_no_nonce_good_again(world: &World) {
     world.clock.advance_seconds(290);
     world.service.forget_nonces().await.unwrap();
     let replayed = present(&other, &secret, &sign(world, &secret, -290, "later")).await;
-    assert!(matches!(replayed, Err(Error::Unauthenticated(Refusal::Replayed))), "{replayed:?}");
+    assert!(matches!(replayed, Err(Error::Unauthenticated(AuthenticationError::Replayed))), "{replayed:?}");
 }
 
 async fn nobody_knows_what_a_database_is_after_a_long_stop(world: &World) {
@@ -292,7 +293,7 @@ async fn nobody_knows_what_a_database_is_after_a_long_stop(world: &World) {
             world.clock.advance_seconds(303);
             present(&next, &secret, &sign(world, &secret, 0, "at last")).await.unwrap();
         } else {
-            assert!(matches!(again, Err(Error::Unauthenticated(Refusal::Replayed))), "{again:?}");
+            assert!(matches!(again, Err(Error::Unauthenticated(AuthenticationError::Replayed))), "{again:?}");
             new.unwrap();
         }
     }

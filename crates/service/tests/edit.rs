@@ -6,8 +6,8 @@ mod common;
 use common::{World, asked, fields, listing, scoped};
 use latchkey_domain::Role;
 use latchkey_service::{
-    ChosenRepositories, Clash, CreateToken, CreatedToken, Denial, EditToken, Error, ExpiresIn, Refusal, RotateToken,
-    StateFilter, TokenDetail,
+    AuthenticationError, AuthorizationError, ChosenRepositories, CreateToken, CreatedToken, EditToken, Error,
+    ExpiresIn, PreconditionError, RotateToken, StateFilter, TokenDetail,
 };
 
 on_both_engines!(
@@ -48,7 +48,7 @@ fn only(names: &[&str]) -> Option<ChosenRepositories> {
     Some(ChosenRepositories { all: false, only: texts(names).unwrap() })
 }
 
-async fn refusal(service: &latchkey_service::Service, secret: &latchkey_domain::Secret) -> Option<Refusal> {
+async fn refusal(service: &latchkey_service::Service, secret: &latchkey_domain::Secret) -> Option<AuthenticationError> {
     match service.authenticate(secret.reveal(), &common::origin("198.51.100.9")).await {
         Ok(_) => None,
         Err(Error::Unauthenticated(refusal)) => Some(refusal),
@@ -131,15 +131,15 @@ async fn a_narrowed_token_can_do_less_at_once_everywhere(world: &World) {
     for service in [&world.service, &replica] {
         let caller = caller(service).await;
         let refused = service.tokens(&caller, "acme", listing(StateFilter::All)).await;
-        assert!(matches!(refused, Err(Error::Forbidden(Denial::MissingScope(_)))), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::MissingScope(_)))), "{refused:?}");
         assert_eq!(service.repositories(&caller, "acme", "", None, 50).await.unwrap().repositories.len(), 1);
     }
     let elsewhere = EditToken { allowed_networks: texts(&["192.0.2.0/24"]), ..EditToken::default() };
     edit(world, &admin, &id, elsewhere).await.unwrap();
-    assert_eq!(refusal(&replica, &created.secret).await, Some(Refusal::Network));
+    assert_eq!(refusal(&replica, &created.secret).await, Some(AuthenticationError::Network));
     let signed = EditToken { allowed_networks: Some(vec![]), require_signing: Some(true), ..EditToken::default() };
     edit(world, &admin, &id, signed).await.unwrap();
-    assert_eq!(refusal(&replica, &created.secret).await, Some(Refusal::Unsigned));
+    assert_eq!(refusal(&replica, &created.secret).await, Some(AuthenticationError::Unsigned));
 }
 
 async fn the_audit_log_tells_widening_from_narrowing(world: &World) {
@@ -197,7 +197,7 @@ async fn a_token_widens_nothing_beyond_itself(world: &World) {
     ] {
         for id in [&lesser, &own_id] {
             let refused = edit(world, &maker, id, more.clone()).await;
-            assert!(matches!(refused, Err(Error::Forbidden(Denial::Exceeds(_)))), "{what}: {refused:?}");
+            assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::Exceeds(_)))), "{what}: {refused:?}");
         }
     }
     assert_eq!(world.events("token.widened").await, 0);
@@ -220,11 +220,14 @@ async fn a_token_widens_nothing_beyond_itself(world: &World) {
     )
     .await;
     let wider = EditToken { repositories: only(&["acme/docs", "acme/api"]), ..change() };
-    assert!(matches!(edit(world, &maker, &powerful, wider).await, Err(Error::Forbidden(Denial::Exceeds(_)))));
+    assert!(matches!(
+        edit(world, &maker, &powerful, wider).await,
+        Err(Error::Forbidden(AuthorizationError::Exceeds(_)))
+    ));
     edit(world, &maker, &powerful, EditToken { scopes: texts(&["scans:read"]), ..change() }).await.unwrap();
     let reader = world.pipeline(&made(world, scoped("reader", &["tokens:read"])).await.0).await;
     let refused = edit(world, &reader, &lesser, change()).await;
-    assert!(matches!(refused, Err(Error::Forbidden(Denial::MissingScope(_)))));
+    assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::MissingScope(_)))));
 }
 
 async fn members_edit_and_rotate_what_they_may_create(world: &World) {
@@ -237,14 +240,14 @@ async fn members_edit_and_rotate_what_they_may_create(world: &World) {
     world.service.rotate_token(&member, "acme", &own, RotateToken::default()).await.unwrap();
     assert!(matches!(edit(world, &member, &theirs, rename("x")).await, Err(Error::Forbidden(_))));
     let rotated = world.service.rotate_token(&member, "acme", &theirs, RotateToken::default()).await;
-    assert!(matches!(rotated, Err(Error::Forbidden(Denial::MissingRole("admin")))));
+    assert!(matches!(rotated, Err(Error::Forbidden(AuthorizationError::MissingRole("admin")))));
     let powerful = EditToken { scopes: texts(&["tokens:manage"]), ..EditToken::default() };
     let refused = edit(world, &member, &own, powerful.clone()).await;
-    assert!(matches!(refused, Err(Error::Forbidden(Denial::ScopeNeedsRole(..)))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::ScopeNeedsRole(..)))), "{refused:?}");
     // An admin may, and from then on the member can't get at its secret any more.
     edit(world, &world.admin().await, &own, powerful).await.unwrap();
     let refused = world.service.rotate_token(&member, "acme", &own, RotateToken::default()).await;
-    assert!(matches!(refused, Err(Error::Forbidden(Denial::ScopeNeedsRole(..)))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::ScopeNeedsRole(..)))), "{refused:?}");
     let viewer = world.person(world.acme, Role::Viewer).await;
     assert!(matches!(edit(world, &viewer, &own, rename("x")).await, Err(Error::Forbidden(_))));
 }
@@ -257,9 +260,12 @@ async fn ended_tokens_stay_as_they_are(world: &World) {
     world.clock.advance_days(1);
     let longer = EditToken { expires: Some(ExpiresIn::Never), ..EditToken::default() };
     for id in [&revoked, &expired] {
-        assert!(matches!(edit(world, &admin, id, longer.clone()).await, Err(Error::Clash(Clash::Ended))));
+        assert!(matches!(
+            edit(world, &admin, id, longer.clone()).await,
+            Err(Error::Precondition(PreconditionError::Ended))
+        ));
         let rotated = world.service.rotate_token(&admin, "acme", id, RotateToken::default()).await;
-        assert!(matches!(rotated, Err(Error::Clash(Clash::Ended))));
+        assert!(matches!(rotated, Err(Error::Precondition(PreconditionError::Ended))));
     }
 }
 
@@ -279,13 +285,16 @@ async fn an_edit_of_what_has_changed_meanwhile_is_refused(world: &World) {
     let (a, b) =
         tokio::join!(edit(world, &admin, &id, change("a", &seen)), edit(world, &admin, &id, change("b", &seen)));
     let (won, lost) = if a.is_ok() { (a, b) } else { (b, a) };
-    assert!(matches!(lost, Err(Error::Clash(Clash::Changed))), "{lost:?}");
+    assert!(matches!(lost, Err(Error::Precondition(PreconditionError::Changed))), "{lost:?}");
     let version = won.unwrap().version();
     let expected = texts(&[&seen]);
     let stale = RotateToken { expected: expected.clone(), ..RotateToken::default() };
-    assert!(matches!(world.service.rotate_token(&admin, "acme", &id, stale).await, Err(Error::Clash(Clash::Changed))));
+    assert!(matches!(
+        world.service.rotate_token(&admin, "acme", &id, stale).await,
+        Err(Error::Precondition(PreconditionError::Changed))
+    ));
     let revoked = world.service.revoke_token_if(&admin, "acme", &id, expected.as_deref()).await;
-    assert!(matches!(revoked, Err(Error::Clash(Clash::Changed))));
+    assert!(matches!(revoked, Err(Error::Precondition(PreconditionError::Changed))));
     let fresh = RotateToken { expected: texts(&[&version]), ..RotateToken::default() };
     let rotated = world.service.rotate_token(&admin, "acme", &id, fresh).await.unwrap();
     assert_ne!(rotated.detail.version(), version);
@@ -302,19 +311,19 @@ async fn a_rotated_secret_stops_at_once(world: &World) {
     assert_eq!(rotated.detail.token.id, created.detail.token.id);
     assert_eq!(rotated.detail.token.prefix, rotated.secret.reveal()[..8]);
     for service in [&world.service, &replica] {
-        assert_eq!(refusal(service, &created.secret).await, Some(Refusal::Rotated));
+        assert_eq!(refusal(service, &created.secret).await, Some(AuthenticationError::Rotated));
         assert_eq!(refusal(service, &rotated.secret).await, None);
     }
     // Also two rotations later it is known for what it is; and the new prefix finds the token.
     let third = world.service.rotate_token(&admin, "acme", &id, RotateToken::default()).await.unwrap();
-    assert_eq!(refusal(&replica, &created.secret).await, Some(Refusal::Rotated));
-    assert_eq!(refusal(&replica, &rotated.secret).await, Some(Refusal::Rotated));
+    assert_eq!(refusal(&replica, &created.secret).await, Some(AuthenticationError::Rotated));
+    assert_eq!(refusal(&replica, &rotated.secret).await, Some(AuthenticationError::Rotated));
     for (secret, found) in [(&third.secret, 1), (&rotated.secret, 0)] {
         let list = latchkey_service::ListTokens { query: secret.reveal().into(), ..listing(StateFilter::All) };
         assert_eq!(world.service.tokens(&admin, "acme", list).await.unwrap().tokens.len(), found);
     }
     world.service.revoke_token(&admin, "acme", &id).await.unwrap();
-    assert_eq!(refusal(&replica, &created.secret).await, Some(Refusal::Revoked));
+    assert_eq!(refusal(&replica, &created.secret).await, Some(AuthenticationError::Revoked));
     assert_eq!(world.events("token.rotated").await, 2);
 }
 
@@ -335,8 +344,8 @@ async fn an_overlap_ends_with_the_first_use_or_in_time(world: &World) {
     assert_eq!(refusal(&world.service, &old.secret).await, None);
     assert_eq!(refusal(&replica, &old.secret).await, None);
     assert_eq!(refusal(&replica, &new.secret).await, None);
-    assert_eq!(refusal(&world.service, &old.secret).await, Some(Refusal::Rotated));
-    assert_eq!(refusal(&replica, &old.secret).await, Some(Refusal::Rotated));
+    assert_eq!(refusal(&world.service, &old.secret).await, Some(AuthenticationError::Rotated));
+    assert_eq!(refusal(&replica, &old.secret).await, Some(AuthenticationError::Rotated));
     assert_eq!(refusal(&world.service, &new.secret).await, None);
     assert_eq!(world.events("token.overlap_ended").await, 1);
 
@@ -346,7 +355,7 @@ async fn an_overlap_ends_with_the_first_use_or_in_time(world: &World) {
     world.clock.advance_seconds(7 * 86_400 - 1);
     assert_eq!(refusal(&replica, &old.secret).await, None);
     world.clock.advance_seconds(1);
-    assert_eq!(refusal(&replica, &old.secret).await, Some(Refusal::Rotated));
+    assert_eq!(refusal(&replica, &old.secret).await, Some(AuthenticationError::Rotated));
     assert_eq!(refusal(&replica, &new.secret).await, None);
     assert_eq!(world.events("token.overlap_ended").await, 1);
 
@@ -355,13 +364,13 @@ async fn an_overlap_ends_with_the_first_use_or_in_time(world: &World) {
     let (first, id) = made(world, elsewhere).await;
     let second = rotate(&id, overlap("1h")).await.unwrap();
     let refused = world.service.authenticate(second.secret.reveal(), &common::origin("192.0.2.1")).await;
-    assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Network))));
+    assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Network))));
     assert_eq!(refusal(&world.service, &first.secret).await, None);
     let third = rotate(&id, overlap("1h")).await.unwrap();
-    assert_eq!(refusal(&world.service, &first.secret).await, Some(Refusal::Rotated));
+    assert_eq!(refusal(&world.service, &first.secret).await, Some(AuthenticationError::Rotated));
     assert_eq!(refusal(&world.service, &second.secret).await, None);
     assert_eq!(refusal(&world.service, &third.secret).await, None);
-    assert_eq!(refusal(&world.service, &second.secret).await, Some(Refusal::Rotated));
+    assert_eq!(refusal(&world.service, &second.secret).await, Some(AuthenticationError::Rotated));
 }
 
 async fn nobody_rotates_a_token_that_can_do_more(world: &World) {
@@ -371,14 +380,14 @@ async fn nobody_rotates_a_token_that_can_do_more(world: &World) {
     let (lesser, lesser_id) =
         made(world, CreateToken { all_repositories: true, ..scoped("lesser", &["scans:read"]) }).await;
     let refused = world.service.rotate_token(&caller, "acme", &powerful, RotateToken::default()).await;
-    assert!(matches!(refused, Err(Error::Forbidden(Denial::Exceeds(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::Exceeds(_)))), "{refused:?}");
     world.service.rotate_token(&caller, "acme", &lesser_id, RotateToken::default()).await.unwrap();
-    assert_eq!(refusal(&world.service, &lesser.secret).await, Some(Refusal::Rotated));
+    assert_eq!(refusal(&world.service, &lesser.secret).await, Some(AuthenticationError::Rotated));
     // Itself it may rotate.
     world.service.rotate_token(&caller, "acme", &own_id, RotateToken::default()).await.unwrap();
     let reader = world.pipeline(&made(world, scoped("reader", &["tokens:read"])).await.0).await;
     let refused = world.service.rotate_token(&reader, "acme", &lesser_id, RotateToken::default()).await;
-    assert!(matches!(refused, Err(Error::Forbidden(Denial::MissingScope(_)))));
+    assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::MissingScope(_)))));
 }
 
 async fn a_retired_secret_rotates_nothing(world: &World) {
@@ -388,7 +397,7 @@ async fn a_retired_secret_rotates_nothing(world: &World) {
     // Works on, but does not lead to the secret that was made to be rid of it.
     let thief = world.pipeline(&stolen).await;
     let refused = world.service.rotate_token(&thief, "acme", &id, overlap).await;
-    assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Rotated))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Rotated))), "{refused:?}");
 }
 
 async fn another_organizations_tokens_are_not_there(world: &World) {

@@ -9,8 +9,8 @@ use common::people::{membership, outcome};
 use common::{World, asked, listing, scoped};
 use latchkey_domain::{Catalogue, Role};
 use latchkey_service::{
-    Clash, CreateToken, CreatedToken, EditToken, Error, Once, RootKey, RotateToken, Service, Settings, StateFilter,
-    SystemRandom,
+    CreateToken, CreatedToken, EditToken, Error, IdempotentRequest, PreconditionError, RootKey, RotateToken, Service,
+    Settings, StateFilter, SystemRandom,
 };
 
 on_both_engines!(
@@ -25,12 +25,12 @@ on_both_engines!(
     nothing_is_answered_again_to_who_may_it_no_more,
 );
 
-fn once(key: &str, content: &str) -> Option<Once> {
-    Some(Once::new(key, content.as_bytes()).unwrap())
+fn once(key: &str, content: &str) -> Option<IdempotentRequest> {
+    Some(IdempotentRequest::new(key, content.as_bytes()).unwrap())
 }
 
 fn keyed(key: &str, name: &str) -> CreateToken {
-    CreateToken { once: once(key, name), ..asked(name) }
+    CreateToken { idempotency: once(key, name), ..asked(name) }
 }
 
 fn same(a: &CreatedToken, b: &CreatedToken) -> bool {
@@ -61,12 +61,12 @@ async fn nothing_is_answered_again_to_who_may_it_no_more(world: &World) {
     let admin = world.admin().await;
     let own = membership(world, "acme", &admin).await;
     let made = world.create(&admin, keyed("k1", "CI")).await.unwrap().detail.token.id.to_string();
-    let rotate = || RotateToken { once: once("k2", "rotate"), ..RotateToken::default() };
+    let rotate = || RotateToken { idempotency: once("k2", "rotate"), ..RotateToken::default() };
     service.rotate_token(&admin, "acme", &made, rotate()).await.unwrap();
     world.create(&admin, keyed("k3", "Other")).await.unwrap();
     let add = async || {
         let once = once("k4", "add");
-        service.create_repository_once(&admin, "acme", "acme/new", once.as_ref()).await
+        service.create_repository_idempotent(&admin, "acme", "acme/new", once.as_ref()).await
     };
     add().await.unwrap();
     for role in [Role::Member, Role::Viewer] {
@@ -83,14 +83,14 @@ async fn nothing_is_answered_again_to_who_may_it_no_more(world: &World) {
     let maker = world.create(&admin, maker).await.unwrap();
     let caller = world.pipeline(&maker).await;
     let lesser =
-        world.create(&caller, CreateToken { once: once("k5", "x"), ..scoped("lesser", &["scans:read"]) }).await;
+        world.create(&caller, CreateToken { idempotency: once("k5", "x"), ..scoped("lesser", &["scans:read"]) }).await;
     let (lesser, id) = (lesser.unwrap().detail.token.id.to_string(), maker.detail.token.id.to_string());
     let scopes = |scopes: &[&str]| EditToken {
         scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
         ..EditToken::default()
     };
     let again = async || {
-        let asked = CreateToken { once: once("k5", "x"), ..scoped("lesser", &["scans:read"]) };
+        let asked = CreateToken { idempotency: once("k5", "x"), ..scoped("lesser", &["scans:read"]) };
         outcome(world.create(&world.pipeline(&maker).await, asked).await)
     };
     assert_eq!(again().await, "ok");
@@ -112,11 +112,14 @@ async fn a_creation_sent_again_answers_the_same(world: &World) {
     assert_eq!(world.events("token.answer_repeated").await, 1);
     // Another request under the key is refused, and makes nothing.
     let other = world.create(&admin, keyed("k1", "Other")).await;
-    assert!(matches!(other, Err(Error::Clash(Clash::KeyReused))), "{other:?}");
+    assert!(matches!(other, Err(Error::Precondition(PreconditionError::KeyReused))), "{other:?}");
     // Once the secret is no longer the token's, it is not told again.
     let id = first.detail.token.id.to_string();
     world.service.rotate_token(&admin, "acme", &id, RotateToken::default()).await.unwrap();
-    assert!(matches!(world.create(&admin, keyed("k1", "CI")).await, Err(Error::Clash(Clash::Spent))));
+    assert!(matches!(
+        world.create(&admin, keyed("k1", "CI")).await,
+        Err(Error::Precondition(PreconditionError::Spent))
+    ));
     assert_eq!(count(world).await, 1);
 }
 
@@ -133,7 +136,7 @@ async fn two_at_once_make_one_token(world: &World) {
         let made: Vec<_> = [&a, &b, &c].into_iter().filter_map(|result| result.as_ref().ok()).collect();
         assert!(!made.is_empty() && made.iter().all(|other| same(made[0], other)));
         for refused in [&a, &b, &c].into_iter().filter_map(|result| result.as_ref().err()) {
-            assert!(matches!(refused, Error::Clash(Clash::UnderWay)), "{refused:?}");
+            assert!(matches!(refused, Error::Precondition(PreconditionError::RequestInProgress)), "{refused:?}");
         }
         assert_eq!(count(world).await, round + 1);
     }
@@ -143,12 +146,12 @@ async fn a_key_is_its_callers_and_its_requests(world: &World) {
     let (one, two) = (world.admin().await, world.admin().await);
     let first = world.create(&one, keyed("k", "one")).await.unwrap();
     // Somebody else's request under the same key is another request: it must not get this secret.
-    let theirs = CreateToken { once: once("k", "one"), ..asked("two") };
+    let theirs = CreateToken { idempotency: once("k", "one"), ..asked("two") };
     let second = world.create(&two, theirs).await.unwrap();
     assert!(!same(&first, &second));
     // Nor does the key of a creation mean anything to a rotation.
     let id = first.detail.token.id.to_string();
-    let rotation = RotateToken { once: once("k", "one"), ..RotateToken::default() };
+    let rotation = RotateToken { idempotency: once("k", "one"), ..RotateToken::default() };
     let rotated = world.service.rotate_token(&one, "acme", &id, rotation).await.unwrap();
     assert_ne!(rotated.secret.reveal(), first.secret.reveal());
     // Whoever may no longer create is not answered again either.
@@ -182,7 +185,7 @@ async fn a_rotation_sent_again_answers_the_same(world: &World) {
     let asked = RotateToken {
         overlap: Some("1h".into()),
         expected: Some(vec![created.detail.version()]),
-        once: once("k", "rotate"),
+        idempotency: once("k", "rotate"),
     };
     let first = world.service.rotate_token(&admin, "acme", &id, asked.clone()).await.unwrap();
     // The version is another by now, because of this very request.
@@ -190,10 +193,10 @@ async fn a_rotation_sent_again_answers_the_same(world: &World) {
     assert!(same(&first, &again));
     assert_eq!(world.events("token.rotated").await, 1);
     world.pipeline(&created).await;
-    let next = RotateToken { once: once("k2", "rotate"), ..RotateToken::default() };
+    let next = RotateToken { idempotency: once("k2", "rotate"), ..RotateToken::default() };
     world.service.rotate_token(&admin, "acme", &id, next).await.unwrap();
     let late = world.service.rotate_token(&admin, "acme", &id, asked).await;
-    assert!(matches!(late, Err(Error::Clash(Clash::Spent))), "{late:?}");
+    assert!(matches!(late, Err(Error::Precondition(PreconditionError::Spent))), "{late:?}");
 }
 
 async fn what_failed_is_not_remembered(world: &World) {
@@ -213,7 +216,7 @@ async fn a_rotated_root_key_still_answers(world: &World) {
     // Without the old key the secret can't be told again; no other one is told in its place.
     let forgotten = replica(world, &[[2; 32]]);
     let refused = forgotten.create_token(&admin, "acme", keyed("k", "CI")).await;
-    assert!(matches!(refused, Err(Error::Clash(Clash::Spent))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Precondition(PreconditionError::Spent))), "{refused:?}");
     // Nor does who reads the database find anything that another key would open.
     assert_eq!(count(world).await, 1);
 }
@@ -221,14 +224,14 @@ async fn a_rotated_root_key_still_answers(world: &World) {
 async fn a_repository_is_added_once(world: &World) {
     let admin = world.admin().await;
     let add = async |name: &str, key: &str| {
-        let once = Once::new(key, name.as_bytes()).unwrap();
-        world.service.create_repository_once(&admin, "acme", name, Some(&once)).await
+        let once = IdempotentRequest::new(key, name.as_bytes()).unwrap();
+        world.service.create_repository_idempotent(&admin, "acme", name, Some(&once)).await
     };
     let first = add("acme/new", "k").await.unwrap();
     assert_eq!(add("acme/new", "k").await.unwrap(), first);
     assert_eq!(world.events("repository.created").await, 1);
-    assert!(matches!(add("acme/other", "k").await, Err(Error::Clash(Clash::KeyReused))));
+    assert!(matches!(add("acme/other", "k").await, Err(Error::Precondition(PreconditionError::KeyReused))));
     assert!(matches!(add("acme/new", "k2").await, Err(Error::Conflict(_))), "another key is another request");
     world.service.delete_repository(&admin, "acme", &first.id.to_string()).await.unwrap();
-    assert!(matches!(add("acme/new", "k").await, Err(Error::Clash(Clash::Spent))));
+    assert!(matches!(add("acme/new", "k").await, Err(Error::Precondition(PreconditionError::Spent))));
 }

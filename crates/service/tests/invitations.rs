@@ -6,7 +6,7 @@ mod common;
 use common::people::{instance_token, membership, nobody, outcome};
 use common::{World, fields, origin};
 use latchkey_domain::Role;
-use latchkey_service::{Browser, Caller, Clash, Error, Principal};
+use latchkey_service::{Browser, Caller, Error, PreconditionError, Principal};
 
 on_both_engines!(
     an_invitation_makes_a_member_once,
@@ -56,7 +56,7 @@ async fn an_invitation_is_worth_no_more_than_its_sender(world: &World) {
     let bob = nobody(world, "bob@example.com", false).await;
     let root = nobody(world, "root@example.com", true).await;
     let accept = async |id: &str| service.accept_invitation(&bob, id).await;
-    let lost = |done: Result<_, Error>| matches!(done, Err(Error::Clash(Clash::SenderLost)));
+    let lost = |done: Result<_, Error>| matches!(done, Err(Error::Precondition(PreconditionError::SenderLost)));
     for way in ["demoted", "removed", "locked"] {
         let sender = world.admin().await;
         let membership = membership(world, "acme", &sender).await;

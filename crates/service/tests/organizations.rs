@@ -6,7 +6,9 @@ mod common;
 use common::people::{events, instance_token, membership, nobody, outcome};
 use common::{World, asked, fields, listing, origin};
 use latchkey_domain::Role;
-use latchkey_service::{CreateToken, Denial, Error, Refusal, RootKey, Service, Settings, StateFilter, SystemRandom};
+use latchkey_service::{
+    AuthenticationError, AuthorizationError, CreateToken, Error, RootKey, Service, Settings, StateFilter, SystemRandom,
+};
 
 on_both_engines!(
     whoever_makes_an_organization_owns_it,
@@ -20,7 +22,10 @@ on_both_engines!(
 
 async fn whoever_makes_an_organization_owns_it(world: &World) {
     let (service, ada) = (&world.service, nobody(world, "ada@example.com", false).await);
-    assert!(matches!(service.organization_of(&ada, None).await, Err(Error::Forbidden(Denial::NoOrganization))));
+    assert!(matches!(
+        service.organization_of(&ada, None).await,
+        Err(Error::Forbidden(AuthorizationError::NoOrganization))
+    ));
     let made = service.create_organization(&ada, "initech").await.unwrap();
     assert_eq!(service.organization(&ada, "initech").await.unwrap().organization, made);
     assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
@@ -73,7 +78,7 @@ async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
     for created in [&created, &of_project] {
         for service in [service, &replica] {
             let refused = service.authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
-            assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))), "{refused:?}");
+            assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))), "{refused:?}");
         }
     }
     service.authenticate(theirs.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
@@ -115,7 +120,7 @@ async fn a_large_organization_is_deleted_in_steps(world: &World) {
     world.service.delete_organization(&owner, "acme").await.unwrap();
     assert_eq!((world.events("token.revoked").await, world.events("organization.deleted").await), (501, 1));
     let refused = world.service.authenticate(last.unwrap().secret.reveal(), &origin("198.51.100.9")).await;
-    assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))));
+    assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))));
 }
 
 async fn a_token_is_not_made_while_its_organization_goes(world: &World) {
@@ -135,7 +140,7 @@ async fn a_token_is_not_made_while_its_organization_goes(world: &World) {
     deleted.unwrap();
     for created in made {
         let refused = world.replica().authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
-        assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))), "{refused:?}");
     }
 }
 

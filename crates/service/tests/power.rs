@@ -13,8 +13,8 @@ use common::use_cases::{READS, Targets, WRITES, ask, targets, write};
 use common::{World, asked, listing, scoped};
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
-    Caller, CreateToken, Denial, EditToken, Error, ExpiresIn, ListTokens, Principal, RotateToken, StateFilter,
-    SweepKind,
+    AuthorizationError, Caller, CreateToken, EditToken, Error, ExpiresIn, ListTokens, Principal, RotateToken,
+    StateFilter, SweepKind,
 };
 use latchkey_store::Lane;
 use sqlx::Connection;
@@ -128,7 +128,7 @@ async fn nothing_is_written_with_a_token_whose_power_is_gone(world: &World) {
         "revoke_token",
         "revoke_tokens",
         "create_repository",
-        "create_repository_once",
+        "create_repository_idempotent",
         "delete_repository",
     ];
     let less = EditToken { scopes: Some(vec!["scans:read".into()]), ..EditToken::default() };
@@ -298,7 +298,7 @@ async fn a_token_of_a_project_stays_in_it(world: &World) {
         service.create_repository(&confined, "acme", "acme/mine").await.map(drop),
         service.delete_repository(&confined, "acme", "acme/api").await,
     ] {
-        assert!(matches!(refused, Err(Error::Forbidden(Denial::BeyondProject))), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::BeyondProject))), "{refused:?}");
     }
     // One that reaches a few repositories learns nothing of the others, nor of what there is not.
     let asked = CreateToken {

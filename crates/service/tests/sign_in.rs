@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use common::{World, origin};
 use latchkey_domain::{Role, Secret, SecretKind};
-use latchkey_service::{Browser, Caller, Error, Origin, Principal, Random, Refusal, Service, SignedIn, SystemRandom};
+use latchkey_service::{
+    AuthenticationError, Browser, Caller, Error, Origin, Principal, Random, Service, SignedIn, SystemRandom,
+};
 use latchkey_store::{Lane, audit};
 
 on_both_engines!(
@@ -32,7 +34,7 @@ const STRANGER: Browser<'_> = Browser { session: None, device: None };
 fn said<T>(result: Result<T, Error>) -> &'static str {
     match result {
         Ok(_) => "in",
-        Err(Error::Unauthenticated(Refusal::Password)) => "wrong",
+        Err(Error::Unauthenticated(AuthenticationError::Password)) => "wrong",
         Err(Error::TooManyAttempts { .. } | Error::Busy { .. }) => "wait",
         Err(Error::NotFound(_)) => "no link",
         Err(error) => panic!("{error:?}"),

@@ -6,7 +6,8 @@ mod common;
 use common::{World, asked, fields, listing, scoped};
 use latchkey_domain::{Description, Role, TokenName, TokenState};
 use latchkey_service::{
-    CreateToken, Denial, EditToken, Error, ExpiresIn, ListMembers, ListTokens, Principal, Refusal, StateFilter,
+    AuthenticationError, AuthorizationError, CreateToken, EditToken, Error, ExpiresIn, ListMembers, ListTokens,
+    Principal, StateFilter,
 };
 use latchkey_store::tokens;
 
@@ -43,7 +44,7 @@ async fn a_token_is_made_used_and_revoked(world: &World) {
     let revoked = world.service.revoke_token(&admin, "acme", &id).await.unwrap();
     assert_eq!((revoked.state, revoked.revocable), (TokenState::Revoked, false));
     let refused = world.replica().authenticate(created.secret.reveal(), &common::origin("198.51.100.9")).await;
-    assert!(matches!(refused, Err(Error::Unauthenticated(Refusal::Revoked))));
+    assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))));
     // Again changes nothing, and says nothing new.
     assert_eq!(world.service.revoke_token(&admin, "acme", &id).await.unwrap(), revoked);
     assert_eq!((world.events("token.created").await, world.events("token.revoked").await), (1, 1));
@@ -128,7 +129,10 @@ async fn roles_decide_who_creates_and_revokes(world: &World) {
     }
     let member = world.person(world.acme, Role::Member).await;
     let powerful = CreateToken { project: Some("Website".into()), ..scoped("powerful", &["tokens:manage"]) };
-    assert!(matches!(world.create(&member, powerful).await, Err(Error::Forbidden(Denial::ScopeNeedsRole(..)))));
+    assert!(matches!(
+        world.create(&member, powerful).await,
+        Err(Error::Forbidden(AuthorizationError::ScopeNeedsRole(..)))
+    ));
     // A member ends what they made, and nothing else.
     let own = world.create(&member, of_project("own")).await.unwrap().detail.token.id.to_string();
     let others = world.create(&world.admin().await, of_project("theirs")).await.unwrap().detail.token.id.to_string();
@@ -167,14 +171,16 @@ async fn a_token_makes_only_lesser_tokens(world: &World) {
         ("level", CreateToken { instance: true, ..lesser("a") }),
     ] {
         let refused = world.create(&maker, more).await;
-        assert!(matches!(refused, Err(Error::Forbidden(Denial::Exceeds(_)))), "{what}: {refused:?}");
+        assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::Exceeds(_)))), "{what}: {refused:?}");
     }
     let reader = world.pipeline(&world.create(&admin, scoped("reader", &["tokens:read"])).await.unwrap()).await;
     let refused = world.create(&reader, scoped("a", &["tokens:read"])).await.unwrap_err();
-    assert!(matches!(&refused, Error::Forbidden(Denial::MissingScope(scope)) if scope.as_str() == "tokens:manage"));
+    assert!(
+        matches!(&refused, Error::Forbidden(AuthorizationError::MissingScope(scope)) if scope.as_str() == "tokens:manage")
+    );
     assert!(matches!(
         world.service.set_auto_revoke(&maker, "acme", 90).await,
-        Err(Error::Forbidden(Denial::PeopleOnly))
+        Err(Error::Forbidden(AuthorizationError::PeopleOnly))
     ));
 }
 
@@ -211,7 +217,7 @@ async fn organizations_do_not_see_each_other(world: &World) {
     not_found("by token", service.tokens(&pipeline, "globex", listing(StateFilter::All)).await.map(drop));
     assert!(matches!(
         service.organization_of(&pipeline, Some("globex")).await,
-        Err(Error::Forbidden(Denial::OtherOrganization))
+        Err(Error::Forbidden(AuthorizationError::OtherOrganization))
     ));
     assert_eq!(service.token(&admin, "acme", &id).await.unwrap().state, TokenState::Active);
 }

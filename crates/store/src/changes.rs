@@ -7,7 +7,7 @@ use sqlx::{Connection, FromRow, PgConnection};
 use tokio::{sync::Mutex, time::timeout};
 use uuid::Uuid;
 
-pub use crate::file::Mark;
+pub use crate::file::WalHeader;
 use crate::servers::{self, SILENCE, Server, Untrusted, untrusted};
 use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine, error::doubtful};
 
@@ -15,7 +15,7 @@ use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine, error::doubtful};
 pub const ORGANIZATIONS: Uuid = Uuid::nil();
 
 /// Changes that one look reads; a replica that is further behind forgets everything instead.
-const LOOK_MAX: usize = 1_000;
+const POLL_MAX: usize = 1_000;
 /// Changes that are kept.
 const KEPT: i64 = 100_000;
 
@@ -112,7 +112,7 @@ const NEWEST: (&str, &str) = (
 /// Changes from a number on, or the newest one if there are none or no number is known.
 macro_rules! rows {
     ($connection:expr, $engine:tt, $from:expr) => {{
-        let limit = i64::try_from(LOOK_MAX + 1).unwrap_or(i64::MAX);
+        let limit = i64::try_from(POLL_MAX + 1).unwrap_or(i64::MAX);
         let mut rows: Vec<Row> = Vec::new();
         if let Some(from) = $from {
             rows = sqlx::query_as(SINCE.$engine).bind(from).bind(limit).fetch_all($connection).await?;
@@ -131,9 +131,9 @@ impl Watch {
     }
 
     /// Something that is another after the next commit, whoever makes it; `None` where only a look can tell.
-    pub fn mark(&self) -> Option<Mark> {
+    pub fn wal_header(&self) -> Option<WalHeader> {
         match &self.store.engine {
-            Engine::Sqlite { file, .. } => file.mark(),
+            Engine::Sqlite { file, .. } => file.wal_header(),
             Engine::Postgres { .. } => None,
         }
     }
@@ -150,14 +150,14 @@ impl Watch {
 
     /// What was committed after a point that is known. Begins at that change itself, which tells whether it is still
     /// there, and so whether those after it are all there.
-    pub async fn look(&self, known: Option<Point>) -> Result<Since, StoreError> {
+    pub async fn poll(&self, known: Option<Point>) -> Result<Since, StoreError> {
         let (rows, fresh) = self.read(known.map(|known| known.number)).await?;
         let Some(known) = known else { return Ok(Since::Anything(newest(&rows), Why::Behind)) };
         let first = rows.first().and_then(Row::point);
         let why = match () {
             () if first != Some(known) => Why::Broken,
             () if fresh => Why::Reconnected,
-            () if rows.len() > LOOK_MAX => Why::Behind,
+            () if rows.len() > POLL_MAX => Why::Behind,
             () => {
                 let objects = rows.iter().skip(1).filter_map(|row| row.object_id).collect();
                 return Ok(Since::These(newest(&rows), objects));

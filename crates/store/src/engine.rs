@@ -9,11 +9,11 @@ use tokio::{sync::Mutex, time::timeout};
 use crate::{
     StoreError,
     file::DatabaseFile,
-    lanes::{Lanes, PATIENCE},
+    lanes::{Lanes, QUEUE_TIMEOUT},
     postgres,
     servers::Servers,
     sqlite,
-    tokens::{CANDIDATES_MAX, READ_MAX, Recent, SETTLED_MAX},
+    tokens::{CANDIDATES_MAX, EXPIRED_MAX, READ_MAX, Recent},
 };
 
 /// A database, SQLite or PostgreSQL. Cheap to clone.
@@ -136,7 +136,7 @@ impl Store {
                 return Err(StoreError::Database(sqlx::Error::Configuration(reason.into())));
             }
         };
-        let limits = Limits { read: READ_MAX, candidates: CANDIDATES_MAX, settled: SETTLED_MAX };
+        let limits = Limits { read: READ_MAX, candidates: CANDIDATES_MAX, settled: EXPIRED_MAX };
         Ok(Self { engine, lanes: Arc::new(lanes), servers, limits, recent: Arc::default() })
     }
 
@@ -186,7 +186,7 @@ impl Store {
 
     /// Closes every connection, after what runs has ended; or gives up, when a database keeps that from ending.
     pub async fn close(&self) {
-        if timeout(PATIENCE, self.close_all()).await.is_err() {
+        if timeout(QUEUE_TIMEOUT, self.close_all()).await.is_err() {
             tracing::warn!("connections to the database do not close in time");
         }
     }

@@ -35,9 +35,9 @@ type Inode = (u64, u64);
 /// The head of SQLite's WAL index, both copies (<https://sqlite.org/walformat.html>, section 2.1). It is written with
 /// each commit, of whatever process, and holds a counter of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Mark([u8; Mark::LENGTH]);
+pub struct WalHeader([u8; WalHeader::LENGTH]);
 
-impl Mark {
+impl WalHeader {
     const LENGTH: usize = 96;
 }
 
@@ -62,10 +62,10 @@ impl DatabaseFile {
     }
 
     /// Something that is another after the next commit, whoever makes it; `None` where only a look can tell.
-    pub(crate) fn mark(&self) -> Option<Mark> {
+    pub(crate) fn wal_header(&self) -> Option<WalHeader> {
         let Beside { files: [_, (index, inode)], head } = self.beside.get()?;
         let here = same(&self.named, self.inode) && same(index, *inode);
-        read_mark((*head).filter(|_| here)?)
+        read_wal_header((*head).filter(|_| here)?)
     }
 
     /// Learns what lies beside it, and whether a commit of our own moves the mark; until then there is none.
@@ -83,10 +83,10 @@ impl DatabaseFile {
         let [(wal, Some(of_wal)), (index, Some(of_index))] = files else { return };
         let of_index = inode(&of_index);
         let head = open_head(&index).filter(|head| head.metadata().is_ok_and(|head| inode(&head) == of_index));
-        let before = head.and_then(read_mark);
+        let before = head.and_then(read_wal_header);
         let committed = commit.await;
         let moved = committed.is_ok()
-            && head.and_then(read_mark).is_some_and(|after| before.is_some_and(|before| before != after));
+            && head.and_then(read_wal_header).is_some_and(|after| before.is_some_and(|before| before != after));
         if !moved {
             let error = committed.err().map(tracing::field::display);
             tracing::warn!(
@@ -115,17 +115,17 @@ fn open_head(_: &Path) -> Option<&'static File> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
-fn read_mark(shared: &File) -> Option<Mark> {
+fn read_wal_header(shared: &File) -> Option<WalHeader> {
     use std::os::unix::fs::FileExt;
-    let mut head = [0; Mark::LENGTH];
+    let mut head = [0; WalHeader::LENGTH];
     shared.read_exact_at(&mut head, 0).ok()?;
     // While a commit writes them, the two copies differ.
-    let (first, second) = head.split_at(Mark::LENGTH / 2);
-    (first == second).then_some(Mark(head))
+    let (first, second) = head.split_at(WalHeader::LENGTH / 2);
+    (first == second).then_some(WalHeader(head))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn read_mark(_: &File) -> Option<Mark> {
+fn read_wal_header(_: &File) -> Option<WalHeader> {
     None
 }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::StoreError;
 
 /// How long a request waits for its turn, and then for a connection, before it is told to come back.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Writes of a lane that may wait; the next one is refused.
 const QUEUE: usize = 256;
 
@@ -68,7 +68,7 @@ impl Lanes {
         match lane {
             Lane::Urgent => Ok(Places::default()),
             Lane::Ordinary | Lane::Background => {
-                timeout(PATIENCE, turn).await.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?
+                timeout(QUEUE_TIMEOUT, turn).await.map_err(|_| StoreError::from(sqlx::Error::PoolTimedOut))?
             }
         }
     }

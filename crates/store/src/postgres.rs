@@ -17,7 +17,7 @@ use crate::{
     StoreError,
     engine::Engine,
     error::is_read_only,
-    lanes::{Lanes, PATIENCE},
+    lanes::{Lanes, QUEUE_TIMEOUT},
     servers::{Servers, lost},
     sqlite,
 };
@@ -94,7 +94,7 @@ pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreEr
 fn pool(servers: &Servers, sessions: &Arc<Sessions>) -> PgPoolOptions {
     let (met, tested, sessions) = (servers.clone(), servers.clone(), sessions.clone());
     PgPoolOptions::new()
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(QUEUE_TIMEOUT)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             let servers = met.clone();

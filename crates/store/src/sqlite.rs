@@ -19,7 +19,7 @@ use crate::{
     StoreError,
     engine::Engine,
     file::DatabaseFile,
-    lanes::{Lanes, PATIENCE},
+    lanes::{Lanes, QUEUE_TIMEOUT},
     nonces::Place,
 };
 
@@ -47,7 +47,7 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
         .filename(&file.path)
         .create_if_missing(false)
         .foreign_keys(true)
-        .busy_timeout(PATIENCE)
+        .busy_timeout(QUEUE_TIMEOUT)
         .statement_cache_capacity(500)
         // A page of rows crosses from the thread of the connection in one go, not row by row.
         .row_buffer_size(1_024)
@@ -61,7 +61,7 @@ pub(crate) async fn open(url: &str) -> Result<Engine, StoreError> {
                 let fit = file.fit();
                 Box::pin(async { fit })
             })
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(QUEUE_TIMEOUT)
             // There is no server that could hang up, so connections are neither tested nor replaced.
             .test_before_acquire(false)
             .idle_timeout(None)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A request waits for Latchkey at most so long.
-const PATIENCE: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks Latchkey. Cheap to clone.
 #[derive(Clone)]
@@ -162,7 +162,7 @@ impl Verifier {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(VerifierError::Url);
         }
-        let http = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build()?;
+        let http = Client::builder().timeout(REQUEST_TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
         Ok(Self {
             inner: Arc::new(Inner { http, url, token: token.into() }),
             organizations: None,

@@ -22,7 +22,7 @@ const BODY_MAX: usize = 1024 * 1024;
 
 /// What a request must be allowed to do.
 #[derive(Clone)]
-enum Demand {
+enum Requirement {
     /// What Latchkey's route file says of its method and path.
     Routes,
     /// This scope, and the repository that a function finds in the path.
@@ -36,7 +36,7 @@ type Find = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 #[derive(Clone)]
 pub struct Guard {
     verifier: Verifier,
-    demand: Demand,
+    demand: Requirement,
 }
 
 /// A service behind the layer.
@@ -49,12 +49,12 @@ pub struct Guarded<S> {
 impl Verifier {
     /// A layer that asks for what Latchkey's route file says of each method and path.
     pub fn by_routes(&self) -> Guard {
-        Guard { verifier: self.clone(), demand: Demand::Routes }
+        Guard { verifier: self.clone(), demand: Requirement::Routes }
     }
 
     /// A layer that asks for a scope.
     pub fn scope(&self, scope: &'static str) -> Guard {
-        Guard { verifier: self.clone(), demand: Demand::Scope(scope, None) }
+        Guard { verifier: self.clone(), demand: Requirement::Scope(scope, None) }
     }
 
     /// A layer that asks for a scope and for the repository that `find` reads from the path. A path in which it finds
@@ -64,7 +64,7 @@ impl Verifier {
         scope: &'static str,
         find: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Guard {
-        Guard { verifier: self.clone(), demand: Demand::Scope(scope, Some(Arc::new(find))) }
+        Guard { verifier: self.clone(), demand: Requirement::Scope(scope, Some(Arc::new(find))) }
     }
 }
 
@@ -109,9 +109,9 @@ impl Guard {
         let (mut parts, mut body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
         let (scope, repository) = match &self.demand {
-            Demand::Routes => (None, None),
-            Demand::Scope(scope, None) => (Some(*scope), None),
-            Demand::Scope(scope, Some(find)) => match find(parts.uri.path()) {
+            Requirement::Routes => (None, None),
+            Requirement::Scope(scope, None) => (Some(*scope), None),
+            Requirement::Scope(scope, Some(find)) => match find(parts.uri.path()) {
                 Some(repository) => (Some(*scope), Some(repository)),
                 None => return Err(refused(403, "no-repository", "The path names no repository")),
             },
@@ -125,7 +125,7 @@ impl Guard {
             digest(&parts.headers, body_hash)?;
             body = Body::from(bytes);
         }
-        let by_routes = matches!(self.demand, Demand::Routes);
+        let by_routes = matches!(self.demand, Requirement::Routes);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let lines = parts.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
         let address = peer.and_then(|peer| client_address(peer, lines, self.verifier.trusted_proxies.as_deref()));

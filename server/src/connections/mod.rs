@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use self::io::{Answer, Watched};
-use self::places::{Patience, Places, Seat};
+use self::places::{IdleDeadline, Places, Seat};
 use crate::middleware::limits::Limited;
 
 /// Largest head of a request, in bytes. A connection of HTTP/1 buffers no more.
@@ -140,16 +140,16 @@ async fn connection(
             _ = serving.as_mut() => return,
             () = place.told_to_leave() => return,
             () = stopped(&mut stopping, leaving) => leaving = true,
-            () = asleep.as_mut() => match place.patience() {
-                Patience::Over if leaving => return,
-                Patience::Over => leaving = true,
-                Patience::Until(at) if !leaving => {
+            () = asleep.as_mut() => match place.deadline() {
+                IdleDeadline::Over if leaving => return,
+                IdleDeadline::Over => leaving = true,
+                IdleDeadline::Until(at) if !leaving => {
                     asleep.as_mut().reset(at.into());
                     continue;
                 }
                 // Whatever is under way may end; what is not has had its time.
-                Patience::Until(_) if place.is_waiting() => return,
-                Patience::Until(_) => {}
+                IdleDeadline::Until(_) if place.is_waiting() => return,
+                IdleDeadline::Until(_) => {}
             },
         }
         serving.as_mut().graceful_shutdown();

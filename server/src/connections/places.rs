@@ -109,7 +109,7 @@ enum Phase {
 
 /// What to do about a connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
+pub(crate) enum IdleDeadline {
     /// It has kept us waiting for too long.
     Over,
     /// To be asked again then.
@@ -258,7 +258,7 @@ impl Place {
     }
 
     /// Whether it has kept us waiting too long.
-    pub(crate) fn patience(&self) -> Patience {
+    pub(crate) fn deadline(&self) -> IdleDeadline {
         let (now, busy) = (micros(self.started), self.under_way.load(Relaxed) > 0 || self.ours.load(Relaxed) > 0);
         let (since, head_since) = (self.since.load(Relaxed), self.head_since.load(Relaxed));
         let until = if busy {
@@ -272,7 +272,7 @@ impl Place {
             let until = since + as_micros(IDLE);
             if until > now { until.min(now + as_micros(HEAD)) } else { until }
         };
-        if until <= now { Patience::Over } else { Patience::Until(self.started + Duration::from_micros(until)) }
+        if until <= now { IdleDeadline::Over } else { IdleDeadline::Until(self.started + Duration::from_micros(until)) }
     }
 
     /// Whether nothing is under way, not even an answer that is being sent.
@@ -407,9 +407,9 @@ mod tests {
         let places = places(10, 10);
         let seat = places.enter(address("127.0.0.1")).unwrap();
         let place = &seat.place;
-        let within = |seconds: u64| match place.patience() {
-            Patience::Until(at) => at <= Instant::now() + Duration::from_secs(seconds),
-            Patience::Over => false,
+        let within = |seconds: u64| match place.deadline() {
+            IdleDeadline::Until(at) => at <= Instant::now() + Duration::from_secs(seconds),
+            IdleDeadline::Over => false,
         };
         assert!(within(10), "the first head");
         let mut under_way = place.begin(false);

@@ -4,7 +4,7 @@ use latchkey_app::portal::Portal;
 use latchkey_proto::v1::context_service_current_response::Result as Current;
 use latchkey_proto::v1::context_service_server::ContextService;
 use latchkey_proto::v1::{ContextServiceCurrentRequest, ContextServiceCurrentResponse, OrgItem, OrgMembershipItem};
-use latchkey_service::{Error, KnownToken, Power, Principal};
+use latchkey_service::{CachedToken, Error, Power, Principal};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::convert;
@@ -54,7 +54,7 @@ impl Contexts {
 }
 
 /// A token has no membership, but existing clients read here which organization it belongs to.
-fn of_token(token: &KnownToken) -> Option<OrgMembershipItem> {
+fn of_token(token: &CachedToken) -> Option<OrgMembershipItem> {
     let id = token.level.organization()?;
     let org = OrgItem { id: id.to_string(), name: token.organization_name.clone(), ..OrgItem::default() };
     Some(OrgMembershipItem { org: Some(org), current: true, ..OrgMembershipItem::default() })

@@ -6,7 +6,7 @@ use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_app::portal::Portal;
-use latchkey_service::Refusal;
+use latchkey_service::AuthenticationError;
 use tonic::Status;
 
 use super::status::{exceeded, status};
@@ -35,7 +35,7 @@ async fn admit(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) ->
 /// A call's credential and message.
 pub(super) fn read<T>(request: tonic::Request<T>) -> Result<(Credential, T), Status> {
     let (_, mut extensions, message) = request.into_parts();
-    let credential = extensions.remove::<Credential>().ok_or_else(|| status(Refusal::Missing.into()))?;
+    let credential = extensions.remove::<Credential>().ok_or_else(|| status(AuthenticationError::Missing.into()))?;
     Ok((credential, message))
 }
 

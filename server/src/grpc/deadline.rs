@@ -13,9 +13,9 @@ use tonic::Status;
 const MAX: Duration = crate::router::API_TIMEOUT;
 
 pub(super) async fn layer(request: Request, next: Next) -> Response {
-    let patience = asked(request.headers()).map_or(MAX, |asked| asked.min(MAX));
+    let deadline = asked(request.headers()).map_or(MAX, |asked| asked.min(MAX));
     // Of what is ready at once, `timeout` would not notice that it is too late already.
-    let answer = if patience.is_zero() { None } else { tokio::time::timeout(patience, next.run(request)).await.ok() };
+    let answer = if deadline.is_zero() { None } else { tokio::time::timeout(deadline, next.run(request)).await.ok() };
     match answer {
         Some(response) => response,
         None => Status::deadline_exceeded("the call took too long").into_http::<Body>().into_response(),

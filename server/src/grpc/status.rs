@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use latchkey_service::{Clash, Denial, Error, FieldError, Refusal, Unready};
+use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldError, PreconditionError, Unready};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
@@ -17,7 +17,7 @@ pub(crate) fn status(error: Error) -> Status {
     let text = error.to_string();
     match error {
         Error::Unauthenticated(refusal) => unauthenticated(refusal),
-        Error::Forbidden(Denial::NoOrganization) => {
+        Error::Forbidden(AuthorizationError::NoOrganization) => {
             info(Code::FailedPrecondition, &text, "NO_ORGANIZATION", &text, HashMap::new())
         }
         Error::Forbidden(denial) => denied(&denial),
@@ -29,7 +29,7 @@ pub(crate) fn status(error: Error) -> Status {
             Status::new(if taken { Code::AlreadyExists } else { Code::FailedPrecondition }, sentence(&error))
         }
         Error::AlreadyCreated(_) => Status::already_exists(text),
-        Error::Clash(clash) => Status::new(clashing(clash), text),
+        Error::Precondition(clash) => Status::new(clashing(clash), text),
         Error::TooManyAttempts { retry_after } => again_in(Code::ResourceExhausted, text, retry_after),
         Error::TooManyAtOnce { retry_after, .. } => again_in(Code::ResourceExhausted, text, retry_after),
         Error::Busy { retry_after } => again_in(Code::Unavailable, text, retry_after),
@@ -70,66 +70,69 @@ fn again_in(code: Code, text: String, seconds: u64) -> Status {
     Status::with_error_details(code, text, details)
 }
 
-fn unauthenticated(refusal: Refusal) -> Status {
+fn unauthenticated(refusal: AuthenticationError) -> Status {
     let (message, reason) = match refusal {
-        Refusal::Missing => ("JWT token is missing", "CREDENTIAL_MISSING"),
-        Refusal::Expired => ("JWT token has expired", "TOKEN_EXPIRED"),
-        Refusal::Revoked => ("API token revoked", "TOKEN_REVOKED"),
-        Refusal::Rotated => ("Token is invalid", "TOKEN_ROTATED"),
-        Refusal::Malformed => ("Token is invalid", "TOKEN_MALFORMED"),
-        Refusal::Checksum => ("Token is invalid", "TOKEN_CHECKSUM"),
-        Refusal::Unknown => ("Token is invalid", "TOKEN_UNKNOWN"),
-        Refusal::Network => ("Token is invalid", "TOKEN_NETWORK"),
-        Refusal::Unsigned => ("Token is invalid", "TOKEN_UNSIGNED"),
-        Refusal::Signature(_) => ("Token is invalid", "SIGNATURE"),
-        Refusal::Replayed => ("Token is invalid", "REPLAYED"),
-        Refusal::SessionEnded => ("Token is invalid", "SESSION_ENDED"),
-        Refusal::Locked => ("Token is invalid", "ACCOUNT_LOCKED"),
-        Refusal::Password => ("email or password is wrong", "WRONG_PASSWORD"),
+        AuthenticationError::Missing => ("JWT token is missing", "CREDENTIAL_MISSING"),
+        AuthenticationError::Expired => ("JWT token has expired", "TOKEN_EXPIRED"),
+        AuthenticationError::Revoked => ("API token revoked", "TOKEN_REVOKED"),
+        AuthenticationError::Rotated => ("Token is invalid", "TOKEN_ROTATED"),
+        AuthenticationError::Malformed => ("Token is invalid", "TOKEN_MALFORMED"),
+        AuthenticationError::Checksum => ("Token is invalid", "TOKEN_CHECKSUM"),
+        AuthenticationError::Unknown => ("Token is invalid", "TOKEN_UNKNOWN"),
+        AuthenticationError::Network => ("Token is invalid", "TOKEN_NETWORK"),
+        AuthenticationError::Unsigned => ("Token is invalid", "TOKEN_UNSIGNED"),
+        AuthenticationError::Signature(_) => ("Token is invalid", "SIGNATURE"),
+        AuthenticationError::Replayed => ("Token is invalid", "REPLAYED"),
+        AuthenticationError::SessionEnded => ("Token is invalid", "SESSION_ENDED"),
+        AuthenticationError::Locked => ("Token is invalid", "ACCOUNT_LOCKED"),
+        AuthenticationError::Password => ("email or password is wrong", "WRONG_PASSWORD"),
     };
     info(Code::Unauthenticated, message, reason, &refusal.to_string(), HashMap::new())
 }
 
 /// Who may send the same again is told to (`ABORTED`); who may not, is not (`FAILED_PRECONDITION`).
-fn clashing(clash: Clash) -> Code {
+fn clashing(clash: PreconditionError) -> Code {
     match clash {
-        Clash::Changed | Clash::UnderWay => Code::Aborted,
-        Clash::Ended | Clash::KeyReused | Clash::SenderLost | Clash::Spent => Code::FailedPrecondition,
+        PreconditionError::Changed | PreconditionError::RequestInProgress => Code::Aborted,
+        PreconditionError::Ended
+        | PreconditionError::KeyReused
+        | PreconditionError::SenderLost
+        | PreconditionError::Spent => Code::FailedPrecondition,
     }
 }
 
-fn denied(denial: &Denial) -> Status {
+fn denied(denial: &AuthorizationError) -> Status {
     let mut more = HashMap::new();
     let reason = match denial {
-        Denial::MissingScope(scope) => {
+        AuthorizationError::MissingScope(scope) => {
             more.insert("missing_scope".to_owned(), scope.to_string());
             "MISSING_SCOPE"
         }
-        Denial::MissingRepository(repository) => {
+        AuthorizationError::MissingRepository(repository) => {
             let repository = repository.map_or_else(|| "*".to_owned(), |id| id.to_string());
             more.insert("missing_repository".to_owned(), repository);
             "MISSING_REPOSITORY"
         }
-        Denial::MissingRole(role) => {
+        AuthorizationError::MissingRole(role) => {
             more.insert("missing_role".to_owned(), (*role).to_owned());
             "MISSING_ROLE"
         }
-        Denial::ScopeNeedsRole(scope, role) => {
+        AuthorizationError::ScopeNeedsRole(scope, role) => {
             more.insert("scope".to_owned(), scope.to_string());
             more.insert("missing_role".to_owned(), role.clone());
             "MISSING_ROLE"
         }
-        Denial::InstanceAdminOnly => "INSTANCE_ADMIN_ONLY",
-        Denial::BeyondProject => "BEYOND_PROJECT",
-        Denial::PeopleOnly => "PEOPLE_ONLY",
-        Denial::ApiTokensOnly => "API_TOKENS_ONLY",
-        Denial::NoRoute => "NO_ROUTE",
-        Denial::OtherOrganization => "OTHER_ORGANIZATION",
-        Denial::NoOrganization => "NO_ORGANIZATION",
-        Denial::NotPinned => "ORGANIZATION_NOT_PINNED",
-        Denial::PinnedToNone => "PINNED_ORGANIZATION_UNKNOWN",
-        Denial::OrganizationUnsigned => "ORGANIZATION_UNSIGNED",
-        Denial::Exceeds(_) => "EXCEEDS_OWN",
+        AuthorizationError::InstanceAdminOnly => "INSTANCE_ADMIN_ONLY",
+        AuthorizationError::BeyondProject => "BEYOND_PROJECT",
+        AuthorizationError::PeopleOnly => "PEOPLE_ONLY",
+        AuthorizationError::ApiTokensOnly => "API_TOKENS_ONLY",
+        AuthorizationError::NoRoute => "NO_ROUTE",
+        AuthorizationError::OtherOrganization => "OTHER_ORGANIZATION",
+        AuthorizationError::NoOrganization => "NO_ORGANIZATION",
+        AuthorizationError::NotPinned => "ORGANIZATION_NOT_PINNED",
+        AuthorizationError::PinnedToNone => "PINNED_ORGANIZATION_UNKNOWN",
+        AuthorizationError::OrganizationUnsigned => "ORGANIZATION_UNSIGNED",
+        AuthorizationError::Exceeds(_) => "EXCEEDS_OWN",
     };
     info(Code::PermissionDenied, "operation not allowed", reason, &denial.to_string(), more)
 }
@@ -173,12 +176,15 @@ mod tests {
             let status = status(error);
             (status.code(), status.message().to_owned())
         };
-        let refused = |refusal: Refusal| of(refusal.into());
-        assert_eq!(refused(Refusal::Missing), (Code::Unauthenticated, "JWT token is missing".to_owned()));
-        assert_eq!(refused(Refusal::Unknown), (Code::Unauthenticated, "Token is invalid".to_owned()));
-        assert_eq!(refused(Refusal::Expired), (Code::Unauthenticated, "JWT token has expired".to_owned()));
-        assert_eq!(refused(Refusal::Revoked), (Code::Unauthenticated, "API token revoked".to_owned()));
-        assert_eq!(of(Denial::PeopleOnly.into()), (Code::PermissionDenied, "operation not allowed".to_owned()));
+        let refused = |refusal: AuthenticationError| of(refusal.into());
+        assert_eq!(refused(AuthenticationError::Missing), (Code::Unauthenticated, "JWT token is missing".to_owned()));
+        assert_eq!(refused(AuthenticationError::Unknown), (Code::Unauthenticated, "Token is invalid".to_owned()));
+        assert_eq!(refused(AuthenticationError::Expired), (Code::Unauthenticated, "JWT token has expired".to_owned()));
+        assert_eq!(refused(AuthenticationError::Revoked), (Code::Unauthenticated, "API token revoked".to_owned()));
+        assert_eq!(
+            of(AuthorizationError::PeopleOnly.into()),
+            (Code::PermissionDenied, "operation not allowed".to_owned())
+        );
         let threshold = "api_token_max_days_inactive must be between 0 and 365";
         let field = FieldError { field: "apiTokenMaxDaysInactive", message: threshold.to_owned() };
         assert_eq!(of(Error::Invalid(vec![field])), (Code::InvalidArgument, threshold.to_owned()));
@@ -188,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_status_says_what_is_missing() {
-        let status = status(Denial::MissingScope(latchkey_domain::Scope::stored("tokens:read")).into());
+        let status = status(AuthorizationError::MissingScope(latchkey_domain::Scope::stored("tokens:read")).into());
         let info = status.get_details_error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.metadata["missing_scope"].as_str()), ("MISSING_SCOPE", "tokens:read"));
         assert_eq!(

@@ -64,10 +64,10 @@ impl Lines {
     }
 
     /// Waits until all is written, but no longer than that: perhaps nobody reads it.
-    pub(super) fn finish(&self, patience: Duration) {
+    pub(super) fn finish(&self, deadline: Duration) {
         let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_left = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
-        drop(self.0.changed.wait_timeout_while(waiting, patience, is_left));
+        drop(self.0.changed.wait_timeout_while(waiting, deadline, is_left));
     }
 
     fn write_all(&self, mut into: impl Write, tell: &impl Fn()) {

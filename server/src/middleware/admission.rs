@@ -20,7 +20,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_app::portal::Portal;
 use latchkey_app::{cookies, pages};
-use latchkey_service::{Error, KnownToken, Origin, Principal};
+use latchkey_service::{CachedToken, Error, Origin, Principal};
 use quick_cache::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -42,7 +42,7 @@ const SIGN_INS_OF_ADDRESS: usize = 32;
 /// All sign-ins.
 const SIGN_INS: usize = 128;
 /// Whoever waits for longer is refused.
-const PATIENCE: Duration = Duration::from_secs(10);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What they are told, in seconds.
 const RETRY_AFTER: u64 = 5;
 /// Credentials to recognize.
@@ -161,7 +161,7 @@ impl Admission {
             let wide = wide.acquire_many_owned(weight).await.ok()?;
             Some([narrow, wide])
         };
-        match timeout(PATIENCE, wait).await {
+        match timeout(QUEUE_TIMEOUT, wait).await {
             Ok(Some(held)) => Ok(Place { held, key }),
             _ => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -172,7 +172,7 @@ impl Admission {
 
     /// A token was accepted: from now on it has lanes of its own. They stay when it is refused later, so that it has them
     /// to itself then, too.
-    pub(crate) fn recognize(&self, place: &Place, token: &KnownToken) {
+    pub(crate) fn recognize(&self, place: &Place, token: &CachedToken) {
         if let Some(key) = place.key {
             self.accept(key, owner(token));
         }
@@ -220,7 +220,7 @@ pub(crate) fn recognize(extensions: &Extensions, principal: &Principal) {
 }
 
 /// Whose tokens wait for each other: the organization's, or of the instance each for itself.
-fn owner(token: &KnownToken) -> Uuid {
+fn owner(token: &CachedToken) -> Uuid {
     token.level.organization().map_or(token.id.0, |organization| organization.0)
 }
 

@@ -26,7 +26,7 @@ pub(crate) const MAX: usize = 1024 * 1024;
 /// Largest body of a request whose credential is in the body, in bytes; the longest that can be right is far shorter.
 pub(crate) const SMALL_MAX: usize = 16 * 1024;
 /// A body that takes longer to arrive is the client's fault; less than what the whole request may take.
-const PATIENCE: Duration = Duration::from_secs(25);
+const READ_TIMEOUT: Duration = Duration::from_secs(25);
 /// Most that is allocated ahead of what has arrived, in bytes.
 const AHEAD: usize = 64 * 1024;
 
@@ -45,7 +45,7 @@ impl From<Unread> for Problem {
     fn from(unread: Unread) -> Self {
         match unread {
             Unread::TooLarge(max) => Self::too_large(max),
-            Unread::TooSlow => Self::too_slow(PATIENCE),
+            Unread::TooSlow => Self::too_slow(READ_TIMEOUT),
             Unread::Broken => Self::unreadable(),
             Unread::NoRoom(error) => error.into(),
         }
@@ -105,7 +105,7 @@ async fn read(request: Request, max: usize, refuse: bool) -> Result<(Parts, Byte
 
 async fn keep(parts: &Parts, body: &mut Body, max: usize, refuse: bool) -> Result<Bytes, Unread> {
     let meter = parts.extensions.get::<Arc<Meter>>();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + READ_TIMEOUT;
     let mut kept = Vec::new();
     while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| Unread::TooSlow)? {
         let frame = frame.map_err(|_| Unread::Broken)?;

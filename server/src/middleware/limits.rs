@@ -27,7 +27,7 @@ use crate::rest::problem::complete_now;
 
 /// No request waits longer for its answer. What waits for a database, a body or a password gives up before, and says
 /// more.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All routes, within limits.
 pub(crate) struct Limited {
@@ -60,7 +60,7 @@ impl Limited {
         let (method, uri, form) = (request.method().clone(), request.uri().clone(), Form::of(&request));
         let theme = if matches!(form, Form::Page) { cookies::theme(request.headers()) } else { None };
         let answering = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
-        let failed = match tokio::time::timeout(PATIENCE, answering).await {
+        let failed = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
             Ok(Ok(Ok(response))) => return response,
             Ok(Ok(Err(never))) => match never {},
             Ok(Err(_)) => "it panicked",

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
-use latchkey_service::{ListEvents, Recorded};
+use latchkey_service::{ListEvents, RecordedEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -48,8 +48,8 @@ struct ThingJson {
     name: String,
 }
 
-impl From<Recorded> for EventJson {
-    fn from(event: Recorded) -> Self {
+impl From<RecordedEvent> for EventJson {
+    fn from(event: RecordedEvent) -> Self {
         Self {
             id: event.id.to_string(),
             occurred_at: event.occurred_at,

@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 use latchkey_app::portal::Portal;
 use latchkey_domain::OrganizationKey;
-use latchkey_service::{Caller, Error, Origin, Presented, Refusal};
+use latchkey_service::{AuthenticationError, Caller, Error, Origin, PresentedCredential};
 
 use super::problem::Problem;
 use crate::middleware::{admission, limit};
@@ -24,9 +24,12 @@ impl Credential {
     pub(crate) async fn read(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
         let origin = extensions.get::<Origin>().cloned().unwrap_or_default();
         let (bearer, named) = (bearer(headers)?, named_organization(headers)?);
-        let signature =
-            extensions.get::<SignedBody>().map(SignedBody::parts).transpose().map_err(Refusal::Signature)?;
-        let presented = Presented { bearer, origin: &origin, signature };
+        let signature = extensions
+            .get::<SignedBody>()
+            .map(SignedBody::parts)
+            .transpose()
+            .map_err(AuthenticationError::Signature)?;
+        let presented = PresentedCredential { bearer, origin: &origin, signature };
         let principal = portal.service.authenticate_signed(&presented).await?;
         let named = named.transpose()?;
         if let (Some(named), Some((signature, _))) = (named, presented.signature) {
@@ -35,7 +38,7 @@ impl Credential {
         let caller = Caller { principal, origin };
         let organization = match portal.service.organization_of(&caller, named).await {
             Ok(organization) => Some(organization),
-            Err(Error::Forbidden(latchkey_service::Denial::NoOrganization)) => None,
+            Err(Error::Forbidden(latchkey_service::AuthorizationError::NoOrganization)) => None,
             Err(error) => return Err(error),
         };
         Ok(Self { caller, organization })
@@ -48,7 +51,7 @@ impl Credential {
 
     /// The organization to act on.
     pub(crate) fn organization(&self) -> Result<&str, Error> {
-        self.organization.as_deref().ok_or(Error::Forbidden(latchkey_service::Denial::NoOrganization))
+        self.organization.as_deref().ok_or(Error::Forbidden(latchkey_service::AuthorizationError::NoOrganization))
     }
 }
 
@@ -85,8 +88,8 @@ pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&s
 /// The bearer of the header; anything else counts as no credential.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     let value = single(headers, AUTHORIZATION.as_str(), "credential")?.and_then(|value| value.to_str().ok());
-    let (scheme, bearer) = value.and_then(|value| value.split_once(' ')).ok_or(Refusal::Missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(bearer.trim()) } else { Err(Refusal::Missing.into()) }
+    let (scheme, bearer) = value.and_then(|value| value.split_once(' ')).ok_or(AuthenticationError::Missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(bearer.trim()) } else { Err(AuthenticationError::Missing.into()) }
 }
 
 /// The value of a header that may be there once. A proxy may have joined several with commas (RFC 9110, section 5.3),

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use latchkey_service::{Clash, Denial, Error, FieldError, Origin, Refusal};
+use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldError, Origin, PreconditionError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -130,8 +130,8 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("A body has at most {max}"))
     }
 
-    pub(crate) fn too_slow(patience: Duration) -> Self {
-        let detail = format!("The body did not arrive within {} s", patience.as_secs());
+    pub(crate) fn too_slow(deadline: Duration) -> Self {
+        let detail = format!("The body did not arrive within {} s", deadline.as_secs());
         Self::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", detail)
     }
 
@@ -139,64 +139,67 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed-body", "The body could not be read")
     }
 
-    fn unauthenticated(refusal: Refusal) -> Self {
+    fn unauthenticated(refusal: AuthenticationError) -> Self {
         let kind = match refusal {
-            Refusal::Missing => "credential-missing",
-            Refusal::Malformed => "token-malformed",
-            Refusal::Checksum => "token-checksum",
-            Refusal::Unknown => "token-unknown",
-            Refusal::Expired => "token-expired",
-            Refusal::Revoked => "token-revoked",
-            Refusal::Rotated => "token-rotated",
-            Refusal::Network => "token-network",
-            Refusal::Unsigned => "token-unsigned",
-            Refusal::Signature(_) => "signature",
-            Refusal::Replayed => "replayed",
-            Refusal::Password => "wrong-password",
-            Refusal::SessionEnded => "session-ended",
-            Refusal::Locked => "account-locked",
+            AuthenticationError::Missing => "credential-missing",
+            AuthenticationError::Malformed => "token-malformed",
+            AuthenticationError::Checksum => "token-checksum",
+            AuthenticationError::Unknown => "token-unknown",
+            AuthenticationError::Expired => "token-expired",
+            AuthenticationError::Revoked => "token-revoked",
+            AuthenticationError::Rotated => "token-rotated",
+            AuthenticationError::Network => "token-network",
+            AuthenticationError::Unsigned => "token-unsigned",
+            AuthenticationError::Signature(_) => "signature",
+            AuthenticationError::Replayed => "replayed",
+            AuthenticationError::Password => "wrong-password",
+            AuthenticationError::SessionEnded => "session-ended",
+            AuthenticationError::Locked => "account-locked",
         };
-        let challenge = if refusal == Refusal::Missing { Challenge::Missing } else { Challenge::InvalidToken };
+        let challenge =
+            if refusal == AuthenticationError::Missing { Challenge::Missing } else { Challenge::InvalidToken };
         let problem = Self::new(StatusCode::UNAUTHORIZED, kind, sentence(&refusal));
         Self { challenge: Some(challenge), ..problem }
     }
 
-    fn forbidden(denial: Denial) -> Self {
+    fn forbidden(denial: AuthorizationError) -> Self {
         let detail = sentence(&denial);
         let of = |kind| Self::new(StatusCode::FORBIDDEN, kind, detail.clone());
         match denial {
-            Denial::MissingScope(scope) => Self {
+            AuthorizationError::MissingScope(scope) => Self {
                 missing_scope: Some(scope.to_string()),
                 challenge: Some(Challenge::InsufficientScope(Some(scope.to_string()))),
                 ..of("missing-scope")
             },
-            Denial::MissingRepository(repository) => Self {
+            AuthorizationError::MissingRepository(repository) => Self {
                 missing_repository: Some(repository.map_or_else(|| "*".to_owned(), |id| id.to_string())),
                 challenge: Some(Challenge::InsufficientScope(None)),
                 ..of("missing-repository")
             },
-            Denial::MissingRole(_) | Denial::ScopeNeedsRole(..) | Denial::InstanceAdminOnly => of("missing-role"),
-            Denial::BeyondProject => of("beyond-project"),
-            Denial::PeopleOnly => of("people-only"),
-            Denial::ApiTokensOnly => of("api-tokens-only"),
-            Denial::NoRoute => of("no-route"),
-            Denial::OtherOrganization => of("other-organization"),
-            Denial::NoOrganization => of("no-organization"),
-            Denial::NotPinned => of("organization-not-pinned"),
-            Denial::PinnedToNone => of("pinned-organization-unknown"),
-            Denial::OrganizationUnsigned => of("organization-unsigned"),
-            Denial::Exceeds(_) => of("exceeds-own"),
+            AuthorizationError::MissingRole(_)
+            | AuthorizationError::ScopeNeedsRole(..)
+            | AuthorizationError::InstanceAdminOnly => of("missing-role"),
+            AuthorizationError::BeyondProject => of("beyond-project"),
+            AuthorizationError::PeopleOnly => of("people-only"),
+            AuthorizationError::ApiTokensOnly => of("api-tokens-only"),
+            AuthorizationError::NoRoute => of("no-route"),
+            AuthorizationError::OtherOrganization => of("other-organization"),
+            AuthorizationError::NoOrganization => of("no-organization"),
+            AuthorizationError::NotPinned => of("organization-not-pinned"),
+            AuthorizationError::PinnedToNone => of("pinned-organization-unknown"),
+            AuthorizationError::OrganizationUnsigned => of("organization-unsigned"),
+            AuthorizationError::Exceeds(_) => of("exceeds-own"),
         }
     }
 
-    fn clash(clash: Clash) -> Self {
+    fn clash(clash: PreconditionError) -> Self {
         let (status, kind, retry_after) = match clash {
-            Clash::Ended => (StatusCode::CONFLICT, "token-ended", None),
-            Clash::Changed => (StatusCode::PRECONDITION_FAILED, "changed", None),
-            Clash::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", None),
-            Clash::UnderWay => (StatusCode::CONFLICT, "idempotency-under-way", Some(1)),
-            Clash::SenderLost => (StatusCode::CONFLICT, "invitation-sender-lost", None),
-            Clash::Spent => (StatusCode::CONFLICT, "idempotency-spent", None),
+            PreconditionError::Ended => (StatusCode::CONFLICT, "token-ended", None),
+            PreconditionError::Changed => (StatusCode::PRECONDITION_FAILED, "changed", None),
+            PreconditionError::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", None),
+            PreconditionError::RequestInProgress => (StatusCode::CONFLICT, "idempotency-under-way", Some(1)),
+            PreconditionError::SenderLost => (StatusCode::CONFLICT, "invitation-sender-lost", None),
+            PreconditionError::Spent => (StatusCode::CONFLICT, "idempotency-spent", None),
         };
         Self { retry_after, ..Self::new(status, kind, sentence(&clash)) }
     }
@@ -218,7 +221,7 @@ impl From<Error> for Problem {
             Error::Ambiguous(_) => Self::new(StatusCode::BAD_REQUEST, "ambiguous-request", sentence(&error)),
             Error::Conflict(field) => Self::invalid(StatusCode::CONFLICT, "conflict", vec![field]),
             Error::AlreadyCreated(_) => Self::new(StatusCode::CONFLICT, "already-created", sentence(&error)),
-            Error::Clash(clash) => Self::clash(clash),
+            Error::Precondition(clash) => Self::clash(clash),
             Error::TooManyAttempts { retry_after } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", sentence(&error))

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use latchkey_service::{Error, FieldError, Once};
+use latchkey_service::{Error, FieldError, IdempotentRequest};
 use serde::de::DeserializeOwned;
 
 use super::json::Body;
@@ -14,7 +14,7 @@ const KEY: &str = "idempotency-key";
 /// A JSON body, and the key that it was sent under. For an `Option`, there need not be a body.
 pub(crate) struct Repeatable<T> {
     pub(crate) body: T,
-    pub(crate) once: Option<Once>,
+    pub(crate) idempotency: Option<IdempotentRequest>,
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Repeatable<T> {
@@ -23,15 +23,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Repeatable<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, bytes) = taken(request).await?;
         let key = key(&parts.headers)?.map(str::to_owned);
-        let once = key.map(|key| Once::new(&key, &bytes)).transpose().map_err(Error::from)?;
+        let idempotency = key.map(|key| IdempotentRequest::new(&key, &bytes)).transpose().map_err(Error::from)?;
         if bytes.is_empty()
             && !parts.headers.contains_key(header::CONTENT_TYPE)
             && let Ok(body) = serde_json::from_slice(b"null")
         {
-            return Ok(Self { body, once });
+            return Ok(Self { body, idempotency });
         }
         let Body(body) = Body::from_request(Request::from_parts(parts, bytes.into()), state).await?;
-        Ok(Self { body, once })
+        Ok(Self { body, idempotency })
     }
 }
 

@@ -100,11 +100,12 @@ pub(crate) struct Create {
 pub(crate) async fn create(
     State(portal): State<Portal>,
     credential: Credential,
-    Repeatable { body, once }: Repeatable<Create>,
+    Repeatable { body, idempotency }: Repeatable<Create>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
     let caller = &credential.caller;
-    let repository = portal.service.create_repository_once(caller, organization, &body.name, once.as_ref()).await?;
+    let repository =
+        portal.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
     let location = format!("/api/repos/{}", repository.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RepositoryJson::from(repository))))
 }

@@ -6,7 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use latchkey_domain::{Level, LevelKind, Pin, ScopeSet, Timestamp};
-use latchkey_service::{Allowed, Caller, Demand, Denial, Error, FieldError, Origin, Presented, Principal, Refusal};
+use latchkey_service::{
+    Allowed, AuthenticationError, AuthorizationError, Caller, Error, FieldError, Origin, PresentedCredential,
+    Principal, RequiredAccess,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -161,9 +164,9 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Op
     let question = asked.read(state.portal.service.catalogue())?;
     let signature = match question.signature {
         Ok(signature) => signature,
-        Err(error) => return decided(Err(Refusal::Signature(error).into())),
+        Err(error) => return decided(Err(AuthenticationError::Signature(error).into())),
     };
-    let mut demand = Demand {
+    let mut demand = RequiredAccess {
         scopes: question.scope.into_iter().collect(),
         repositories: asked.repository.clone().into_iter().collect(),
         organization: asked.organization.clone(),
@@ -177,7 +180,7 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Op
                 demand.repositories.extend(needed.repository);
                 needed.organizations
             }
-            Err(_) => return decided(Err(Denial::NoRoute.into())),
+            Err(_) => return decided(Err(AuthorizationError::NoRoute.into())),
         },
         None if named => Vec::new(),
         None => state.routes.organizations().into_iter().collect(),
@@ -190,7 +193,7 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Op
     }
     let origin = Origin::new(question.address, &asked.user_agent, caller.origin.request_id());
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
-    let presented = Presented { bearer: &asked.token, origin: &origin, signature };
+    let presented = PresentedCredential { bearer: &asked.token, origin: &origin, signature };
     let started = Instant::now();
     let decided = decided(state.portal.service.verify_for(caller, &presented, &demand).await?)?;
     match &decided.reason {

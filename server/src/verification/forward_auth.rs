@@ -22,7 +22,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use latchkey_domain::{
     NoRule, OriginalError, OriginalRequest, Pin, Routes, SignatureError, SignedRequest, may_have_body,
 };
-use latchkey_service::{Allowed, Demand, Denial, Error, Origin, Presented, Refusal};
+use latchkey_service::{
+    Allowed, AuthenticationError, AuthorizationError, Error, Origin, PresentedCredential, RequiredAccess,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Verification;
@@ -154,7 +156,8 @@ async fn decide(
         return Ok(Passed::Preflight);
     }
     let (bearer, named) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
-    let signature = signed::signature(&parts.headers).map_err(|error| Error::from(Refusal::Signature(error)))?;
+    let signature =
+        signed::signature(&parts.headers).map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
     let signature = match &signature {
         None => None,
         Some(signature) => {
@@ -163,24 +166,24 @@ async fn decide(
             }
             let may_have_body = has_body || may_have_body(&original.method) || tells_of_body(&parts.headers);
             let body_hash = body_hash(&parts.headers, may_have_body);
-            let body_hash = body_hash.map_err(|error| Error::from(Refusal::Signature(error)))?;
+            let body_hash = body_hash.map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
             let request = SignedRequest { method: original.method.as_str(), target: &original.target, body_hash };
             Some((signature, request))
         }
     };
     let needed = state.routes.needed(&original.method, &original.target).map_err(|reason| match reason {
-        NoRule::Unmatched => Problem::from(Error::from(Denial::NoRoute)),
+        NoRule::Unmatched => Problem::from(Error::from(AuthorizationError::NoRoute)),
         NoRule::Ambiguous => ambiguous("The path can be read in more than one way; send it in its plain form"),
     })?;
     let pinned = organization.map(|text| Pin::only([text])).transpose();
-    let pinned = pinned.map_err(|_| Error::from(Denial::PinnedToNone))?;
-    let demand = Demand {
+    let pinned = pinned.map_err(|_| Error::from(AuthorizationError::PinnedToNone))?;
+    let demand = RequiredAccess {
         scopes: needed.scope.into_iter().collect(),
         repositories: needed.repository.into_iter().collect(),
         organization: named.transpose()?.map(str::to_owned),
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
-    let presented = Presented { bearer, origin, signature };
+    let presented = PresentedCredential { bearer, origin, signature };
     Ok(Passed::Token(state.portal.service.verify(&presented, &demand).await?))
 }
 

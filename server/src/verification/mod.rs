@@ -115,7 +115,7 @@ pub(crate) fn plain() -> Router<Verification> {
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "Operations", security(()),
     responses((status = 200, description = "The counters", body = String,
-        content_type = "application/openmetrics-text", example = "known_tokens 12")),
+        content_type = "application/openmetrics-text", example = "cached_tokens 12")),
 )]
 pub(crate) async fn metrics(State(state): State<Verification>) -> Response {
     state.metrics.answer()

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use latchkey_app::portal::Portal;
-use latchkey_service::{Caller, Error, Origin, Presented, Principal, Refusal};
+use latchkey_service::{AuthenticationError, Caller, Error, Origin, PresentedCredential, Principal};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -194,8 +194,8 @@ pub(super) async fn client(portal: &Portal, parts: &Parts, form: &Form) -> Resul
     same_client(form, Some(&id))?;
     let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
     let signature = parts.extensions.get::<SignedBody>().map(SignedBody::parts).transpose();
-    let signature = signature.map_err(|error| invalid_client(&Refusal::Signature(error).to_string()))?;
-    let presented = Presented { bearer: &secret, origin: &origin, signature };
+    let signature = signature.map_err(|error| invalid_client(&AuthenticationError::Signature(error).to_string()))?;
+    let presented = PresentedCredential { bearer: &secret, origin: &origin, signature };
     match portal.service.authenticate_client(&id, &presented).await {
         Ok(principal) => Ok(Caller { principal, origin }),
         Err(Error::Unauthenticated(refusal)) => Err(invalid_client(&refusal.to_string())),

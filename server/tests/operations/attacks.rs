@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::common::Server;
-use crate::connections::{PATIENCE, is_served, with_sent};
+use crate::connections::{TEST_TIMEOUT, is_served, with_sent};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
@@ -39,7 +39,7 @@ async fn sent(server: &Server, frames: impl Iterator<Item = Vec<u8>>) -> bool {
     let (mut read, mut write) = stream.into_split();
     let reading = tokio::spawn(async move {
         let mut all = Vec::new();
-        let _ = timeout(PATIENCE, read.read_to_end(&mut all)).await.unwrap();
+        let _ = timeout(TEST_TIMEOUT, read.read_to_end(&mut all)).await.unwrap();
         all
     });
     for frame in frames {

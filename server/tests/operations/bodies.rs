@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::common::{Server, text};
-use crate::connections::{PATIENCE, counted, with_sent};
+use crate::connections::{TEST_TIMEOUT, counted, with_sent};
 
 /// Of the right form, with the right checksum, and nobody's.
 const NOBODYS: &str = "ci_0000000000000000000000000000000Dzvt7";
@@ -40,7 +40,7 @@ async fn answer(stream: &mut TcpStream) -> (String, String) {
         stream.read_exact(&mut body).await.unwrap();
         (head, String::from_utf8(body).unwrap())
     };
-    timeout(PATIENCE, read).await.unwrap()
+    timeout(TEST_TIMEOUT, read).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,7 +110,7 @@ async fn large_bodies_have_a_budget_and_small_ones_get_through() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, refused).await.unwrap();
+    timeout(TEST_TIMEOUT, refused).await.unwrap();
     let in_flight = counted(&server, "body_bytes").await;
     assert!(in_flight <= 13 * 1024 * 1024, "{in_flight}");
     // From the same address.
@@ -127,7 +127,7 @@ async fn large_bodies_have_a_budget_and_small_ones_get_through() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, given_back).await.unwrap();
+    timeout(TEST_TIMEOUT, given_back).await.unwrap();
     let (status, _) = server.send(Method::POST, "/api/auth/cli-tokens", &user, &large).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
 }

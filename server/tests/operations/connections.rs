@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::common::{self, Server};
 
 /// Longer than anything here takes: only a failure waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HALF_A_HEAD: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: latchkey\r\nX-More: ";
 
@@ -28,12 +28,13 @@ pub(crate) async fn with_sent(server: &Server, bytes: &[u8]) -> TcpStream {
 pub(crate) async fn until_closed(mut stream: TcpStream) -> Vec<u8> {
     let mut read = Vec::new();
     // A reset is an end, too.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut read)).await.unwrap();
+    let _ = timeout(TEST_TIMEOUT, stream.read_to_end(&mut read)).await.unwrap();
     read
 }
 
 pub(crate) async fn is_served(server: &Server) {
-    let answer = timeout(PATIENCE, server.http.get(format!("{}/healthz", server.url)).send()).await.unwrap().unwrap();
+    let answer =
+        timeout(TEST_TIMEOUT, server.http.get(format!("{}/healthz", server.url)).send()).await.unwrap().unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
 }
 
@@ -87,7 +88,7 @@ async fn half_sent_heads_keep_nobody_out() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, served).await.unwrap();
+    timeout(TEST_TIMEOUT, served).await.unwrap();
     // A request that is under way, with half of its body sent.
     let body = format!("{{\"email\":\"{}\",\"password\":\"{}\"}}", common::EMAIL, common::PASSWORD);
     let head = format!(
@@ -104,7 +105,7 @@ async fn half_sent_heads_keep_nobody_out() {
         let _ = stream.write_all(HALF_A_HEAD).await;
         held.push(stream);
         if number % 50 == 49 {
-            let answer = timeout(PATIENCE, reqwest::get(format!("{url}/healthz"))).await.unwrap().unwrap();
+            let answer = timeout(TEST_TIMEOUT, reqwest::get(format!("{url}/healthz"))).await.unwrap().unwrap();
             assert_eq!(answer.status(), StatusCode::OK, "after {number}");
         }
     }

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use tokio::time::timeout;
 
 use crate::common::{self, Server};
-use crate::connections::{PATIENCE, counted};
+use crate::connections::{TEST_TIMEOUT, counted};
 
 /// The program with its log on something of ours.
 struct Logging {
@@ -37,7 +37,7 @@ impl Logging {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(PATIENCE, up).await.unwrap();
+        timeout(TEST_TIMEOUT, up).await.unwrap();
         logging
     }
 
@@ -50,7 +50,7 @@ impl Logging {
                 1 => ("/login", StatusCode::OK),
                 _ => ("/forward-auth", StatusCode::BAD_REQUEST),
             };
-            let answer = timeout(PATIENCE, http.get(format!("{}{path}", self.url)).send()).await.unwrap().unwrap();
+            let answer = timeout(TEST_TIMEOUT, http.get(format!("{}{path}", self.url)).send()).await.unwrap().unwrap();
             assert_eq!(answer.status(), status, "{path} {number}");
         }
     }
@@ -131,7 +131,7 @@ async fn nobody_fills_the_log() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, left_out).await.unwrap();
+    timeout(TEST_TIMEOUT, left_out).await.unwrap();
     assert!(counted(&server, "log_lines_left_out_total").await > 0);
     let log = server.log();
     assert!(!log.contains("Pasted"), "{log}");

@@ -359,7 +359,7 @@ async fn operators_see_counts(server: Server) {
         "latchkey_verifications_refused_total{outcome=\"refused\",reason=\"missing-scope\"} 1",
         "latchkey_verification_seconds_count 4",
         "latchkey_unsigned_requests_total 4",
-        "latchkey_known_tokens 1",
+        "latchkey_cached_tokens 1",
         "latchkey_waiting_uses 1",
         "# EOF",
     ] {

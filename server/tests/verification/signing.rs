@@ -323,7 +323,7 @@ async fn a_secret_that_comes_is_known_everywhere(server: Server) {
     let nobody = latchkey_client::example_token();
     let reads = async |replica: &Server| {
         let metrics = replica.http.get(format!("{}/metrics", replica.url)).send().await.unwrap().text().await.unwrap();
-        let line = metrics.lines().find(|line| line.starts_with("latchkey_known_reads_total")).unwrap();
+        let line = metrics.lines().find(|line| line.starts_with("latchkey_cache_misses_total")).unwrap();
         line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
     };
     assert_eq!(other.get("/api/repos", &nobody).await.0, StatusCode::UNAUTHORIZED);

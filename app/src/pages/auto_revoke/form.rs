@@ -3,7 +3,7 @@
 use latchkey_domain::Timestamp;
 use leptos::{either::Either, prelude::*};
 
-use super::outlook::{Idle, Outlook, tokens_to_revoke};
+use super::sweep_preview::{Idle, SweepPreview, tokens_to_revoke};
 use crate::components::Moment;
 
 /// Thresholds to choose from, in days.
@@ -23,7 +23,7 @@ pub struct Setting {
 }
 
 /// The form with its preview. `action` is the page's address.
-pub fn form(action: &str, setting: &Setting, wrong: bool, outlook: &Outlook) -> impl IntoView + use<> {
+pub fn form(action: &str, setting: &Setting, wrong: bool, outlook: &SweepPreview) -> impl IntoView + use<> {
     let save = setting.changeable.then(|| {
         view! {
             <div class="row">
@@ -115,7 +115,7 @@ fn fields(setting: &Setting, action: &str, wrong: bool) -> impl IntoView + use<>
 }
 
 /// What the next sweep would do, and to which tokens.
-fn preview(outlook: &Outlook) -> impl IntoView + use<> {
+fn preview(outlook: &SweepPreview) -> impl IntoView + use<> {
     let (lead, strong, rest) = outlook.said();
     let table = (!outlook.tokens.is_empty()).then(|| {
         let rows = outlook.tokens.iter().map(|idle| row(outlook.now, idle)).collect_view();
@@ -169,7 +169,7 @@ fn row(now: Timestamp, idle: &Idle) -> impl IntoView + use<> {
 }
 
 /// Asked in place before saving what would revoke something. Without scripts the server asks, by a page of its own.
-fn question(outlook: &Outlook) -> impl IntoView + use<> {
+fn question(outlook: &SweepPreview) -> impl IntoView + use<> {
     let many = tokens_to_revoke(outlook.would_revoke);
     let names = outlook.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
     let others = outlook.others().map(|others| view! { <li class="muted">{others}</li> });

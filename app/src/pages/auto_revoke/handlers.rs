@@ -11,16 +11,20 @@ use latchkey_service::{AutoRevoke, Error};
 use super::{
     days::parse_days,
     form::Setting,
-    outlook::Outlook,
+    sweep_preview::SweepPreview,
     views::{self, Page},
 };
-use crate::{fields::Fields, paths, submission::Submission, visit::Visit};
+use crate::{fields::Fields, page_request::PageRequest, paths, submission::Submission};
 
 /// What the form offers where nothing is set.
 const DEFAULT_DAYS: u16 = 90;
 
 /// The setting, with a preview of it, or of the days in the query.
-pub(crate) async fn show(visit: Visit, Path(organization): Path<String>, Query(asked): Query<Fields>) -> Response {
+pub(crate) async fn show(
+    visit: PageRequest,
+    Path(organization): Path<String>,
+    Query(asked): Query<Fields>,
+) -> Response {
     let result = get(&visit, &organization, &asked).await;
     visit.answer(result).await
 }
@@ -31,7 +35,7 @@ pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> 
     sent.answer(result).await
 }
 
-async fn get(visit: &Visit, organization: &str, asked: &Fields) -> Result<Response, Error> {
+async fn get(visit: &PageRequest, organization: &str, asked: &Fields) -> Result<Response, Error> {
     let current = visit.portal.service.auto_revoke(&visit.caller, organization).await?;
     let mut setting = stored(&current);
     if let Some(days) = asked.some("days").filter(|_| current.changeable) {
@@ -93,15 +97,15 @@ fn stored(current: &AutoRevoke) -> Setting {
 }
 
 /// The page of a setting; for one that can't be, the preview of the stored one.
-async fn page(visit: &Visit, organization: &str, current: AutoRevoke, setting: Setting) -> Result<Page, Error> {
+async fn page(visit: &PageRequest, organization: &str, current: AutoRevoke, setting: Setting) -> Result<Page, Error> {
     let days = parse_days(&setting.days);
     let shown = days.or_else(|| parse_days(&stored(&current).days)).unwrap_or(DEFAULT_DAYS);
     let outlook = preview(visit, organization, shown).await?;
     Ok(Page { wrong: days.is_none(), ..Page::new(current, setting, outlook) })
 }
 
-async fn preview(visit: &Visit, organization: &str, days: u16) -> Result<Outlook, Error> {
+async fn preview(visit: &PageRequest, organization: &str, days: u16) -> Result<SweepPreview, Error> {
     let service = &visit.portal.service;
     let preview = service.preview_auto_revoke(&visit.caller, organization, days.into()).await?;
-    Ok(Outlook::new(preview, service.now()))
+    Ok(SweepPreview::new(preview, service.now()))
 }

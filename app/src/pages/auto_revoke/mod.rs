@@ -6,10 +6,10 @@ mod form;
 #[cfg(feature = "ssr")]
 mod handlers;
 mod live;
-#[cfg(feature = "ssr")]
-mod outlook;
 #[cfg(feature = "hydrate")]
 mod refresh;
+#[cfg(feature = "ssr")]
+mod sweep_preview;
 #[cfg(feature = "ssr")]
 mod views;
 

@@ -8,19 +8,19 @@ use leptos::{either::Either, prelude::*};
 use super::{
     form::{DAYS_PROBLEM, Setting, form},
     live::LivePreview,
-    outlook::{Outlook, tokens_to_revoke},
+    sweep_preview::{SweepPreview, tokens_to_revoke},
 };
 use crate::{
     components::{Dialog, ErrorSummary, Frame, Moment, Notice, Problems, Section, Tone},
+    page_request::PageRequest,
     paths, render,
-    visit::Visit,
 };
 
 /// The page as it is to be rendered.
 pub struct Page {
     pub current: AutoRevoke,
     pub setting: Setting,
-    pub outlook: Outlook,
+    pub outlook: SweepPreview,
     /// The days in the field are none.
     pub wrong: bool,
     /// Just turned on or off.
@@ -34,14 +34,14 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn new(current: AutoRevoke, setting: Setting, outlook: Outlook) -> Self {
+    pub fn new(current: AutoRevoke, setting: Setting, outlook: SweepPreview) -> Self {
         Self { current, setting, outlook, wrong: false, saved: None, asks: false, grown: false, notice: None }
     }
 }
 
 /// Renders it.
-pub async fn page(visit: &Visit, organization: &str, page: Page) -> Result<Response, Error> {
-    let here = visit.here(Some(organization)).await?;
+pub async fn page(visit: &PageRequest, organization: &str, page: Page) -> Result<Response, Error> {
+    let here = visit.layout(Some(organization)).await?;
     let organization = organization.to_owned();
     let list = paths::tokens(&organization);
     let now = here.now;

@@ -23,14 +23,18 @@ use crate::{
     answers::{Code, Problem},
     components::{Frame, Notice, Section},
     fields::Fields,
+    page_request::{LayoutContext, PageRequest},
     paths, render,
     server_fns::failure,
     submission::Submission,
-    visit::{Here, Visit},
 };
 
 /// The form, filled in as the link asks; or, right after creating, what there is to say about that.
-pub(crate) async fn show(visit: Visit, Path(organization): Path<String>, Query(asked): Query<Fields>) -> Response {
+pub(crate) async fn show(
+    visit: PageRequest,
+    Path(organization): Path<String>,
+    Query(asked): Query<Fields>,
+) -> Response {
     let result = get(&visit, &organization, &asked).await;
     visit.answer(result).await
 }
@@ -52,9 +56,9 @@ struct Page {
     notice: Option<AnyView>,
 }
 
-async fn get(visit: &Visit, organization: &str, asked: &Fields) -> Result<Response, Error> {
+async fn get(visit: &PageRequest, organization: &str, asked: &Fields) -> Result<Response, Error> {
     let service = &visit.portal.service;
-    let here = visit.here(Some(organization)).await?;
+    let here = visit.layout(Some(organization)).await?;
     let (offer, found) = match load::offer(service, &visit.caller, organization).await? {
         Offered::Form(offer, found) => (offer, found),
         Offered::RoleTooLow => return Ok(other_pages::role_too_low(here, organization)),
@@ -84,7 +88,7 @@ async fn get(visit: &Visit, organization: &str, asked: &Fields) -> Result<Respon
 async fn post(organization: &str, submission: &Submission) -> Result<Response, Error> {
     let (visit, sent) = (&submission.visit, &submission.fields);
     let service = &visit.portal.service;
-    let here = visit.here(Some(organization)).await?;
+    let here = visit.layout(Some(organization)).await?;
     let (mut offer, found) = match load::offer(service, &visit.caller, organization).await? {
         Offered::Form(offer, found) => (offer, found),
         Offered::RoleTooLow => return Ok(other_pages::role_too_low(here, organization)),
@@ -141,7 +145,7 @@ async fn post(organization: &str, submission: &Submission) -> Result<Response, E
 }
 
 /// The repositories of a form that was sent: those chosen before, and those ticked among the results.
-async fn chosen(visit: &Visit, organization: &str, sent: &Fields) -> Result<Vec<Choice>, Error> {
+async fn chosen(visit: &PageRequest, organization: &str, sent: &Fields) -> Result<Vec<Choice>, Error> {
     let ids: Vec<String> = sent.all("repositories").chain(sent.all("add")).map(str::to_owned).collect();
     let mut chosen = Vec::new();
     // One look-up takes as many as a token may list; one that is over the limit is told so, with all of its choices.
@@ -153,7 +157,7 @@ async fn chosen(visit: &Visit, organization: &str, sent: &Fields) -> Result<Vec<
     Ok(chosen)
 }
 
-fn form(here: Here, offer: Offer, page: Page) -> Response {
+fn form(here: LayoutContext, offer: Offer, page: Page) -> Response {
     let status = if page.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let list = paths::tokens(&offer.organization);
     let mut response = render::page(move || {

@@ -8,13 +8,13 @@ use leptos::{either::Either, prelude::*};
 
 use crate::{
     components::{Frame, Moment, Notice, Section, Tone},
+    page_request::LayoutContext,
     paths, render,
-    visit::Here,
 };
 
 /// A page of the portal with a heading, text, and ways on.
 fn page(
-    here: Here,
+    here: LayoutContext,
     organization: &str,
     title: &'static str,
     content: impl FnOnce() -> AnyView + Send + 'static,
@@ -35,7 +35,7 @@ fn page(
 }
 
 /// For viewers.
-pub fn role_too_low(here: Here, organization: &str) -> Response {
+pub fn role_too_low(here: LayoutContext, organization: &str) -> Response {
     let (name, list) = (organization.to_owned(), paths::tokens(organization));
     let mut response = page(here, organization, "You can't create tokens here", move || {
         view! {
@@ -53,7 +53,7 @@ pub fn role_too_low(here: Here, organization: &str) -> Response {
 }
 
 /// For those who may create tokens of projects, where there is none.
-pub fn no_project(here: Here, organization: &str) -> Response {
+pub fn no_project(here: LayoutContext, organization: &str) -> Response {
     let (name, list) = (organization.to_owned(), paths::tokens(organization));
     page(here, organization, "No project to create a token for", move || {
         view! {
@@ -69,7 +69,7 @@ pub fn no_project(here: Here, organization: &str) -> Response {
 }
 
 /// After a reload of the page that showed the secret.
-pub fn created_before(here: Here, organization: &str, token: Token) -> Response {
+pub fn created_before(here: LayoutContext, organization: &str, token: Token) -> Response {
     let now = here.now;
     let list = paths::tokens(organization);
     let marked = [&list, "?new=", &token.id.to_string()].concat();
@@ -92,7 +92,7 @@ pub fn created_before(here: Here, organization: &str, token: Token) -> Response 
 }
 
 /// For a form that was sent a second time: by a reload, by *Back*, or by pressing twice.
-pub fn already_sent(here: Here, organization: &str, created: TokenDetail) -> Response {
+pub fn already_sent(here: LayoutContext, organization: &str, created: TokenDetail) -> Response {
     let now = here.now;
     let list = paths::tokens(organization);
     let marked = [&list, "?new=", &created.token.id.to_string()].concat();

@@ -8,8 +8,8 @@ use leptos::prelude::*;
 use super::guard::RevealGuard;
 use crate::{
     components::{Frame, Section},
+    page_request::LayoutContext,
     paths,
-    visit::Here,
 };
 
 /// A token that has just been made, on its way to the one screen that shows its secret. It has no `Debug`, so that it
@@ -23,7 +23,7 @@ pub struct Created {
 
 /// The whole page, for the answer without scripts.
 #[component]
-pub fn RevealPage(here: Here, created: Created, organization: String, public_url: String) -> impl IntoView {
+pub fn RevealPage(here: LayoutContext, created: Created, organization: String, public_url: String) -> impl IntoView {
     let trail = vec![(paths::tokens(&organization), "API tokens")];
     view! {
         <Frame here title="Token created" section=Section::Tokens trail>

@@ -11,9 +11,9 @@ use axum::{Extension, Router, extract::State, response::Response, routing::get};
 use serde_json::Value;
 
 use crate::{
+    page_request::no_store,
     portal::{Portal, Visitor},
     render,
-    visit::no_store,
 };
 use model::Reference;
 

@@ -12,11 +12,11 @@ use latchkey_service::{Error, ListTokens, Token, TokenDetail, TokenPage};
 use serde::Serialize;
 
 use super::{csv, query::ListQuery};
-use crate::{fields::Fields, visit::Visit};
+use crate::{fields::Fields, page_request::PageRequest};
 
 /// `GET …/tokens/export.csv`
 pub(crate) async fn export_csv(
-    visit: Visit,
+    visit: PageRequest,
     Path(organization): Path<String>,
     Query(fields): Query<Fields>,
 ) -> Response {
@@ -25,7 +25,7 @@ pub(crate) async fn export_csv(
 
 /// `GET …/tokens/export.json`
 pub(crate) async fn export_json(
-    visit: Visit,
+    visit: PageRequest,
     Path(organization): Path<String>,
     Query(fields): Query<Fields>,
 ) -> Response {
@@ -61,7 +61,12 @@ static JSON: Format = Format {
 /// All of the list, however long: page after page, as fast as the reader takes them, and broken off when one can't be
 /// read, so that a part is not taken for all. The first one before the answer begins, so that an error has its
 /// page.
-async fn file(visit: &Visit, organization: &str, fields: &Fields, format: &'static Format) -> Result<Response, Error> {
+async fn file(
+    visit: &PageRequest,
+    organization: &str,
+    fields: &Fields,
+    format: &'static Format,
+) -> Result<Response, Error> {
     let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().asked() };
     let first = visit.portal.service.tokens(&visit.caller, organization, asked.clone()).await?;
     // The service found the organization: its name is one of lower-case letters, digits and hyphens.
@@ -82,7 +87,7 @@ async fn file(visit: &Visit, organization: &str, fields: &Fields, format: &'stat
 }
 
 struct Reader {
-    visit: Visit,
+    visit: PageRequest,
     organization: String,
     asked: ListTokens,
     format: &'static Format,

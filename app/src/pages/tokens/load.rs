@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     fields::Fields,
+    page_request::{LayoutContext, PageRequest},
     paths,
-    visit::{Here, Visit},
 };
 
 /// Everything that the list page shows.
 pub(super) struct List {
-    pub here: Here,
+    pub here: LayoutContext,
     pub access: OrganizationAccess,
     /// `/orgs/acme/settings/tokens`
     pub base: String,
@@ -40,9 +40,9 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) async fn load(visit: &Visit, organization: &str, fields: &Fields) -> Result<Self, Error> {
+    pub(super) async fn load(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
         let (service, caller) = (&visit.portal.service, &visit.caller);
-        let (overview, here) = futures::try_join!(read(visit, organization, fields), visit.here(Some(organization)))?;
+        let (overview, here) = futures::try_join!(read(visit, organization, fields), visit.layout(Some(organization)))?;
         let (query, Overview { access, page, total, counts, projects }, start) = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
@@ -117,7 +117,7 @@ fn rows(page: &TokenPage) -> u32 {
 }
 
 /// A page, always in the order of the list, with the number of rows before it.
-async fn read(visit: &Visit, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
+async fn read(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
     let query = ListQuery::read(fields);
     let overview = |query: &ListQuery| visit.portal.service.overview(&visit.caller, organization, query.asked());
     let mut found = overview(&query).await?;

@@ -13,7 +13,7 @@ use leptos::{prelude::*, reactive::owner::Owner};
 use uuid::Uuid;
 
 use super::{load::List, query::ListQuery, table, view};
-use crate::{components::Moment, fields::Fields, portal::Site, visit::Here};
+use crate::{components::Moment, fields::Fields, page_request::LayoutContext, portal::Site};
 
 fn now() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
@@ -92,7 +92,7 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
     let site = Site { public_url: "https://keys.example".into(), secure: true, pkg_dir: "pkg/1".into(), version: "1" };
     let total = u32::try_from(tokens.len()).unwrap();
     List {
-        here: Here {
+        here: LayoutContext {
             site: Arc::new(site),
             theme: None,
             email: "ada@example.com".to_owned(),

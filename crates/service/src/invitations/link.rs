@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::UNKNOWN;
 use crate::passwords::Source;
-use crate::recorder::Happened;
+use crate::recorder::AuditEntry;
 use crate::sign_in::{Buckets, source_of};
 use crate::transaction::Purpose;
 use crate::{Browser, Caller, Error, FieldError, Origin, Principal, Service, SignedIn};
@@ -73,7 +73,7 @@ impl Service {
         memberships::insert(&mut tx, MembershipId(self.new_id()), organization, id, invitation.role, now).await?;
         let signed_in = self.open_session(&mut tx, origin, browser, user.clone(), &password_hash).await?;
         let caller = Caller { principal: Principal::Session(signed_in.person.clone()), origin: origin.clone() };
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: None,
             action: "user.created",
             target: ("user", Some(id.0), &user.email),

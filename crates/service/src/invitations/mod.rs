@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::authorization::Action;
 use crate::page::{Page, check_limit};
-use crate::recorder::Happened;
-use crate::transaction::{Keeps, Write};
-use crate::{Caller, Clash, Denial, Error, FieldError, Membership, Service, cursor};
+use crate::recorder::AuditEntry;
+use crate::transaction::{OrganizationLock, Write};
+use crate::{AuthorizationError, Caller, Error, FieldError, Membership, PreconditionError, Service, cursor};
 
 use link::vouches;
 
@@ -42,10 +42,11 @@ impl Service {
             accepted_at: None,
         };
         let link = self.link_for(caller, &email).await?;
-        let Write { mut tx, caller, access } = self.begin_keeping(caller, &access, Keeps::Members, &[]).await?;
+        let Write { mut tx, caller, access } =
+            self.begin_locked(caller, &access, OrganizationLock::Members, &[]).await?;
         access.allow(&caller, Action::Invite(role))?;
         if link.is_some() && !vouches(&caller) {
-            return Err(Denial::InstanceAdminOnly.into());
+            return Err(AuthorizationError::InstanceAdminOnly.into());
         }
         if memberships::has_email(&mut tx, access.id(), email.as_str()).await? {
             return Err(Error::Conflict(FieldError::new("email", "is that of a member")));
@@ -98,7 +99,7 @@ impl Service {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Page<Invitation>, Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         check_limit(limit)?;
         let before = cursor::decode_id(before)?;
         let rows = invitations::received(self.store(), &person.email, before, limit + 1).await?;
@@ -107,7 +108,7 @@ impl Service {
 
     /// Makes the caller a member, by an invitation to their email. Somebody else's invitation does not exist for them.
     pub async fn accept_invitation(&self, caller: &Caller, id: &str) -> Result<Membership, Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let found = self.find_invitation(id).await?.filter(|found| found.email == person.email);
         let invitation = found.ok_or(UNKNOWN)?;
         let (organization, now) = (invitation.organization_id, self.now());
@@ -160,7 +161,7 @@ impl Service {
             }
             _ => false,
         };
-        if may { Ok(()) } else { Err(Clash::SenderLost.into()) }
+        if may { Ok(()) } else { Err(PreconditionError::SenderLost.into()) }
     }
 
     async fn find_invitation(&self, id: &str) -> Result<Option<Invitation>, Error> {
@@ -176,7 +177,7 @@ impl Service {
         action: &'static str,
         invitation: &Invitation,
     ) -> Result<(), Error> {
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: Some(invitation.organization_id),
             action,
             target: ("invitation", Some(invitation.id.0), &invitation.email),

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::UNKNOWN;
 use crate::authorization::Action;
-use crate::recorder::Happened;
-use crate::transaction::{Keeps, Write};
-use crate::{Caller, Denial, Error, FieldError, Service};
+use crate::recorder::AuditEntry;
+use crate::transaction::{OrganizationLock, Write};
+use crate::{AuthorizationError, Caller, Error, FieldError, Service};
 
 impl Service {
     /// Changes a member's role. People only; only owners make and unmake owners, and one of them always stays.
@@ -21,7 +21,8 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ManageMember(role)).await?;
         let member = self.find_member(&access, id).await?;
         let now = self.now();
-        let Write { mut tx, caller, access } = self.begin_keeping(caller, &access, Keeps::Members, &[]).await?;
+        let Write { mut tx, caller, access } =
+            self.begin_locked(caller, &access, OrganizationLock::Members, &[]).await?;
         let before = memberships::role_locked(&mut tx, access.id(), member.user.id).await?.ok_or(UNKNOWN)?;
         access.allow(&caller, Action::ManageMember(role.max(before)))?;
         if role == before {
@@ -38,7 +39,7 @@ impl Service {
     /// Ends a membership: anybody's for those who manage members, and one's own. What the person has made stays, tokens
     /// above all: they belong to the organization.
     pub async fn remove_member(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let access = self.access(caller, organization).await?;
         let member = match self.find_member(&access, id).await {
             // Whoever may not remove anybody learns that, and not which ids there are.
@@ -48,7 +49,8 @@ impl Service {
             }
             found => found?,
         };
-        let Write { mut tx, caller, access } = self.begin_keeping(caller, &access, Keeps::Members, &[]).await?;
+        let Write { mut tx, caller, access } =
+            self.begin_locked(caller, &access, OrganizationLock::Members, &[]).await?;
         let role = memberships::role_locked(&mut tx, access.id(), member.user.id).await?.ok_or(UNKNOWN)?;
         let action = if member.user.id == person.id {
             "member.left"
@@ -70,7 +72,7 @@ impl Service {
         member: &Member,
         details: serde_json::Value,
     ) -> Result<(), Error> {
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: Some(member.organization_id),
             action,
             target: ("user", Some(member.user.id.0), &member.user.email),

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
 use self::group::Waiting;
-use crate::{Error, Nonces, Refusal, Service};
+use crate::{AuthenticationError, Error, Nonces, Service};
 
 /// How far ahead of an accepted signature the horizon is moved, in seconds: the database is written to once in so long,
 /// and honest clients wait about so long after a loss.
@@ -94,7 +94,7 @@ impl Service {
         };
         match outcome {
             Outcome::Taken => Ok(()),
-            Outcome::Used => Err(Refusal::Replayed.into()),
+            Outcome::Used => Err(AuthenticationError::Replayed.into()),
             Outcome::Lost(since) => {
                 // By the signer's own clock, the first signature that is later.
                 let micros = since.micros().saturating_sub(at.micros()).max(0);

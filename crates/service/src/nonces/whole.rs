@@ -23,10 +23,10 @@ impl Service {
     /// Looks whether the nonces are those that the last replica has left. Called at the start; when that fails, before
     /// the first nonce is taken.
     pub async fn open_nonces(&self) -> Result<(), Error> {
-        self.inner.nonces.opened.get_or_try_init(|| self.look_at_nonces()).await.map(|_| ())
+        self.inner.nonces.opened.get_or_try_init(|| self.check_nonces()).await.map(|_| ())
     }
 
-    async fn look_at_nonces(&self) -> Result<(), Error> {
+    async fn check_nonces(&self) -> Result<(), Error> {
         let now = self.now();
         let place = nonces::place(self.store()).await?;
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
@@ -99,7 +99,7 @@ impl Service {
     pub(super) async fn mind_history(&self) -> Result<(), Error> {
         self.open_nonces().await?;
         let keeper = &self.inner.nonces;
-        let broke_at = self.inner.known.history_broke_at();
+        let broke_at = self.inner.cache.history_broke_at();
         if broke_at > *keeper.minded.read().unwrap_or_else(PoisonError::into_inner) {
             self.lose_nonces().await?;
             *keeper.minded.write().unwrap_or_else(PoisonError::into_inner) = broke_at;

@@ -3,7 +3,7 @@ use latchkey_store::organizations::{self, Organization};
 use latchkey_store::{StoreError, memberships};
 use serde_json::json;
 
-use crate::recorder::Happened;
+use crate::recorder::AuditEntry;
 use crate::{Caller, Error, FieldError, Service};
 
 impl Service {
@@ -27,7 +27,7 @@ impl Service {
             memberships::insert(&mut tx, MembershipId(self.new_id()), id, person.id, Role::Owner, now).await?;
         }
         let name = name.as_str().to_owned();
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: Some(id),
             action: "organization.created",
             target: ("organization", Some(id.0), &name),

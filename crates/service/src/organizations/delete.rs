@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
 use crate::page::{Page, check_limit};
-use crate::recorder::Happened;
-use crate::transaction::{Keeps, Purpose, Write};
+use crate::recorder::AuditEntry;
+use crate::transaction::{OrganizationLock, Purpose, Write};
 use crate::users::administers_instance;
 use crate::{Caller, Error, Service, cursor};
 
@@ -56,7 +56,7 @@ impl Service {
         administers_instance(&caller)?;
         let id = organizations::free_name(&mut tx, name, self.now()).await?;
         let id = id.ok_or(Error::NotFound("deleted organization"))?;
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: None,
             action: "organization.name_freed",
             target: ("organization", Some(id.0), name),
@@ -70,12 +70,13 @@ impl Service {
     /// Revokes some tokens and, in the transaction of the last of them, deletes the organization; true then. The lock
     /// keeps new ones from being made in between, so that no token outlives its organization.
     async fn delete_step(&self, caller: &Caller, access: &OrganizationAccess) -> Result<bool, Error> {
-        let Write { mut tx, caller, access } = self.begin_keeping(caller, access, Keeps::Everything, &[]).await?;
+        let Write { mut tx, caller, access } =
+            self.begin_locked(caller, access, OrganizationLock::Everything, &[]).await?;
         access.allow(&caller, Action::DeleteOrganization)?;
         let (id, actor, now) = (access.id(), caller.principal.actor(), self.now());
         let revocation = Revocation { at: now, by: actor.clone(), reason: RevocationReason::OrganizationDeleted };
         for (token, name) in tokens::revoke_all(&mut tx, id, &revocation, BATCH).await? {
-            let happened = Happened {
+            let happened = AuditEntry {
                 organization: Some(id),
                 action: "token.revoked",
                 target: ("token", Some(token.0), &name),
@@ -87,7 +88,7 @@ impl Service {
         let last = !tokens::any_unrevoked(&mut tx, id).await?;
         if last {
             organizations::delete(&mut tx, id, now).await?;
-            let happened = Happened {
+            let happened = AuditEntry {
                 organization: Some(id),
                 action: "organization.deleted",
                 target: ("organization", Some(id.0), &access.organization.name),
@@ -106,10 +107,10 @@ impl Service {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        happened: Happened<'_>,
+        happened: AuditEntry<'_>,
     ) -> Result<(), Error> {
         let actor = caller.principal.actor();
-        let of_instance = Happened { organization: None, details: happened.details.clone(), ..happened };
+        let of_instance = AuditEntry { organization: None, details: happened.details.clone(), ..happened };
         self.record(tx, &actor, &caller.origin, of_instance).await?;
         self.record(tx, &actor, &caller.origin, happened).await
     }

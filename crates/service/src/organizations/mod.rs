@@ -8,7 +8,7 @@ use latchkey_store::{Tx, memberships, organizations, organizations::Organization
 
 use crate::authorization::{Action, OrganizationAccess};
 use crate::page::{Page, check_limit};
-use crate::{Caller, Denial, Error, Principal, Service, cursor};
+use crate::{AuthorizationError, Caller, Error, Principal, Service, cursor};
 
 /// An organization in the list of those that a caller may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Service {
 
     /// Names of the organizations that a person can switch to, 100 at most.
     pub async fn organizations(&self, caller: &Caller) -> Result<Vec<String>, Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         Ok(if person.instance_admin {
             organizations::all(self.store(), "", 100).await?.into_iter().map(|organization| organization.name).collect()
         } else {
@@ -94,17 +94,21 @@ impl Service {
                     Err(_) => organizations::by_name(self.store(), named).await?.map(|found| found.id),
                 };
                 let other = id != token.level.organization();
-                if other { Err(Denial::OtherOrganization.into()) } else { Ok(token.organization_name.clone()) }
+                if other {
+                    Err(AuthorizationError::OtherOrganization.into())
+                } else {
+                    Ok(token.organization_name.clone())
+                }
             }
             (Principal::ApiToken(token), None) if token.level.organization().is_some() => {
                 Ok(token.organization_name.clone())
             }
             // What a header names must be there.
             (_, Some(named)) => Ok(self.access(caller, named).await?.organization.name),
-            (Principal::ApiToken(_), None) => Err(Denial::NoOrganization.into()),
+            (Principal::ApiToken(_), None) => Err(AuthorizationError::NoOrganization.into()),
             (Principal::Session(person) | Principal::UserToken(person), None) => {
                 let default = organizations::default_of_user(self.store(), person.id).await?;
-                default.map(|organization| organization.name).ok_or_else(|| Denial::NoOrganization.into())
+                default.map(|organization| organization.name).ok_or_else(|| AuthorizationError::NoOrganization.into())
             }
         }
     }

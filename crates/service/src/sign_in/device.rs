@@ -24,7 +24,7 @@ pub struct Device(Zeroizing<String>);
 
 /// 16 bytes of randomness by which guesses are counted, when it was made in seconds, and the signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Mark {
+struct DeviceEntry {
     id: [u8; 16],
     made_at: [u8; 8],
     tag: [u8; 32],
@@ -55,7 +55,7 @@ impl Service {
     /// The cookie of a browser that has signed in: a new mark in the place of an earlier one of the account, before
     /// those of other accounts.
     pub(crate) fn mark_device(&self, cookie: &str, user: UserId, password_hash: &str) -> Device {
-        let mut mark = Mark { id: [0; 16], made_at: self.now().seconds().to_be_bytes(), tag: [0; 32] };
+        let mut mark = DeviceEntry { id: [0; 16], made_at: self.now().seconds().to_be_bytes(), tag: [0; 32] };
         self.inner.random.fill(&mut mark.id);
         mark.tag = self.inner.root_key.sign(LABEL, &mark.signed(user.0.as_bytes(), password_hash));
         let others = marks(cookie).filter(|other| !self.is_good(other, user, password_hash));
@@ -63,7 +63,7 @@ impl Service {
         Device(Zeroizing::new(kept.join(".")))
     }
 
-    fn is_good(&self, mark: &Mark, user: UserId, password_hash: &str) -> bool {
+    fn is_good(&self, mark: &DeviceEntry, user: UserId, password_hash: &str) -> bool {
         let (made_at, now) = (i64::from_be_bytes(mark.made_at), self.now().seconds());
         let signed = mark.signed(user.0.as_bytes(), password_hash);
         (now - DAYS * 86_400..=now.saturating_add(3_600)).contains(&made_at)
@@ -71,7 +71,7 @@ impl Service {
     }
 }
 
-impl Mark {
+impl DeviceEntry {
     fn signed<'a>(&'a self, user: &'a [u8], password_hash: &'a str) -> [&'a [u8]; 4] {
         [&self.id, &self.made_at, user, password_hash.as_bytes()]
     }
@@ -88,6 +88,6 @@ impl Mark {
     }
 }
 
-fn marks(cookie: &str) -> impl Iterator<Item = Mark> {
-    cookie.split('.').take(MARKS).filter_map(Mark::parse)
+fn marks(cookie: &str) -> impl Iterator<Item = DeviceEntry> {
+    cookie.split('.').take(MARKS).filter_map(DeviceEntry::parse)
 }

@@ -11,10 +11,10 @@ pub use device::Device;
 pub(crate) use guesses::{Buckets, Key, source_of, window};
 
 use crate::passwords::Source;
-use crate::recorder::Happened;
+use crate::recorder::AuditEntry;
 use crate::sessions::{actor, on_user, open_account};
 use crate::transaction::Purpose;
-use crate::{Error, Origin, Person, Refusal, Service};
+use crate::{AuthenticationError, Error, Origin, Person, Service};
 
 /// How long a user token lives.
 const USER_TOKEN_SECONDS: i64 = 24 * 3_600;
@@ -97,8 +97,8 @@ impl Service {
         email: &str,
         password: &str,
     ) -> Result<(User, String), Error> {
-        let email = Email::new(email).map_err(|_| Refusal::Password)?;
-        let password = Password::presented(password).map_err(|_| Refusal::Password)?;
+        let email = Email::new(email).map_err(|_| AuthenticationError::Password)?;
+        let password = Password::presented(password).map_err(|_| AuthenticationError::Password)?;
         let (user, hash) = users::by_email(self.store(), email.as_str()).await?.unzip();
         let account = user.clone().zip(hash.flatten());
         let (id, of_hash) = account.as_ref().map_or((UserId(uuid::Uuid::nil()), ""), |(user, hash)| (user.id, hash));
@@ -140,7 +140,7 @@ impl Service {
             (_, Some(retry_after)) => Err(Error::TooManyAttempts { retry_after }),
             (_, None) => {
                 self.record_refusal(origin, user).await?;
-                Err(Refusal::Password.into())
+                Err(AuthenticationError::Password.into())
             }
         }
     }
@@ -152,7 +152,7 @@ impl Service {
     /// For an unknown email too, or the time that it takes would tell. What was typed is not kept: it may be a password.
     async fn record_refusal(&self, origin: &Origin, user: Option<User>) -> Result<(), Error> {
         let nobody = Actor { kind: "system", id: None, name: "anonymous".to_owned() };
-        let unknown = Happened {
+        let unknown = AuditEntry {
             organization: None,
             action: "session.refused",
             target: ("user", None, "unknown email"),

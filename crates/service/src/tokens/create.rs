@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::TokenDetail;
 use super::grant::Grant;
 use crate::authorization::{Action, OrganizationAccess};
-use crate::idempotency::Keyed;
-use crate::recorder::Happened;
+use crate::idempotency::KeyedRequest;
+use crate::recorder::AuditEntry;
 use crate::transaction::Write;
-use crate::{Caller, Denial, Error, FieldError, Once, Service};
+use crate::{AuthorizationError, Caller, Error, FieldError, IdempotentRequest, Service};
 
 /// What somebody asks for, as it was sent; checked here and nowhere else.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ pub struct CreateToken {
     /// Sent with a form, so that sending it twice creates one token.
     pub creation_key: Option<Uuid>,
     /// Sent with a request of the API, so that sending it twice creates one token and answers twice.
-    pub once: Option<Once>,
+    pub idempotency: Option<IdempotentRequest>,
 }
 
 /// When the token is to expire, as it was sent.
@@ -83,10 +83,13 @@ impl Service {
         // Whoever may create nothing at all learns that before anything about what they sent.
         let least = caller.principal.level().map_or(LevelKind::Project, Level::kind);
         access.allow(caller, Action::CreateToken(least))?;
-        let keyed = asked.once.as_ref().map(|once| Keyed::new(caller, format!("create in {}", access.id()), once));
+        let keyed = asked
+            .idempotency
+            .as_ref()
+            .map(|once| KeyedRequest::new(caller, format!("create in {}", access.id()), once));
         let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
         if let Some(keyed) = &keyed
-            && let Some(again) = self.answer_again(caller, &access, keyed, created).await?
+            && let Some(again) = self.replay(caller, &access, keyed, created).await?
         {
             return Ok(again);
         }
@@ -124,7 +127,7 @@ impl Service {
             && let Err(error) = self.remember(&mut tx, keyed, salt, id.0).await
         {
             drop(tx);
-            return self.answer_other(&caller, &access, keyed, created, error).await;
+            return self.replay_of_other(&caller, &access, keyed, created, error).await;
         }
         let most = self.settings().tokens_per_organization;
         if let (Some(organization), 1..) = (grant.level.organization(), most)
@@ -136,7 +139,7 @@ impl Service {
             drop(tx);
             return Err(self.explain_conflict(error, actor.id, &asked).await);
         }
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: grant.level.organization(),
             action: "token.created",
             target: ("token", Some(id.0), name.as_str()),
@@ -219,7 +222,7 @@ impl Service {
                     && level != Some(own)
                 {
                     // Likewise with projects.
-                    return Err(Denial::Exceeds("its level".to_owned()).into());
+                    return Err(AuthorizationError::Exceeds("its level".to_owned()).into());
                 }
                 Ok(level.ok_or_else(|| "there is no such project in this organization".to_owned()))
             }
@@ -242,7 +245,7 @@ impl Service {
         for (text, found) in named.iter().zip(self.find_repositories(access.id(), named).await?) {
             if reach != RepositoryAccess::All && !found.as_ref().is_some_and(|found| reach.reaches(found.id)) {
                 // Whoever reaches only some does not learn which others there are.
-                return Err(Denial::Exceeds("its repositories".to_owned()).into());
+                return Err(AuthorizationError::Exceeds("its repositories".to_owned()).into());
             }
             match found {
                 Some(repository) => ids.push(repository.id),

@@ -8,9 +8,9 @@ use super::create::{ExpiresIn, beyond_level, keep};
 use super::grant::Grant;
 use super::version::check_version;
 use crate::authorization::{Action, OrganizationAccess};
-use crate::recorder::Happened;
+use crate::recorder::AuditEntry;
 use crate::transaction::Write;
-use crate::{Caller, Clash, Error, FieldError, Service};
+use crate::{Caller, Error, FieldError, PreconditionError, Service};
 
 /// What is to be another; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ impl Service {
         }
         let revoked_at = token.revocation.as_ref().map(|revocation| revocation.at);
         if TokenState::at(self.now(), token.expires_at, revoked_at) != TokenState::Active {
-            return Err(Clash::Ended.into());
+            return Err(PreconditionError::Ended.into());
         }
         let before = Grant::of(&token, listed);
         let edited = self.apply(caller, &access, &mut tx, &token, &before, changes).await?;
@@ -167,7 +167,7 @@ impl Service {
             }
             error => error.into(),
         })?;
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: token.level.organization(),
             action,
             target: ("token", Some(token.id.0), name.as_str()),

@@ -5,7 +5,7 @@ use latchkey_domain::{AllowedNetworks, Level, RepositoryAccess, RepositoryId, Sc
 use latchkey_store::tokens::Token;
 
 use crate::authorization::OrganizationAccess;
-use crate::{Caller, Denial, Error, Principal, Service};
+use crate::{AuthorizationError, Caller, Error, Principal, Service};
 
 /// All that a token can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Service {
         match &caller.principal {
             Principal::ApiToken(own) => {
                 let own = Grant { repositories: caller.principal.reach(), ..Grant::of(own, []) };
-                grant.beyond(&own).map_or(Ok(()), |beyond| Err(Denial::Exceeds(beyond).into()))
+                grant.beyond(&own).map_or(Ok(()), |beyond| Err(AuthorizationError::Exceeds(beyond).into()))
             }
             Principal::Session(_) | Principal::UserToken(_) => {
                 grant.scopes.iter().try_for_each(|scope| access.allow_scope(caller, scope, grant.level.kind()))

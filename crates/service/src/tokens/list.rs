@@ -7,7 +7,7 @@ use super::TokenDetail;
 use crate::authorization::{Action, OrganizationAccess};
 use crate::page::check_limit;
 use crate::projects::PROJECTS_MAX;
-use crate::{Caller, Denial, Error, FieldError, Service};
+use crate::{AuthorizationError, Caller, Error, FieldError, Service};
 
 /// "Expiring within 7 days".
 const SOON_DAYS: i64 = 7;
@@ -99,7 +99,7 @@ impl Service {
     /// What the list page shows a person: a page of tokens, and what stands around it.
     pub async fn overview(&self, caller: &Caller, organization: &str, list: ListTokens) -> Result<Overview, Error> {
         let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let now = self.now();
         let filter = self.filter(caller, &access, &list, now).await?;
         let (soon, idle) = (now.plus_days(SOON_DAYS), now.plus_days(-UNUSED_DAYS));

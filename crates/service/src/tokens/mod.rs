@@ -1,11 +1,11 @@
 //! Creating, listing, changing, rotating and revoking API tokens.
 
-mod again;
 mod create;
 mod edit;
 mod grant;
 mod list;
 mod overlap;
+mod replay;
 mod revoke;
 mod rotate;
 mod version;

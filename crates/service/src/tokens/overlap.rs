@@ -5,16 +5,16 @@ use latchkey_domain::{SecretHash, Timestamp};
 use latchkey_store::tokens;
 use serde_json::json;
 
-use crate::known::KnownToken;
-use crate::recorder::{Happened, system};
+use crate::recorder::{AuditEntry, system};
+use crate::token_cache::CachedToken;
 use crate::transaction::Purpose;
-use crate::{Error, Origin, Refusal, Service};
+use crate::{AuthenticationError, Error, Origin, Service};
 
-impl KnownToken {
+impl CachedToken {
     /// Refuses a secret that was rotated out, once its time is over. One of the token's own conditions, as revocation
     /// is: whoever looks at those looks at this.
-    pub(crate) fn check_retired(&self, now: Timestamp) -> Result<(), Refusal> {
-        if self.retired_until.is_some_and(|until| until <= now) { Err(Refusal::Rotated) } else { Ok(()) }
+    pub(crate) fn check_retired(&self, now: Timestamp) -> Result<(), AuthenticationError> {
+        if self.retired_until.is_some_and(|until| until <= now) { Err(AuthenticationError::Rotated) } else { Ok(()) }
     }
 }
 
@@ -23,7 +23,7 @@ impl Service {
     /// old one. To be called when nothing can refuse the request's credential any more, a wrong signature included.
     pub(crate) async fn end_overlap(
         &self,
-        token: &KnownToken,
+        token: &CachedToken,
         presented: &SecretHash,
         origin: &Origin,
     ) -> Result<(), Error> {
@@ -33,7 +33,7 @@ impl Service {
         }
         let mut tx = self.begin_system(Purpose::Request).await?;
         if tokens::end_overlap(&mut tx, token.id, presented, now).await? {
-            let happened = Happened {
+            let happened = AuditEntry {
                 organization: token.level.organization(),
                 action: "token.overlap_ended",
                 target: ("token", Some(token.id.0), &token.name),

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::version::check_version;
 use super::{TokenDetail, visible};
-use crate::authorization::{Action, OrganizationAccess, Whose};
-use crate::recorder::Happened;
-use crate::transaction::{Write, insist};
+use crate::authorization::{Action, OrganizationAccess, Ownership};
+use crate::recorder::AuditEntry;
+use crate::transaction::{Write, retry_on_deadlock};
 use crate::{Caller, Error, FieldError, Service};
 
 /// Most tokens that one call revokes.
@@ -39,7 +39,7 @@ impl Service {
         let (access, token) = self.find_token(caller, organization, id).await?;
         access.allow(caller, Action::revoke(caller, &token))?;
         let (access, token) = (&access, &token);
-        let (caller, access, revoked) = insist(|| async move {
+        let (caller, access, revoked) = retry_on_deadlock(|| async move {
             let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, &[token.id]).await?;
             access.allow(&caller, Action::revoke(&caller, token))?;
             if let Some(expected) = expected {
@@ -77,7 +77,7 @@ impl Service {
         };
         chosen.retain(|token| visible(caller, &access, token));
         if chosen.is_empty() {
-            access.allow(caller, Action::Revoke(Whose::Others))?;
+            access.allow(caller, Action::Revoke(Ownership::Others))?;
         }
         let allow = |access: &OrganizationAccess, caller: &Caller| {
             chosen.iter().try_for_each(|token| access.allow(caller, Action::revoke(caller, token)))
@@ -85,7 +85,7 @@ impl Service {
         allow(&access, caller)?;
         let locked: Vec<_> = chosen.iter().map(|token| token.id).collect();
         let (access, allow, locked) = (&access, &allow, &locked);
-        insist(|| async move {
+        retry_on_deadlock(|| async move {
             let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, locked).await?;
             allow(&access, &caller)?;
             let mut done = BulkRevoked::default();
@@ -105,7 +105,7 @@ impl Service {
         let actor = caller.principal.actor();
         let revocation = Revocation { at: self.now(), by: actor.clone(), reason: RevocationReason::Manual };
         let Some(token) = tokens::revoke(tx, id, &revocation).await? else { return Ok(None) };
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: token.level.organization(),
             action: "token.revoked",
             target: ("token", Some(token.id.0), &token.name),

@@ -6,10 +6,10 @@ use super::CreatedToken;
 use super::grant::Grant;
 use super::version::check_version;
 use crate::authorization::Action;
-use crate::idempotency::Keyed;
-use crate::recorder::Happened;
+use crate::idempotency::KeyedRequest;
+use crate::recorder::AuditEntry;
 use crate::transaction::Write;
-use crate::{Caller, Clash, Error, FieldError, Once, Principal, Refusal, Service};
+use crate::{AuthenticationError, Caller, Error, FieldError, IdempotentRequest, PreconditionError, Principal, Service};
 
 /// Longest overlap.
 const OVERLAP_DAYS: i64 = 7;
@@ -22,7 +22,7 @@ pub struct RotateToken {
     /// Only while its version is one of these; any, if there are none.
     pub expected: Option<Vec<String>>,
     /// So that sending the request twice rotates once and answers twice.
-    pub once: Option<Once>,
+    pub idempotency: Option<IdempotentRequest>,
 }
 
 impl Service {
@@ -37,10 +37,11 @@ impl Service {
     ) -> Result<CreatedToken, Error> {
         let (access, token) = self.find_token(caller, organization, id).await?;
         access.allow(caller, Action::edit(caller, &token))?;
-        let keyed = asked.once.as_ref().map(|once| Keyed::new(caller, format!("rotate {}", token.id), once));
+        let keyed =
+            asked.idempotency.as_ref().map(|once| KeyedRequest::new(caller, format!("rotate {}", token.id), once));
         let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
         if let Some(keyed) = &keyed
-            && let Some(again) = self.answer_again(caller, &access, keyed, Action::edit).await?
+            && let Some(again) = self.replay(caller, &access, keyed, Action::edit).await?
         {
             return Ok(again);
         }
@@ -50,7 +51,7 @@ impl Service {
             && own.id == token.id
             && own.retired_until.is_some()
         {
-            return Err(Refusal::Rotated.into());
+            return Err(AuthenticationError::Rotated.into());
         }
         let now = self.now();
         let overlap_until = asked.overlap.as_deref().map(|text| overlap(text, now)).transpose()?;
@@ -62,7 +63,7 @@ impl Service {
             && let Err(error) = self.remember(&mut tx, keyed, salt, token.id.0).await
         {
             drop(tx);
-            return self.answer_other(&caller, &access, keyed, Action::edit, error).await;
+            return self.replay_of_other(&caller, &access, keyed, Action::edit, error).await;
         }
         let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
         if let Some(expected) = &asked.expected {
@@ -70,12 +71,12 @@ impl Service {
         }
         if TokenState::at(now, token.expires_at, token.revocation.as_ref().map(|ended| ended.at)) != TokenState::Active
         {
-            return Err(Clash::Ended.into());
+            return Err(PreconditionError::Ended.into());
         }
         self.contain(&caller, &access, &Grant::of(&token, listed))?;
         let rotation = Rotation { hash: &secret.hash(), prefix: &secret.prefix(), at: now, overlap_until };
         tokens::rotate(&mut tx, &token, &rotation).await?;
-        let happened = Happened {
+        let happened = AuditEntry {
             organization: token.level.organization(),
             action: "token.rotated",
             target: ("token", Some(token.id.0), &token.name),

@@ -4,7 +4,7 @@ use latchkey_domain::{RepositoryId, sha256};
 use latchkey_store::tokens::Token;
 
 use super::TokenDetail;
-use crate::{Clash, Error};
+use crate::{Error, PreconditionError};
 
 impl TokenDetail {
     /// Another one after each edit, rotation and revocation; the same after a use.
@@ -17,7 +17,7 @@ impl TokenDetail {
 /// Refuses a request that was made for another version.
 pub(super) fn check_version(expected: &[String], token: &Token, listed: &[RepositoryId]) -> Result<(), Error> {
     let now = version(token, listed);
-    if expected.contains(&now) { Ok(()) } else { Err(Clash::Changed.into()) }
+    if expected.contains(&now) { Ok(()) } else { Err(PreconditionError::Changed.into()) }
 }
 
 fn version(token: &Token, listed: &[RepositoryId]) -> String {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{UNKNOWN, on_user, own_or_any};
 use crate::page::{Page, check_limit};
 use crate::sessions::live_since;
-use crate::transaction::insist;
+use crate::transaction::retry_on_deadlock;
 use crate::{Caller, Error, Origin, Service, cursor};
 
 const NO_CREDENTIAL: Error = Error::NotFound("session or user token");
@@ -48,7 +48,7 @@ impl Service {
             ("current", Some(person)) if person.id == user => person.credential,
             _ => id.parse().map_err(|_| NO_CREDENTIAL)?,
         };
-        insist(|| async move {
+        retry_on_deadlock(|| async move {
             let (mut tx, caller, user) = self.begin_on_user(caller, user).await?;
             own_or_any(&caller, &user.id.to_string())?;
             self.end_one(&mut tx, &caller.principal.actor(), &caller.origin, &user, id).await?;
@@ -60,7 +60,7 @@ impl Service {
     /// Ends all sessions and user tokens of an account, but for the one that asks; returns how many.
     pub async fn end_credentials(&self, caller: &Caller, user: &str) -> Result<u64, Error> {
         let user = own_or_any(caller, user)?;
-        insist(|| async move {
+        retry_on_deadlock(|| async move {
             let (mut tx, caller, user) = self.begin_on_user(caller, user).await?;
             own_or_any(&caller, &user.id.to_string())?;
             let own = caller.principal.person().map(|person| person.credential);

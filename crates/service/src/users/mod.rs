@@ -13,9 +13,9 @@ pub use credentials::SignedInWith;
 pub use operator::Ended;
 
 use crate::page::{Page, check_limit};
-use crate::recorder::Happened;
-use crate::transaction::insist;
-use crate::{Caller, Denial, Error, FieldError, Origin, Service, cursor};
+use crate::recorder::AuditEntry;
+use crate::transaction::retry_on_deadlock;
+use crate::{AuthorizationError, Caller, Error, FieldError, Origin, Service, cursor};
 
 const UNKNOWN: Error = Error::NotFound("user");
 
@@ -39,7 +39,7 @@ impl Service {
     pub async fn set_user_locked(&self, caller: &Caller, id: &str, locked: bool) -> Result<User, Error> {
         administers_instance(caller)?;
         let id = own_or_any(caller, id)?;
-        insist(|| async move {
+        retry_on_deadlock(|| async move {
             let (mut tx, caller, user) = self.begin_on_user(caller, id).await?;
             if administers_instance(&caller)? == id {
                 return Err(Error::Conflict(FieldError::new("locked", "can't be set for your own account")));
@@ -72,19 +72,19 @@ impl Service {
     }
 }
 
-fn on_user<'a>(action: &'static str, user: &'a User, details: serde_json::Value) -> Happened<'a> {
-    Happened { organization: None, action, target: ("user", Some(user.id.0), &user.email), success: true, details }
+fn on_user<'a>(action: &'static str, user: &'a User, details: serde_json::Value) -> AuditEntry<'a> {
+    AuditEntry { organization: None, action, target: ("user", Some(user.id.0), &user.email), success: true, details }
 }
 
 /// Refuses everybody but instance admins; returns who they are.
 pub(crate) fn administers_instance(caller: &Caller) -> Result<UserId, Error> {
-    let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
-    if person.instance_admin { Ok(person.id) } else { Err(Denial::InstanceAdminOnly.into()) }
+    let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
+    if person.instance_admin { Ok(person.id) } else { Err(AuthorizationError::InstanceAdminOnly.into()) }
 }
 
 /// The account that an id or `me` names, if it is the caller's business. Somebody else's does not exist for them.
 fn own_or_any(caller: &Caller, id: &str) -> Result<UserId, Error> {
-    let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+    let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
     let id = if id == "me" { person.id } else { id.parse().map_err(|_| UNKNOWN)? };
     if person.instance_admin || person.id == id { Ok(id) } else { Err(UNKNOWN) }
 }

@@ -8,8 +8,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::UNKNOWN;
-use crate::recorder::Happened;
-use crate::transaction::{Purpose, insist};
+use crate::recorder::AuditEntry;
+use crate::transaction::{Purpose, retry_on_deadlock};
 use crate::{Error, FieldError, Origin, Service};
 
 /// What [`Service::end_by_operator`] has ended.
@@ -26,14 +26,14 @@ pub enum Ended {
 impl Service {
     /// Ends the API token, session or user token of an id. When this has returned, no replica accepts it.
     pub async fn end_by_operator(&self, id: Uuid) -> Result<Ended, Error> {
-        insist(|| self.end_whatever(id)).await
+        retry_on_deadlock(|| self.end_whatever(id)).await
     }
 
     async fn end_whatever(&self, id: Uuid) -> Result<Ended, Error> {
         let mut tx = self.begin_system(Purpose::Containment).await?;
         let revocation = Revocation { at: self.now(), by: operator(), reason: RevocationReason::Manual };
         if let Some(token) = tokens::revoke(&mut tx, TokenId(id), &revocation).await? {
-            let happened = Happened {
+            let happened = AuditEntry {
                 organization: token.level.organization(),
                 action: "token.revoked",
                 target: ("token", Some(id), &token.name),
@@ -58,7 +58,7 @@ impl Service {
 
     /// Locks the account of an email, or opens it again.
     pub async fn lock_by_operator(&self, email: &str, locked: bool) -> Result<User, Error> {
-        insist(|| async move {
+        retry_on_deadlock(|| async move {
             let (mut tx, user) = self.begin_on_email(email).await?;
             let user = self.lock_user(&mut tx, &operator(), &Origin::default(), user, locked).await?;
             tx.commit().await?;
@@ -69,7 +69,7 @@ impl Service {
 
     /// Ends all that the account of an email is signed in with; returns how many.
     pub async fn sign_out_by_operator(&self, email: &str) -> Result<u64, Error> {
-        insist(|| async move {
+        retry_on_deadlock(|| async move {
             let (mut tx, user) = self.begin_on_email(email).await?;
             let ended = self.end_all(&mut tx, &operator(), &Origin::default(), &user, None).await?;
             tx.commit().await?;

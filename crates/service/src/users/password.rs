@@ -3,7 +3,7 @@ use latchkey_store::{Tx, credentials, tokens::Actor, users, users::User};
 use serde_json::json;
 
 use super::{administers_instance, on_user, own_or_any};
-use crate::{Caller, Denial, Error, FieldError, Origin, Refusal, Service};
+use crate::{AuthenticationError, AuthorizationError, Caller, Error, FieldError, Origin, Service};
 
 impl Service {
     /// Sets a password, which ends all that the account is signed in with, but for the session or token that asks. For
@@ -15,14 +15,14 @@ impl Service {
         current: Option<&str>,
         new: &str,
     ) -> Result<(), Error> {
-        let person = caller.principal.person().ok_or(Denial::PeopleOnly)?;
+        let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let id = own_or_any(caller, user)?;
         let own = id == person.id;
         let new = Password::chosen(new).map_err(|error| FieldError::new("newPassword", error))?;
         if own {
             let current = current.ok_or_else(|| FieldError::new("currentPassword", "is missing"))?;
             match self.check_password(&caller.origin, &person.email, current).await {
-                Err(Error::Unauthenticated(Refusal::Password)) => {
+                Err(Error::Unauthenticated(AuthenticationError::Password)) => {
                     return Err(FieldError::new("currentPassword", "is wrong").into());
                 }
                 checked => checked?,

@@ -4,7 +4,7 @@
 
 use latchkey_domain::{Email, Role, UserId};
 use latchkey_service::{
-    Caller, CreateToken, Denial, Error, ListEvents, Person, Principal, Random, Service, SystemRandom,
+    AuthorizationError, Caller, CreateToken, Error, ListEvents, Person, Principal, Random, Service, SystemRandom,
 };
 use latchkey_store::users;
 
@@ -14,9 +14,9 @@ use super::{START, World, origin, scoped, session};
 pub fn outcome<T: std::fmt::Debug>(result: Result<T, Error>) -> &'static str {
     match result {
         Ok(_) => "ok",
-        Err(Error::Forbidden(Denial::PeopleOnly)) => "people",
-        Err(Error::Forbidden(Denial::MissingScope(_))) => "scope",
-        Err(Error::Forbidden(Denial::BeyondProject)) => "project",
+        Err(Error::Forbidden(AuthorizationError::PeopleOnly)) => "people",
+        Err(Error::Forbidden(AuthorizationError::MissingScope(_))) => "scope",
+        Err(Error::Forbidden(AuthorizationError::BeyondProject)) => "project",
         Err(Error::Forbidden(_)) => "forbidden",
         Err(Error::NotFound(_)) => "not found",
         Err(Error::Conflict(_)) => "conflict",

@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use latchkey_domain::{CredentialId, Role};
-use latchkey_service::{Caller, Denial, EditToken, Error, ListMembers, Once, RotateToken, Service, StateFilter};
+use latchkey_service::{
+    AuthorizationError, Caller, EditToken, Error, IdempotentRequest, ListMembers, RotateToken, Service, StateFilter,
+};
 
 use super::people::{events, membership, nobody};
 use super::{World, asked, listing, scoped, session};
@@ -32,7 +34,7 @@ pub const WRITES: &[&str] = &[
     "revoke_token_if",
     "revoke_tokens",
     "create_repository",
-    "create_repository_once",
+    "create_repository_idempotent",
     "delete_repository",
     "set_auto_revoke",
     "create_project",
@@ -91,7 +93,7 @@ pub const READS: &[&str] = &[
 
 /// Does it; the errors are all that counts.
 pub async fn write(service: &Service, name: &str, caller: &Caller, on: &Targets) -> Result<(), Error> {
-    let repeatable = || Once::new(name, b"content").unwrap();
+    let repeatable = || IdempotentRequest::new(name, b"content").unwrap();
     match name {
         "create_token" => service.create_token(caller, "acme", scoped("new", &["scans:read"])).await.map(drop),
         "edit_token" => {
@@ -103,8 +105,8 @@ pub async fn write(service: &Service, name: &str, caller: &Caller, on: &Targets)
         "revoke_token_if" => service.revoke_token_if(caller, "acme", &on.token, None).await.map(drop),
         "revoke_tokens" => service.revoke_tokens(caller, "acme", std::slice::from_ref(&on.token)).await.map(drop),
         "create_repository" => service.create_repository(caller, "acme", "acme/new").await.map(drop),
-        "create_repository_once" => {
-            service.create_repository_once(caller, "acme", "acme/newer", Some(&repeatable())).await.map(drop)
+        "create_repository_idempotent" => {
+            service.create_repository_idempotent(caller, "acme", "acme/newer", Some(&repeatable())).await.map(drop)
         }
         "delete_repository" => service.delete_repository(caller, "acme", &on.repository).await,
         "set_auto_revoke" => service.set_auto_revoke(caller, "acme", 90).await,
@@ -198,7 +200,7 @@ pub async fn ask(service: &Service, name: &str, caller: &Caller, on: &Targets) -
         "user" => service.user(caller, id).await.map(drop),
         "credentials" => service.credentials(caller, id, None, 10).await.map(drop),
         // For resource servers alone: people have no such power to compare with.
-        "verify_for" | "introspect" => Err(Denial::ApiTokensOnly.into()),
+        "verify_for" | "introspect" => Err(AuthorizationError::ApiTokensOnly.into()),
         name => write(service, name, caller, on).await,
     }
 }

@@ -9,7 +9,7 @@ use crate::{Store, StoreError, bind::text};
 
 /// An audit event as it was written; what each field says is told at [`super::AuditEvent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedEvent {
     pub id: AuditEventId,
     pub occurred_at: Timestamp,
     pub actor_kind: String,
@@ -47,7 +47,7 @@ pub struct Filter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// Newest first.
-    pub events: Vec<Recorded>,
+    pub events: Vec<RecordedEvent>,
     /// Where the next page begins, if there is more, or more to look through: before this event.
     pub next: Option<Position>,
 }
@@ -77,7 +77,7 @@ struct Row {
     details: String,
 }
 
-impl From<Row> for Recorded {
+impl From<Row> for RecordedEvent {
     fn from(row: Row) -> Self {
         Self {
             id: AuditEventId(row.id),
@@ -190,7 +190,7 @@ pub async fn list(store: &Store, filter: &Filter, before: Option<Position>, limi
     let rows: Vec<Row> = reading!(store, db => {
         bound!(sqlx::query_as(page)).bind(filter.outcome).bind(i64::from(limit) + 1).fetch_all(db).await
     })?;
-    let mut events: Vec<_> = rows.into_iter().map(Recorded::from).collect();
+    let mut events: Vec<_> = rows.into_iter().map(RecordedEvent::from).collect();
     if events.len() > limit as usize {
         events.truncate(limit as usize);
         let next = events.last().map(|event| Position { at: event.occurred_at, id: event.id });

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text};
 
-pub use list::{Filter, Page, Position, Recorded, list};
+pub use list::{Filter, Page, Position, RecordedEvent, list};
 
 /// An append-only record of who did what to what.
 #[derive(Clone, Debug, PartialEq, Eq)]

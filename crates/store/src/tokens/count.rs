@@ -3,8 +3,8 @@ use latchkey_domain::{OrganizationId, Timestamp, TokenState};
 use super::{
     COUNT_MAX, Filter,
     candidates::{Conditions, bind_filters},
+    mark_expired::mark_expired,
     phase,
-    settle::settle,
     statements::filters,
 };
 use crate::{
@@ -54,7 +54,7 @@ pub async fn summary(
         count!(" AND t.idle_key < $3", "t.idle_key, t.id", "$6")
     );
     let list = organization.0;
-    settle(store, list, now).await?;
+    mark_expired(store, list, now).await?;
     let known = store.recent.capped(list, now);
     let most = i64::from(COUNT_MAX) + 1;
     let limits = known.map(|capped| if capped { 0 } else { most });
@@ -84,7 +84,7 @@ pub async fn summary(
 pub async fn count(store: &Store, filter: &Filter, now: Timestamp) -> Result<u32, StoreError> {
     let conditions = Conditions::of(filter);
     if matches!(filter.state, Some(TokenState::Active | TokenState::Expired)) {
-        settle(store, conditions.list, now).await?;
+        mark_expired(store, conditions.list, now).await?;
     }
     let most = i64::from(COUNT_MAX) + 1;
     let mut count = 0;

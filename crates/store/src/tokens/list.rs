@@ -4,8 +4,8 @@ use uuid::Uuid;
 use super::{
     Filter, Page, Position, Sort, SortKey,
     candidates::{Conditions, bind_filters},
+    mark_expired::mark_expired,
     row::{TokenRow, tokens},
-    settle::settle,
     statements::statements,
 };
 use crate::{
@@ -80,7 +80,7 @@ pub async fn list(
 ) -> Result<Page, StoreError> {
     let conditions = Conditions::of(filter);
     if matches!(filter.state, Some(TokenState::Active | TokenState::Expired)) {
-        settle(store, conditions.list, now).await?;
+        mark_expired(store, conditions.list, now).await?;
     }
     let (first, last) = (Place::first(sort.key), Place::last(sort.key));
     let (first, last) = if sort.descending { (last, first) } else { (first, last) };

@@ -4,11 +4,11 @@ mod candidates;
 mod count;
 mod edit;
 mod list;
+mod mark_expired;
 mod read;
 mod recent;
 mod rotate;
 mod row;
-mod settle;
 mod statements;
 mod sweep;
 mod types;
@@ -44,7 +44,7 @@ pub const CANDIDATES_MAX: u32 = 300;
 
 /// Tokens that one write notes as expired: SQLite's other writers wait for 0.2 s at most (100,000 at once would block
 /// them for 0.9 s).
-pub(crate) const SETTLED_MAX: u32 = 5_000;
+pub(crate) const EXPIRED_MAX: u32 = 5_000;
 
 /// The expiry key of a token that never expires.
 const NEVER: i64 = i64::MAX;

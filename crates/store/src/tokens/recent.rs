@@ -50,11 +50,11 @@ impl<T: Copy> Moments<T> {
 }
 
 impl Recent {
-    pub(super) fn note_settled(&self, list: Uuid, now: Timestamp) {
+    pub(super) fn note_marked_expired(&self, list: Uuid, now: Timestamp) {
         self.settled.note(list, now, ());
     }
 
-    pub(super) fn is_settled(&self, list: Uuid, now: Timestamp) -> bool {
+    pub(super) fn is_marked_expired(&self, list: Uuid, now: Timestamp) -> bool {
         self.settled.within(list, now, SETTLED_FOR).is_some()
     }
 

@@ -2,9 +2,8 @@ use latchkey_domain::{OrganizationId, ProjectId, RevocationReason, Timestamp, To
 use uuid::Uuid;
 
 use super::{
-    COUNT_MAX, Revocation, SETTLED_MAX, Token,
+    COUNT_MAX, EXPIRED_MAX, Revocation, Token, mark_expired,
     row::{TokenRow, columns, tokens},
-    settle,
 };
 use crate::{Store, StoreError, Tx, bind::text};
 
@@ -99,7 +98,7 @@ pub async fn revoke_inactive(
     // Skipping instead of waiting: it can't be part of a deadlock, and what is locked is in use or being revoked. The
     // strong lock keeps a token from being revoked in the middle of a write that it has begun (`read::hold`).
     let sql = tx.dialect(sql!("", ""), sql!("MATERIALIZED ", " FOR UPDATE SKIP LOCKED"));
-    settle::batch(tx, organization.0, now, SETTLED_MAX).await?;
+    mark_expired::batch(tx, organization.0, now, EXPIRED_MAX).await?;
     let rows: Vec<(Uuid, String)> = writing!(tx, db => {
         sqlx::query_as(sql)
             .bind(organization.0)

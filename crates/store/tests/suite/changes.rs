@@ -37,7 +37,7 @@ async fn revoke(store: &Store, token: latchkey_domain::TokenId) {
 }
 
 pub(crate) async fn newest(store: &Store) -> Point {
-    match Watch::new(store.clone()).look(None).await.unwrap() {
+    match Watch::new(store.clone()).poll(None).await.unwrap() {
         Since::Anything(newest, Why::Behind) => newest,
         since => panic!("{since:?}"),
     }
@@ -45,7 +45,7 @@ pub(crate) async fn newest(store: &Store) -> Point {
 
 /// What has changed since a point of the same history.
 async fn since(watch: &Watch, known: Point) -> (i64, Vec<Uuid>) {
-    match watch.look(Some(known)).await.unwrap() {
+    match watch.poll(Some(known)).await.unwrap() {
         Since::These(newest, objects) => (newest.number - known.number, objects),
         since => panic!("{since:?}"),
     }
@@ -54,7 +54,7 @@ async fn since(watch: &Watch, known: Point) -> (i64, Vec<Uuid>) {
 /// A watch that has looked before, so that its connection is not new.
 async fn watching(store: &Store) -> (Watch, Point) {
     let watch = Watch::new(store.clone());
-    let Since::Anything(newest, Why::Behind) = watch.look(None).await.unwrap() else { panic!("nothing is known") };
+    let Since::Anything(newest, Why::Behind) = watch.poll(None).await.unwrap() else { panic!("nothing is known") };
     (watch, newest)
 }
 
@@ -112,7 +112,7 @@ async fn numbers_follow_commits_without_gaps(given: &Given) {
     let looking = async {
         let (mut known, mut seen) = (first, Vec::<Uuid>::new());
         while known.number < first.number + 20 {
-            let Since::These(newest, objects) = watch.look(Some(known)).await.unwrap() else { panic!("all is there") };
+            let Since::These(newest, objects) = watch.poll(Some(known)).await.unwrap() else { panic!("all is there") };
             assert_eq!(newest.number - known.number, i64::try_from(objects.len()).unwrap());
             known = newest;
             seen.extend(objects);
@@ -136,7 +136,7 @@ async fn who_is_too_far_behind_forgets_everything(given: &Given) {
     }
     let newest = newest(given.store()).await;
     assert_eq!(newest.number, before.number + 1_001);
-    assert_eq!(watch.look(Some(before)).await.unwrap(), Since::Anything(newest, Why::Behind));
+    assert_eq!(watch.poll(Some(before)).await.unwrap(), Since::Anything(newest, Why::Behind));
 }
 
 /// A number says nothing about a history: it is given again.
@@ -145,7 +145,7 @@ async fn another_history_is_told_by_its_identities(given: &Given) {
     let (watch, backup) = watching(given.store()).await;
     revoke(given.store(), token).await;
     let lost = newest(given.store()).await;
-    let broken = async || match watch.look(Some(lost)).await.unwrap() {
+    let broken = async || match watch.poll(Some(lost)).await.unwrap() {
         Since::Anything(newest, Why::Broken) => newest.number - lost.number,
         since => panic!("{since:?}"),
     };
@@ -162,9 +162,9 @@ async fn another_history_is_told_by_its_identities(given: &Given) {
     }
     // None at all: nothing is believed until there are some again.
     execute("DELETE FROM changes").await;
-    assert!(matches!(watch.look(Some(lost)).await.unwrap(), Since::Anything(_, Why::Broken)));
+    assert!(matches!(watch.poll(Some(lost)).await.unwrap(), Since::Anything(_, Why::Broken)));
     let nothing = newest(given.store()).await;
-    assert!(matches!(watch.look(Some(nothing)).await.unwrap(), Since::Anything(_, Why::Broken)));
+    assert!(matches!(watch.poll(Some(nothing)).await.unwrap(), Since::Anything(_, Why::Broken)));
 }
 
 /// What an old release writes, and each row of one transaction.
@@ -183,14 +183,14 @@ async fn the_mark_changes_with_each_commit_of_any_process(given: &Given) {
     let token = given.token(&given.spec("CI")).await.id;
     let other = Store::connect(&given.database.url).await.unwrap();
     let watch = Watch::new(given.store().clone());
-    let before = watch.mark();
+    let before = watch.wal_header();
     assert_eq!(before.is_some(), given.database.is_sqlite(), "PostgreSQL has none, so each check looks");
     if before.is_some() {
-        assert!(before == watch.mark());
+        assert!(before == watch.wal_header());
         given.store().ping().await.unwrap();
-        assert!(before == watch.mark(), "reading is no commit");
+        assert!(before == watch.wal_header(), "reading is no commit");
         revoke(&other, token).await;
-        assert!(before != watch.mark());
+        assert!(before != watch.wal_header());
     }
     other.close().await;
 }

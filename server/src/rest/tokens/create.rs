@@ -3,7 +3,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use latchkey_app::portal::Portal;
 use latchkey_domain::LevelKind;
-use latchkey_service::{CreateToken, Error, Once};
+use latchkey_service::{CreateToken, Error, IdempotentRequest};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -56,7 +56,7 @@ pub(crate) struct Create {
 }
 
 impl Create {
-    fn asked(self, once: Option<Once>) -> Result<CreateToken, Error> {
+    fn asked(self, idempotency: Option<IdempotentRequest>) -> Result<CreateToken, Error> {
         match (self.level, &self.project) {
             (Some(LevelKind::Project), None) => return Err(field("project", "is missing for the level project")),
             (Some(LevelKind::Organization), Some(_)) => {
@@ -76,7 +76,7 @@ impl Create {
             allowed_networks: self.allowed_networks,
             require_signing: self.require_signing,
             creation_key: None,
-            once,
+            idempotency,
         })
     }
 }
@@ -100,9 +100,9 @@ impl Create {
 pub(crate) async fn create(
     State(portal): State<Portal>,
     credential: Credential,
-    Repeatable { body, once }: Repeatable<Create>,
+    Repeatable { body, idempotency }: Repeatable<Create>,
 ) -> Result<Response, Problem> {
     let organization = credential.organization_if_any();
-    let created = portal.service.create_token(&credential.caller, organization, body.asked(once)?).await?;
+    let created = portal.service.create_token(&credential.caller, organization, body.asked(idempotency)?).await?;
     Ok(told(StatusCode::CREATED, created, portal.service.now()))
 }

@@ -45,9 +45,9 @@ pub(crate) async fn rotate(
     credential: Credential,
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
-    Repeatable { body, once }: Repeatable<Option<Rotate>>,
+    Repeatable { body, idempotency }: Repeatable<Option<Rotate>>,
 ) -> Result<Response, Problem> {
-    let asked = RotateToken { overlap: body.and_then(|body| body.overlap), expected, once };
+    let asked = RotateToken { overlap: body.and_then(|body| body.overlap), expected, idempotency };
     let rotated = portal.service.rotate_token(&credential.caller, credential.organization_if_any(), &id, asked).await?;
     Ok(told(StatusCode::OK, rotated, portal.service.now()))
 }

@@ -7,18 +7,18 @@ use uuid::Uuid;
 use crate::{Lane, Store, StoreError, Tx};
 
 /// Notes which tokens of a list have expired by `now`. Reads one index entry when there are none.
-pub(super) async fn settle(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
     // Compared here and not in the statement: with a condition, a planner may think that any other order finds a row
     // soon.
     const FIRST: &str = "SELECT t.expires_key FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0 \
         ORDER BY t.expires_key, t.id LIMIT 1";
-    if store.recent.is_settled(list, now) {
+    if store.recent.is_marked_expired(list, now) {
         return Ok(());
     }
     loop {
         let first: Option<i64> = reading!(store, db => sqlx::query_scalar(FIRST).bind(list).fetch_optional(db).await)?;
         if first.is_none_or(|first| first > now.micros()) {
-            store.recent.note_settled(list, now);
+            store.recent.note_marked_expired(list, now);
             return Ok(());
         }
         match write(store, list, now).await {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use latchkey_domain::Timestamp;
-use latchkey_store::changes::{Mark, Point, Since, Why};
+use latchkey_store::changes::{Point, Since, WalHeader, Why};
 use uuid::Uuid;
 
 /// Changed objects to tell apart; beyond it, everything is forgotten.
@@ -14,7 +14,7 @@ const MARK_MAX: i64 = 1_000_000;
 
 /// Which changes are known.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct SeenChanges {
     /// All up to this one; before the first look, none.
     pub(super) newest: Option<Point>,
     /// Counts how often everything was forgotten: what was read in another generation never holds. The numbers of
@@ -25,7 +25,7 @@ pub(super) struct Seen {
     /// The newest change of each object since then.
     changed: HashMap<Uuid, i64>,
     /// The database was quiet since then if this still holds; and when it was taken.
-    mark: Option<(Mark, Timestamp)>,
+    mark: Option<(WalHeader, Timestamp)>,
     /// When a history was last found to be broken: what was committed before may be lost.
     pub(super) broke_at: Option<Timestamp>,
 }
@@ -50,7 +50,7 @@ impl Age {
     }
 }
 
-impl Seen {
+impl SeenChanges {
     /// For what is about to be read: a change after this makes it worthless, whenever it is put in.
     pub(super) fn age(&self) -> Age {
         let read_at = self.newest.map_or(0, |newest| newest.number);
@@ -71,13 +71,13 @@ impl Seen {
     }
 
     /// Whether nothing was committed since the last look, by a mark that was read after the call.
-    pub(super) fn quiet(&self, mark: Option<Mark>, now: Timestamp) -> bool {
+    pub(super) fn quiet(&self, mark: Option<WalHeader>, now: Timestamp) -> bool {
         let since_look = |at: Timestamp| now.micros().saturating_sub(at.micros());
         mark.zip(self.mark).is_some_and(|(mark, (seen, at))| mark == seen && (0..MARK_MAX).contains(&since_look(at)))
     }
 
     /// What a look has found that began at `now`, after the mark was read.
-    pub(super) fn learn(&mut self, since: Since, mark: Option<Mark>, now: Timestamp) {
+    pub(super) fn learn(&mut self, since: Since, mark: Option<WalHeader>, now: Timestamp) {
         self.mark = mark.map(|mark| (mark, now));
         match since {
             Since::These(newest, objects) => {
@@ -114,7 +114,7 @@ mod tests {
     const OTHER: Uuid = Uuid::from_u128(3);
     const NOW: Timestamp = Timestamp::from_micros(1_795_350_896_000_000);
 
-    fn holds(seen: &Seen, age: &Age) -> bool {
+    fn holds(seen: &SeenChanges, age: &Age) -> bool {
         seen.still_hold(age, [TOKEN, REPOSITORY].into_iter())
     }
 
@@ -122,13 +122,13 @@ mod tests {
         Point { number, identity: Uuid::from_u128(7), source: Source::default() }
     }
 
-    fn learn(seen: &mut Seen, since: Since) {
+    fn learn(seen: &mut SeenChanges, since: Since) {
         seen.learn(since, None, NOW);
     }
 
     #[test]
     fn it_holds_while_nothing_in_it_has_changed() {
-        let mut seen = Seen::default();
+        let mut seen = SeenChanges::default();
         let before_the_first_look = seen.age();
         assert!(!holds(&seen, &before_the_first_look), "nothing is known yet");
         learn(&mut seen, Since::Anything(point(5), Why::Behind));
@@ -154,7 +154,7 @@ mod tests {
     fn when_anything_may_have_changed_nothing_holds_whatever_the_numbers_are() {
         for why in [Why::Behind, Why::Reconnected, Why::Broken] {
             for number in [0, 4, 5, 6, 90] {
-                let mut seen = Seen::default();
+                let mut seen = SeenChanges::default();
                 learn(&mut seen, Since::Anything(point(5), Why::Behind));
                 let age = seen.age();
                 learn(&mut seen, Since::Anything(point(number), why));
@@ -167,7 +167,7 @@ mod tests {
                 assert_eq!(seen.broke_at, (why == Why::Broken).then_some(NOW));
             }
         }
-        let mut seen = Seen::default();
+        let mut seen = SeenChanges::default();
         learn(&mut seen, Since::Anything(point(9), Why::Behind));
         let age = seen.age();
         learn(&mut seen, Since::These(point(10), (10..10 + CHANGED as u128).map(Uuid::from_u128).collect()));
@@ -208,7 +208,7 @@ mod tests {
         }
 
         /// As the store looks, at most `max` changes at once.
-        fn look(&self, known: Option<Point>, max: usize, fresh: bool) -> Since {
+        fn poll(&self, known: Option<Point>, max: usize, fresh: bool) -> Since {
             let Some(known) = known else { return Since::Anything(self.point(), Why::Behind) };
             let at = usize::try_from(known.number).unwrap();
             let there = self.changes.get(at - 1).is_some_and(|(identity, _)| *identity == known.identity);
@@ -235,7 +235,7 @@ mod tests {
                 revoked: vec![false; TOKENS],
             };
             let mut copies = vec![database.clone()];
-            let (mut seen, mut fresh) = (Seen::default(), true);
+            let (mut seen, mut fresh) = (SeenChanges::default(), true);
             let mut entries: Vec<(usize, bool, Age)> = Vec::new();
             for _ in 0..60 {
                 match dice.below(10) {
@@ -258,7 +258,7 @@ mod tests {
                     }
                     _ => {
                         let token = dice.below(TOKENS);
-                        seen.learn(database.look(seen.newest, 2, fresh), None, NOW);
+                        seen.learn(database.poll(seen.newest, 2, fresh), None, NOW);
                         fresh = false;
                         let object = Uuid::from_u128(token as u128);
                         for (_, says, _) in entries

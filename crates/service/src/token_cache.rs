@@ -2,7 +2,7 @@
 //! and why that is never out of date. The proof is in `docs/revocation.md`.
 
 mod memory;
-mod seen;
+mod seen_changes;
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -18,16 +18,16 @@ use tokio::sync::{Mutex, Semaphore};
 use uuid::Uuid;
 
 use self::memory::Memory;
-use self::seen::{Age, Seen};
+use self::seen_changes::{Age, SeenChanges};
 use crate::stats::Count;
 use crate::{Clock, Error};
 
 /// A look at the database that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(2);
+const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An API token with the repositories that it lists, as it stood at a change.
 #[derive(Debug)]
-pub struct KnownToken {
+pub struct CachedToken {
     pub token: Token,
     /// That it lists, by name; empty for all.
     pub repositories: Box<[RepositoryId]>,
@@ -44,18 +44,18 @@ pub struct KnownToken {
 
 /// An organization that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownOrganization {
+pub struct CachedOrganization {
     pub id: OrganizationId,
     pub name: Arc<str>,
 }
 
-impl From<Organization> for KnownOrganization {
+impl From<Organization> for CachedOrganization {
     fn from(found: Organization) -> Self {
         Self { id: found.id, name: found.name.into() }
     }
 }
 
-impl Deref for KnownToken {
+impl Deref for CachedToken {
     type Target = Token;
 
     fn deref(&self) -> &Token {
@@ -63,7 +63,7 @@ impl Deref for KnownToken {
     }
 }
 
-impl KnownToken {
+impl CachedToken {
     /// The same as it is within a transaction.
     pub(crate) fn again(&self, found: tokens::Found, repositories: Vec<RepositoryId>) -> Self {
         let used_at = AtomicI64::new(self.used_at.load(Ordering::Relaxed));
@@ -107,35 +107,35 @@ struct Remembered<T> {
 }
 
 /// The memory. An entry counts only while no newer change names an object that it was made of.
-pub(crate) struct Known {
+pub(crate) struct TokenCache {
     store: Store,
     clock: Arc<dyn Clock>,
     watch: Watch,
     memory: Memory,
     /// Turns of those who read a token from the database.
     reading: Semaphore,
-    only: RwLock<Option<Arc<Remembered<Option<KnownOrganization>>>>>,
-    seen: RwLock<Seen>,
+    only: RwLock<Option<Arc<Remembered<Option<CachedOrganization>>>>>,
+    seen: RwLock<SeenChanges>,
     /// Requests that have asked whether anything changed; the number of each is when it came.
     arrivals: AtomicU64,
     pub(crate) hits: Count,
     pub(crate) reads: Count,
-    pub(crate) looks: Count,
+    pub(crate) polls: Count,
     /// The arrivals before a glance at the mark that found nothing new.
-    quiet_up_to: AtomicU64,
+    synced_through: AtomicU64,
     /// The look that is under way; holds what the last one covered.
-    looking: Mutex<Covered>,
+    polling: Mutex<PollOutcome>,
 }
 
 /// The arrivals that the last look was for, whether it succeeded, and why the database was not believed if so.
 #[derive(Default)]
-struct Covered {
+struct PollOutcome {
     up_to: u64,
     failed: bool,
     untrusted: Option<&'static str>,
 }
 
-impl Known {
+impl TokenCache {
     /// With so many bytes of memory.
     pub(crate) fn new(store: Store, clock: Arc<dyn Clock>, bytes: u64) -> Self {
         Self {
@@ -148,16 +148,16 @@ impl Known {
             only: RwLock::default(),
             seen: RwLock::default(),
             arrivals: AtomicU64::new(0),
-            quiet_up_to: AtomicU64::new(0),
+            synced_through: AtomicU64::new(0),
             hits: Count::default(),
             reads: Count::default(),
-            looks: Count::default(),
-            looking: Mutex::default(),
+            polls: Count::default(),
+            polling: Mutex::default(),
         }
     }
 
     /// The token of a secret, as it is now: whatever was committed before this was called is taken into account.
-    pub(crate) async fn token(&self, hash: &SecretHash) -> Result<Option<Arc<KnownToken>>, Error> {
+    pub(crate) async fn token(&self, hash: &SecretHash) -> Result<Option<Arc<CachedToken>>, Error> {
         self.catch_up().await?;
         if let Some(known) = self.memory.tokens.get(hash.as_bytes())
             && self.seen().still_hold(&known.age, known.objects())
@@ -188,7 +188,7 @@ impl Known {
             return Ok(None);
         };
         let (hash, repositories, used_at) = (*hash, repositories.into_boxed_slice(), AtomicI64::new(0));
-        let mut known = KnownToken { token, repositories, hash, retired_until, age, used_at, weight: 0 };
+        let mut known = CachedToken { token, repositories, hash, retired_until, age, used_at, weight: 0 };
         known.weight = known.weigh();
         let known = Arc::new(known);
         self.memory.tokens.insert(*hash.as_bytes(), known.clone());
@@ -196,7 +196,7 @@ impl Known {
     }
 
     /// The organization's repository of an id or full name. This and the next two are for a request whose token has
-    /// come from [`Known::token`]: that call has caught up for them, too.
+    /// come from [`TokenCache::token`]: that call has caught up for them, too.
     pub(crate) async fn repository(
         &self,
         organization: OrganizationId,
@@ -223,7 +223,7 @@ impl Known {
     }
 
     /// The organization of a name or id, if there is one.
-    pub(crate) async fn organization(&self, key: &OrganizationKey) -> Result<Option<KnownOrganization>, Error> {
+    pub(crate) async fn organization(&self, key: &OrganizationKey) -> Result<Option<CachedOrganization>, Error> {
         if let Some(known) = self.memory.organizations.get(key) {
             // That there is none holds until one comes.
             let object = known.what.as_ref().map_or(changes::ORGANIZATIONS, |found| found.id.0);
@@ -238,13 +238,13 @@ impl Known {
             }
         };
         let (found, age) = self.read(read).await?;
-        let what = found.map(KnownOrganization::from);
+        let what = found.map(CachedOrganization::from);
         self.memory.organizations.insert(key.clone(), Arc::new(Remembered { what: what.clone(), age }));
         Ok(what)
     }
 
     /// The instance's organization, if it has exactly one.
-    pub(crate) async fn only_organization(&self) -> Result<Option<KnownOrganization>, Error> {
+    pub(crate) async fn only_organization(&self) -> Result<Option<CachedOrganization>, Error> {
         let known = self.only.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = known
             && self.seen().still_hold(&known.age, [changes::ORGANIZATIONS].into_iter())
@@ -252,7 +252,7 @@ impl Known {
             return Ok(known.what.clone());
         }
         let (mut found, age) = self.read(|| organizations::all(&self.store, "", 2)).await?;
-        let what = if found.len() == 1 { found.pop().map(KnownOrganization::from) } else { None };
+        let what = if found.len() == 1 { found.pop().map(CachedOrganization::from) } else { None };
         let known = Arc::new(Remembered { what: what.clone(), age });
         *self.only.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(what)
@@ -268,7 +268,7 @@ impl Known {
         self.memory.weight()
     }
 
-    fn seen(&self) -> RwLockReadGuard<'_, Seen> {
+    fn seen(&self) -> RwLockReadGuard<'_, SeenChanges> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -280,7 +280,7 @@ impl Known {
 
     /// Why the last look did not believe the database, although it answered.
     pub(crate) async fn untrusted(&self) -> Option<&'static str> {
-        self.looking.lock().await.untrusted
+        self.polling.lock().await.untrusted
     }
 
     /// Returns when every change is known that was committed before the call. One look serves all who came before it
@@ -289,37 +289,37 @@ impl Known {
         let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
         // Those whose requests are here already come first, so that the look is for them, too.
         tokio::task::yield_now().await;
-        if self.quiet_up_to.load(Ordering::SeqCst) >= arrival {
+        if self.synced_through.load(Ordering::SeqCst) >= arrival {
             return Ok(());
         }
         let up_to = self.arrivals.load(Ordering::SeqCst);
-        let mark = self.watch.mark();
+        let mark = self.watch.wal_header();
         if self.seen().quiet(mark, self.clock.now()) {
-            self.quiet_up_to.fetch_max(up_to, Ordering::SeqCst);
+            self.synced_through.fetch_max(up_to, Ordering::SeqCst);
             return Ok(());
         }
-        let mut covered = self.looking.lock().await;
+        let mut covered = self.polling.lock().await;
         if covered.up_to < arrival {
             let up_to = self.arrivals.load(Ordering::SeqCst);
-            let looked = tokio::time::timeout(PATIENCE, self.look()).await;
-            let untrusted = match &looked {
+            let polled = tokio::time::timeout(POLL_TIMEOUT, self.poll()).await;
+            let untrusted = match &polled {
                 Ok(Err(error)) => error.untrusted(),
                 _ => None,
             };
-            *covered = Covered { up_to, failed: !matches!(looked, Ok(Ok(()))), untrusted };
-            if let Ok(Err(error)) = looked {
+            *covered = PollOutcome { up_to, failed: !matches!(polled, Ok(Ok(()))), untrusted };
+            if let Ok(Err(error)) = polled {
                 return Err(error.into());
             }
         }
         if covered.failed { Err(Error::Unavailable) } else { Ok(()) }
     }
 
-    async fn look(&self) -> Result<(), StoreError> {
-        self.looks.add(1);
+    async fn poll(&self) -> Result<(), StoreError> {
+        self.polls.add(1);
         // Taken before: a commit during the look makes it another one.
-        let (now, mark) = (self.clock.now(), self.watch.mark());
+        let (now, mark) = (self.clock.now(), self.watch.wal_header());
         let known = self.seen().newest;
-        let since = self.watch.look(known).await?;
+        let since = self.watch.poll(known).await?;
         if let Since::Anything(newest, Why::Broken) = &since {
             let known = known.map(|known| known.number);
             tracing::warn!(

@@ -8,14 +8,14 @@ use serde_json::json;
 use super::grant::Grant;
 use super::{CreatedToken, visible};
 use crate::authorization::{Action, OrganizationAccess};
-use crate::idempotency::Keyed;
-use crate::recorder::Happened;
-use crate::transaction::{Keeps, Write};
-use crate::{Caller, Clash, Error, Service};
+use crate::idempotency::KeyedRequest;
+use crate::recorder::AuditEntry;
+use crate::transaction::{OrganizationLock, Write};
+use crate::{Caller, Error, PreconditionError, Service};
 
 impl Service {
     /// The secret to make, and the salt to keep if it is derived.
-    pub(super) fn secret_for(&self, keyed: Option<&Keyed>) -> (Secret, Option<[u8; 32]>) {
+    pub(super) fn secret_for(&self, keyed: Option<&KeyedRequest>) -> (Secret, Option<[u8; 32]>) {
         let salt = self.new_salt();
         match keyed.and_then(|keyed| self.derived_secrets(keyed, &salt).next()) {
             Some(secret) => (secret, Some(salt)),
@@ -25,11 +25,11 @@ impl Service {
 
     /// The answer to a request that was done before, with the secret of then: as long as that is the token's, and the
     /// caller may still do to it what they did.
-    pub(super) async fn answer_again(
+    pub(super) async fn replay(
         &self,
         caller: &Caller,
         access: &OrganizationAccess,
-        keyed: &Keyed,
+        keyed: &KeyedRequest,
         action: fn(&Caller, &Token) -> Action,
     ) -> Result<Option<CreatedToken>, Error> {
         let Some(done) = self.remembered(keyed).await? else { return Ok(None) };
@@ -37,15 +37,15 @@ impl Service {
             let Some(token) = tokens::by_hash(self.store(), &secret.hash()).await? else { continue };
             // By today's rules: what the caller could do then may have been taken away since.
             let Write { mut tx, caller, access } =
-                self.begin_keeping(caller, access, Keeps::Organization, &[token.id]).await?;
-            let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Clash::Spent)?;
+                self.begin_locked(caller, access, OrganizationLock::Organization, &[token.id]).await?;
+            let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(PreconditionError::Spent)?;
             if !visible(&caller, &access, &token) {
                 return Err(Error::NotFound("token"));
             }
             access.allow(&caller, action(&caller, &token))?;
             self.contain(&caller, &access, &Grant::of(&token, listed))?;
             let actor = caller.principal.actor();
-            let happened = Happened {
+            let happened = AuditEntry {
                 organization: token.level.organization(),
                 action: "token.answer_repeated",
                 target: ("token", Some(token.id.0), &token.name),
@@ -57,15 +57,15 @@ impl Service {
             let detail = self.detail(&caller, &access, token, self.now()).await?;
             return Ok(Some(CreatedToken { detail, secret }));
         }
-        Err(Clash::Spent.into())
+        Err(PreconditionError::Spent.into())
     }
 
     /// Another replica was first with the key: its answer is ours.
-    pub(super) async fn answer_other(
+    pub(super) async fn replay_of_other(
         &self,
         caller: &Caller,
         access: &OrganizationAccess,
-        keyed: &Keyed,
+        keyed: &KeyedRequest,
         action: fn(&Caller, &Token) -> Action,
         error: StoreError,
     ) -> Result<CreatedToken, Error> {
@@ -73,6 +73,8 @@ impl Service {
             return Err(error.into());
         }
         // There is none only if the other one's clock is a day behind.
-        self.answer_again(caller, access, keyed, action).await?.ok_or(Error::Clash(Clash::UnderWay))
+        self.replay(caller, access, keyed, action)
+            .await?
+            .ok_or(Error::Precondition(PreconditionError::RequestInProgress))
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 /// Taken as the first argument by the handlers of pages for people who are signed in. Everybody else is sent to sign
 /// in, and back afterwards; on a new instance, to its set-up.
 #[derive(Clone)]
-pub struct Visit {
+pub struct PageRequest {
     pub portal: Portal,
     pub person: Person,
     /// To hand to use cases.
@@ -29,7 +29,7 @@ pub struct Visit {
     pub path: String,
 }
 
-impl FromRequestParts<Portal> for Visit {
+impl FromRequestParts<Portal> for PageRequest {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Self::Rejection> {
@@ -47,7 +47,7 @@ impl FromRequestParts<Portal> for Visit {
     }
 }
 
-impl Visit {
+impl PageRequest {
     pub(crate) fn new(portal: &Portal, person: Person, visitor: Visitor, path: String) -> Self {
         let caller = Caller { principal: Principal::Session(person.clone()), origin: visitor.origin };
         Self { portal: portal.clone(), person, caller, theme: visitor.theme, path }
@@ -59,7 +59,7 @@ impl Visit {
     }
 
     /// What the frame around a page shows.
-    pub async fn here(&self, organization: Option<&str>) -> Result<Here, Error> {
+    pub async fn layout(&self, organization: Option<&str>) -> Result<LayoutContext, Error> {
         let organizations = self.portal.service.organizations(&self.caller).await?;
         Ok(self.frame(organization, organizations))
     }
@@ -72,8 +72,8 @@ impl Visit {
         })
     }
 
-    pub(crate) fn frame(&self, organization: Option<&str>, organizations: Vec<String>) -> Here {
-        Here {
+    pub(crate) fn frame(&self, organization: Option<&str>, organizations: Vec<String>) -> LayoutContext {
+        LayoutContext {
             site: self.portal.site.clone(),
             theme: self.theme,
             email: self.person.email.clone(),
@@ -85,9 +85,9 @@ impl Visit {
     }
 }
 
-/// Where somebody is: what the frame needs to know. Made by [`Visit::here`].
+/// Where somebody is: what the frame needs to know. Made by [`PageRequest::layout`].
 #[derive(Clone, Debug)]
-pub struct Here {
+pub struct LayoutContext {
     pub site: Arc<Site>,
     pub theme: Option<Theme>,
     pub email: String,

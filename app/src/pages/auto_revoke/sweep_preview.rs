@@ -5,7 +5,7 @@ use latchkey_service::{COUNT_MAX, Preview, TokenDetail};
 
 /// What the next sweep would revoke with a threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outlook {
+pub struct SweepPreview {
     pub days: u16,
     /// The moment that this is seen from.
     pub now: Timestamp,
@@ -28,7 +28,7 @@ pub struct Idle {
     pub last_used_at: Option<Timestamp>,
 }
 
-impl Outlook {
+impl SweepPreview {
     /// A preview as the page shows it.
     pub fn new(preview: Preview, now: Timestamp) -> Self {
         Self {
@@ -107,12 +107,12 @@ fn number(number_of: u32) -> String {
 mod tests {
     use super::*;
 
-    fn outlook(days: u16, would_revoke: u32, active: u32) -> Outlook {
+    fn outlook(days: u16, would_revoke: u32, active: u32) -> SweepPreview {
         let now: Timestamp = "2026-11-22T10:37:00Z".parse().unwrap();
         let idle =
             Idle { name: "CI".into(), owner: "acme".into(), created_at: now.plus_days(-200), last_used_at: None };
         let tokens = vec![idle; would_revoke.min(50) as usize];
-        Outlook { days, now, next_sweep_at: now.plus_seconds(23 * 60), would_revoke, active, tokens }
+        SweepPreview { days, now, next_sweep_at: now.plus_seconds(23 * 60), would_revoke, active, tokens }
     }
 
     fn said(days: u16, would_revoke: u32, active: u32) -> String {

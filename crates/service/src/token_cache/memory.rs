@@ -6,7 +6,7 @@ use latchkey_domain::{OrganizationId, OrganizationKey, RepositoryId};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::{KnownOrganization, KnownToken, Remembered};
+use super::{CachedOrganization, CachedToken, Remembered};
 
 /// What an entry of a cache costs beside its value: the slot, the list it stands in, the allocation (measured).
 const ENTRY: usize = 128;
@@ -21,9 +21,9 @@ type RepositoryKey = (OrganizationId, String);
 
 /// The caches, each with its share. One that is too heavy for its place is read each time.
 pub(super) struct Memory {
-    pub(super) tokens: Cache<Hash, Arc<KnownToken>, Bytes>,
+    pub(super) tokens: Cache<Hash, Arc<CachedToken>, Bytes>,
     pub(super) repositories: Cache<RepositoryKey, Arc<Remembered<RepositoryId>>, Bytes>,
-    pub(super) organizations: Cache<OrganizationKey, Arc<Remembered<Option<KnownOrganization>>>, Bytes>,
+    pub(super) organizations: Cache<OrganizationKey, Arc<Remembered<Option<CachedOrganization>>>, Bytes>,
     /// Hashes of secrets that do not exist.
     pub(super) unknown: Cache<Hash, Arc<Remembered<()>>, Bytes>,
 }
@@ -61,8 +61,8 @@ fn bytes(of: usize) -> u64 {
     u64::try_from(ENTRY + of).unwrap_or(u64::MAX)
 }
 
-impl Weighter<Hash, Arc<KnownToken>> for Bytes {
-    fn weight(&self, _: &Hash, token: &Arc<KnownToken>) -> u64 {
+impl Weighter<Hash, Arc<CachedToken>> for Bytes {
+    fn weight(&self, _: &Hash, token: &Arc<CachedToken>) -> u64 {
         bytes(size_of::<Hash>() + token.weight)
     }
 }
@@ -73,14 +73,14 @@ impl Weighter<RepositoryKey, Arc<Remembered<RepositoryId>>> for Bytes {
     }
 }
 
-impl Weighter<OrganizationKey, Arc<Remembered<Option<KnownOrganization>>>> for Bytes {
-    fn weight(&self, key: &OrganizationKey, known: &Arc<Remembered<Option<KnownOrganization>>>) -> u64 {
+impl Weighter<OrganizationKey, Arc<Remembered<Option<CachedOrganization>>>> for Bytes {
+    fn weight(&self, key: &OrganizationKey, known: &Arc<Remembered<Option<CachedOrganization>>>) -> u64 {
         let named = match key {
             OrganizationKey::Id(_) => 0,
             OrganizationKey::Name(name) => name.as_str().len(),
         };
         let name = known.what.as_ref().map_or(0, |known| known.name.len());
-        bytes(size_of::<OrganizationKey>() + size_of::<Remembered<Option<KnownOrganization>>>() + named + name)
+        bytes(size_of::<OrganizationKey>() + size_of::<Remembered<Option<CachedOrganization>>>() + named + name)
     }
 }
 
@@ -90,7 +90,7 @@ impl Weighter<Hash, Arc<Remembered<()>>> for Bytes {
     }
 }
 
-impl KnownToken {
+impl CachedToken {
     /// Bytes of it and of what it points to; texts with what the allocator adds.
     pub(super) fn weigh(&self) -> usize {
         const TEXT: usize = 16;
