@@ -37,7 +37,7 @@ impl FromRequestParts<Portal> for PageRequest {
         let mut visitor = visitor(parts);
         let path = path_and_query(parts);
         let Some(person) = visitor.person.take() else {
-            return Err(no_store(match portal.service.is_new().await {
+            return Err(no_store(match portal.service.setup().is_pending().await {
                 Ok(true) => Redirect::to("/setup").into_response(),
                 Ok(false) => Redirect::to(&format!("/login?next={}", paths::encode(&path))).into_response(),
                 Err(error) => failure::plain(portal, visitor.theme, visitor.origin.request_id(), &error),
@@ -60,7 +60,7 @@ impl PageRequest {
 
     /// What the frame around a page shows.
     pub async fn layout(&self, organization: Option<&str>) -> Result<LayoutContext, Error> {
-        let organizations = self.portal.service.organizations(&self.caller).await?;
+        let organizations = self.portal.service.organizations().names(&self.caller).await?;
         Ok(self.frame(organization, organizations))
     }
 

@@ -87,7 +87,7 @@ impl FromRequest<Portal> for Submission {
         if seen.person.is_none()
             && let Some(kept) = Kept::new(&path, &fields)
         {
-            return Err(match portal.service.is_new().await {
+            return Err(match portal.service.setup().is_pending().await {
                 Ok(true) => no_store(Redirect::to("/setup").into_response()),
                 Ok(false) => session::ask_again(portal, &seen, &kept),
                 Err(error) => failure::of_visitor(portal, &seen, &error),

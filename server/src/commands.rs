@@ -26,7 +26,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
                 Some(nonces) => service.with_nonces(nonces.shared()),
                 None => service,
             };
-            if let Err(error) = service.open_nonces().await {
+            if let Err(error) = service.maintenance().open_nonces().await {
                 tracing::warn!(%error, "signed requests are refused until the database can be written to");
             }
             for hint in hints::all(&config, &service).await?.into_iter().chain(of_nonces(&config).await?) {
@@ -40,7 +40,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Sweep { flags } => {
             let service = open(&load(&flags)?).await?;
-            match service.sweep(SweepKind::Manual).await? {
+            match service.auto_revoke().sweep(SweepKind::Manual).await? {
                 Some(report) => say(&format!(
                     "Revoked {} inactive tokens in {} organizations with auto-revoke.",
                     report.revoked, report.organizations
@@ -105,9 +105,9 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
     secret_key::check(&config.secret_key_file)?;
     say(&format!("root key        {}", config.secret_key_file.display()))?;
     let service = open(config).await?;
-    service.ready().await?;
+    service.health().ready().await?;
     say("database        answers, schema is up to date")?;
-    say(if service.is_new().await? {
+    say(if service.setup().is_pending().await? {
         "first account   none yet: `serve` prints a set-up link"
     } else {
         "first account   there"

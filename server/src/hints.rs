@@ -12,9 +12,9 @@ use crate::secret_key;
 
 /// All that there is to say.
 pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String>, Error> {
-    let mut hints = service.database_warnings().await?;
+    let mut hints = service.health().warnings().await?;
     let trusted = |peer| config.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
-    if let Some(peer) = service.untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
+    if let Some(peer) = service.health().untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
         hints.push(untrusted(peer));
     } else if config.trusted_proxies.is_none() && config.is_https() {
         hints.push(
@@ -25,7 +25,7 @@ pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String
     }
     let pins: Vec<_> =
         [config.forward_auth_organizations.as_ref(), config.routes.organizations()].into_iter().flatten().collect();
-    if let Some(denial) = service.undecided(&pins).await? {
+    if let Some(denial) = service.verification().undecided(&pins).await? {
         hints.push(format!(
             "forward-auth refuses whoever does not ask at /orgs/{{organization}}/forward-auth: {denial}"
         ));

@@ -32,10 +32,10 @@ async fn flush(service: Service, mut stopping: watch::Receiver<bool>) {
             _ = ticks.tick() => false,
             _ = stopping.wait_for(|stop| *stop) => true,
         };
-        if let Err(error) = service.flush_uses().await {
-            tracing::warn!(%error, waiting = service.waiting_uses(), "last uses could not be written; they are kept");
+        if let Err(error) = service.maintenance().flush_uses().await {
+            tracing::warn!(%error, waiting = service.maintenance().waiting_uses(), "last uses could not be written; they are kept");
         }
-        if let Err(error) = service.beat_nonces(false).await {
+        if let Err(error) = service.maintenance().confirm_nonces().await {
             tracing::warn!(%error, "it could not be noted that the nonces of signed requests are whole");
         }
         if stop {
@@ -49,7 +49,7 @@ async fn renew_names(service: Service) {
     let mut ticks = interval(CLOCK_CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        match service.renew_names().await {
+        match service.maintenance().renew_names().await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
@@ -61,7 +61,7 @@ async fn renew_names(service: Service) {
 }
 
 async fn hourly(service: Service, mut stopping: watch::Receiver<bool>) {
-    let mut due = service.next_sweep_at();
+    let mut due = service.auto_revoke().next_sweep_at();
     let mut minute = service.now();
     let mut ticks = interval(CLOCK_CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -72,15 +72,15 @@ async fn hourly(service: Service, mut stopping: watch::Receiver<bool>) {
         }
         if minute <= service.now() {
             minute = service.now().plus_seconds(60);
-            if let Err(error) = service.forget_nonces().await {
+            if let Err(error) = service.maintenance().forget_nonces().await {
                 tracing::warn!(%error, "nonces that are over could not be removed");
             }
         }
         if service.now() < due {
             continue;
         }
-        due = service.next_sweep_at();
-        match service.sweep(SweepKind::Scheduled).await {
+        due = service.auto_revoke().next_sweep_at();
+        match service.auto_revoke().sweep(SweepKind::Scheduled).await {
             Ok(Some(report)) => {
                 tracing::info!(organizations = report.organizations, revoked = report.revoked, "swept");
             }

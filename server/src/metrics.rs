@@ -105,7 +105,7 @@ impl Collector for Counted {
             hashed,
             sweeps,
             swept,
-        } = self.service.stats();
+        } = self.service.health().stats();
         let Counts { open, refused, closed_for_room } = self.places.counts();
         let log::Counts { dropped, left_out } = log::counts();
         let mut gauge = |name: &str, help: &str, value: u64| {

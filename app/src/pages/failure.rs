@@ -130,7 +130,7 @@ pub(crate) async fn framed(visit: &PageRequest, error: &Error, kept: Option<&Kep
     let told = told(error, request_id);
     // The switcher is the way on from a wrong address; when the database is away, the page does without.
     let organizations = match error {
-        Error::NotFound(_) | Error::Forbidden(_) => visit.portal.service.organizations(&visit.caller).await,
+        Error::NotFound(_) | Error::Forbidden(_) => visit.portal.service.organizations().names(&visit.caller).await,
         _ => Ok(Vec::new()),
     };
     let here = visit.frame(None, organizations.unwrap_or_default());

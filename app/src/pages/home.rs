@@ -11,10 +11,10 @@ use crate::{page_request::PageRequest, paths};
 /// `/`: the default organization's tokens.
 pub(crate) async fn home(visit: PageRequest) -> Response {
     let service = &visit.portal.service;
-    let result = match service.organization_of(&visit.caller, None).await {
+    let result = match service.organizations().resolve(&visit.caller, None).await {
         Ok(name) => Ok(Redirect::to(&paths::tokens(&name)).into_response()),
         // An instance admin needs no membership: the first one, then.
-        Err(_) => service.organizations(&visit.caller).await.and_then(|names| match names.first() {
+        Err(_) => service.organizations().names(&visit.caller).await.and_then(|names| match names.first() {
             Some(name) => Ok(Redirect::to(&paths::tokens(name)).into_response()),
             None => Err(Error::NotFound("organization")),
         }),

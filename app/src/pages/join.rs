@@ -38,7 +38,8 @@ pub(crate) async fn submit(
     Form(fields): Form<Fields>,
 ) -> Response {
     let browser = cookies::browser(&portal.site, &headers);
-    match portal.service.join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await {
+    match portal.service.invitations().join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await
+    {
         Ok(signed_in) => session::enter(&portal, &signed_in, "/"),
         Err(Error::Invalid(problems)) => answer(&portal, &visitor, &fields, problems.into()).await,
         Err(Error::Conflict(problem)) => answer(&portal, &visitor, &fields, vec![problem].into()).await,
@@ -48,7 +49,7 @@ pub(crate) async fn submit(
 }
 
 async fn answer(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Problems) -> Response {
-    match portal.service.invitation_of_link(fields.text("link")).await {
+    match portal.service.invitations().by_link(fields.text("link")).await {
         Ok(invitation) => page(portal, visitor, fields, invitation, problems),
         Err(error) => failure::plain(portal, visitor.theme, visitor.origin.request_id(), &error),
     }

@@ -30,7 +30,7 @@ pub(crate) async fn show(
     if visitor.person.is_some() {
         return no_store(Redirect::to(next(&fields)).into_response());
     }
-    match portal.service.is_new().await {
+    match portal.service.setup().is_pending().await {
         Ok(true) => no_store(Redirect::to("/setup").into_response()),
         Ok(false) => form(&portal, &visitor, &fields, None, Problems::default()),
         Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),

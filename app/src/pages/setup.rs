@@ -43,7 +43,7 @@ pub(crate) async fn submit(
 ) -> Response {
     let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers));
     let (link, email, password) = (fields.text("link"), fields.text("email"), fields.raw("password"));
-    match portal.service.set_up(origin, browser, link, email, password).await {
+    match portal.service.setup().complete(origin, browser, link, email, password).await {
         Ok(signed_in) => session::enter(&portal, &signed_in, "/"),
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, true, problems.into()),
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, true, vec![problem].into()),
@@ -58,11 +58,11 @@ pub(crate) async fn submit(
 
 /// Whether the link is the right one; `None` when the set-up was done before.
 async fn known(portal: &Portal, fields: &Fields) -> Result<Option<bool>, Error> {
-    if !portal.service.is_new().await? {
+    if !portal.service.setup().is_pending().await? {
         return Ok(None);
     }
     match fields.some("link") {
-        Some(link) => portal.service.is_setup_link(link).await.map(Some),
+        Some(link) => portal.service.setup().is_link(link).await.map(Some),
         None => Ok(Some(false)),
     }
 }

@@ -13,7 +13,7 @@ use super::{Failure, say};
 const BATCH: u32 = 100;
 
 pub(super) async fn revoke(service: &Service, id: Uuid) -> Result<(), Failure> {
-    match service.end_by_operator(id).await? {
+    match service.operator().end(id).await? {
         Ended::ApiToken(name) => say(&format!("Revoked the API token {name}.")),
         Ended::Credential(email) => say(&format!("Ended the session or user token of {email}.")),
         Ended::Nothing => Err(format!("nothing that is alive has the id {id}").into()),
@@ -23,7 +23,7 @@ pub(super) async fn revoke(service: &Service, id: Uuid) -> Result<(), Failure> {
 pub(super) async fn tokens(service: &Service) -> Result<(), Failure> {
     let mut after = None;
     loop {
-        let page = service.instance_tokens_for_operator(after, BATCH).await?;
+        let page = service.operator().list_instance_tokens(after, BATCH).await?;
         for token in &page.tokens {
             let ended = token.revocation.as_ref().map(|revocation| revocation.at);
             let state = match TokenState::at(service.now(), token.expires_at, ended) {
@@ -43,7 +43,7 @@ pub(super) async fn tokens(service: &Service) -> Result<(), Failure> {
 pub(super) async fn users(service: &Service) -> Result<(), Failure> {
     let mut after = String::new();
     loop {
-        let users = service.users_for_operator(&after, BATCH).await?;
+        let users = service.operator().list_users(&after, BATCH).await?;
         for user in &users {
             let role = if user.instance_admin { "  instance admin" } else { "" };
             let locked = if user.locked_at.is_some() { "  locked" } else { "" };
@@ -65,19 +65,19 @@ fn about(email: &str, error: Error) -> Failure {
 }
 
 pub(super) async fn lock(service: &Service, email: &str, locked: bool) -> Result<(), Failure> {
-    let user = service.lock_by_operator(email, locked).await.map_err(|error| about(email, error))?;
+    let user = service.operator().set_locked(email, locked).await.map_err(|error| about(email, error))?;
     say(&format!("The account {} is {}.", user.email, if locked { "locked" } else { "open" }))
 }
 
 pub(super) async fn sign_out(service: &Service, email: &str) -> Result<(), Failure> {
-    let ended = service.sign_out_by_operator(email).await.map_err(|error| about(email, error))?;
+    let ended = service.operator().sign_out(email).await.map_err(|error| about(email, error))?;
     say(&format!("Ended {ended} sessions and user tokens."))
 }
 
 pub(super) async fn set_password(service: &Service, email: &str) -> Result<(), Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    let set = service.set_password_by_operator(email, line.trim_end_matches(['\r', '\n'])).await;
+    let set = service.operator().set_password(email, line.trim_end_matches(['\r', '\n'])).await;
     set.map_err(|error| about(email, error))?;
     say("The password is set; whatever the account was signed in with has ended.")
 }

@@ -28,7 +28,7 @@ pub(crate) fn notice(context: &Context, peer: Option<IpAddr>, headers: &HeaderMa
     tracing::warn!("{}", hints::untrusted(peer));
     let service = context.service.clone();
     tokio::spawn(async move {
-        if let Err(error) = service.note_untrusted_proxy(peer).await {
+        if let Err(error) = service.health().note_untrusted_proxy(peer).await {
             tracing::warn!(%error, "can't note the proxy that is not trusted");
         }
     });

@@ -144,9 +144,10 @@ pub(crate) async fn list(
         limit: list.limit.unwrap_or(50),
     };
     let page = match list.level {
-        Some(EventLevel::Instance) => portal.service.instance_events(&credential.caller, &asked).await?,
+        Some(EventLevel::Instance) => portal.service.audit().list_of_instance(&credential.caller, &asked).await?,
         None | Some(EventLevel::Organization) => {
-            portal.service.events(&credential.caller, credential.organization()?, &asked).await?
+            let access = credential.access(&portal.service).await?;
+            portal.service.audit().list(&access, &asked).await?
         }
     };
     Ok(Json(page.into()))

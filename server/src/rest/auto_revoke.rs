@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Timestamp};
-use latchkey_service::{AutoRevoke, Error, FieldError, Preview, Sweep};
+use latchkey_service::{AutoRevokeSetting, Error, FieldError, Preview, Sweep};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,8 +56,8 @@ pub(crate) struct PreviewJson {
     next_sweep_at: Timestamp,
 }
 
-impl From<AutoRevoke> for AutoRevokeJson {
-    fn from(setting: AutoRevoke) -> Self {
+impl From<AutoRevokeSetting> for AutoRevokeJson {
+    fn from(setting: AutoRevokeSetting) -> Self {
         Self {
             days: setting.threshold.map_or(0, InactivityThreshold::days),
             next_sweep_at: setting.next_sweep_at,
@@ -105,7 +105,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<AutoRevokeJson>, Problem> {
-    Ok(Json(portal.service.auto_revoke(&credential.caller, &name).await?.into()))
+    let access = portal.service.organizations().access(&credential.caller, &name).await?;
+    Ok(Json(portal.service.auto_revoke().get(&access).await?.into()))
 }
 
 /// A threshold: tokens are revoked that were not used for so many days.
@@ -138,8 +139,9 @@ pub(crate) async fn set(
     Path(name): Path<String>,
     Body(set): Body<Days>,
 ) -> Result<Json<AutoRevokeJson>, Problem> {
-    portal.service.set_auto_revoke(&credential.caller, &name, set.days).await.map_err(named)?;
-    Ok(Json(portal.service.auto_revoke(&credential.caller, &name).await?.into()))
+    let access = portal.service.organizations().access(&credential.caller, &name).await?;
+    portal.service.auto_revoke().set(&access, set.days).await.map_err(named)?;
+    Ok(Json(portal.service.auto_revoke().get(&access).await?.into()))
 }
 
 /// Shows what auto-revoke would do.
@@ -159,7 +161,8 @@ pub(crate) async fn preview(
     Path(name): Path<String>,
     Parameters(preview): Parameters<Days>,
 ) -> Result<Json<PreviewJson>, Problem> {
-    let preview = portal.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
+    let access = portal.service.organizations().access(&credential.caller, &name).await?;
+    let preview = portal.service.auto_revoke().preview(&access, preview.days).await.map_err(named)?;
     Ok(Json(PreviewJson::new(preview, portal.service.now())))
 }
 

@@ -60,7 +60,9 @@ pub(crate) async fn list(
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<DeletedJson>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(Json(portal.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+    Ok(Json(
+        portal.service.organizations().list_deleted(&credential.caller, list.cursor.as_deref(), limit).await?.into(),
+    ))
 }
 
 /// Frees the name of a deleted organization.
@@ -77,6 +79,6 @@ pub(crate) async fn free(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.free_name(&credential.caller, &name).await?;
+    portal.service.organizations().free_name(&credential.caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -86,7 +86,8 @@ pub(crate) async fn sent(
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<InvitationJson>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = portal.service.sent_invitations(&credential.caller, &organization, before, limit).await?;
+    let access = portal.service.organizations().access(&credential.caller, &organization).await?;
+    let page = portal.service.invitations().list_sent(&access, before, limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -120,7 +121,8 @@ pub(crate) async fn create(
     Path(organization): Path<String>,
     Body(create): Body<Create>,
 ) -> Result<impl IntoResponse, Problem> {
-    let made = portal.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
+    let access = portal.service.organizations().access(&credential.caller, &organization).await?;
+    let made = portal.service.invitations().create(&access, &create.email, create.role).await?;
     let link = made.link.map(|link| portal.site.join_url(&link));
     let body = CreatedJson { link, invitation: made.invitation.into() };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
@@ -139,7 +141,8 @@ pub(crate) async fn revoke(
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.revoke_invitation(&credential.caller, &organization, &id).await?;
+    let access = portal.service.organizations().access(&credential.caller, &organization).await?;
+    portal.service.invitations().revoke(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -158,7 +161,7 @@ pub(crate) async fn received(
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<InvitationJson>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = portal.service.received_invitations(&credential.caller, before, limit).await?;
+    let page = portal.service.invitations().list_received(&credential.caller, before, limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -178,6 +181,6 @@ pub(crate) async fn accept(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<OrganizationJson>, Problem> {
-    let joined = portal.service.accept_invitation(&credential.caller, &id).await?;
+    let joined = portal.service.invitations().accept(&credential.caller, &id).await?;
     Ok(Json(OrganizationJson::new(joined.organization, Some(joined.member.role))))
 }

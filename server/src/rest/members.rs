@@ -87,7 +87,8 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<MemberJson>>, Problem> {
     let (limit, after) = (list.limit.unwrap_or(50), list.cursor.as_deref());
     let filter = ListMembers { email: list.email, name: list.name, role: list.role, id: list.id };
-    let page = portal.service.members(&credential.caller, &organization, &filter, after, limit).await?;
+    let access = portal.service.organizations().access(&credential.caller, &organization).await?;
+    let page = portal.service.members().list(&access, &filter, after, limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -102,7 +103,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<Json<MemberJson>, Problem> {
-    Ok(Json(portal.service.member(&credential.caller, &organization, &id).await?.into()))
+    let access = portal.service.organizations().access(&credential.caller, &organization).await?;
+    Ok(Json(portal.service.members().get(&access, &id).await?.into()))
 }
 
 /// What a member may do from now on.
@@ -132,7 +134,8 @@ pub(crate) async fn change(
     Path((organization, id)): Path<(String, String)>,
     Body(change): Body<Change>,
 ) -> Result<Json<MemberJson>, Problem> {
-    let member = portal.service.change_role(&credential.caller, &organization, &id, change.role).await?;
+    let access = portal.service.organizations().access(&credential.caller, &organization).await?;
+    let member = portal.service.members().set_role(&access, &id, change.role).await?;
     Ok(Json(member.into()))
 }
 
@@ -152,6 +155,7 @@ pub(crate) async fn remove(
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.remove_member(&credential.caller, &organization, &id).await?;
+    let access = portal.service.organizations().access(&credential.caller, &organization).await?;
+    portal.service.members().remove(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -94,9 +94,9 @@ pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Par
 )]
 pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
     let service = &portal.service;
-    match service.ready().await {
+    match service.health().ready().await {
         Ok(()) => {
-            let warnings = service.database_warnings().await.unwrap_or_default();
+            let warnings = service.health().warnings().await.unwrap_or_default();
             Json(Readiness { status: "ready", warnings }).into_response()
         }
         Err(unready) => {

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Role, Timestamp};
-use latchkey_service::{ListedOrganization, Organization, Power};
+use latchkey_service::{ListedOrganization, Organization};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -93,7 +93,7 @@ pub(crate) async fn list(
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<ListedJson>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    let page = portal.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
+    let page = portal.service.organizations().list(&credential.caller, list.cursor.as_deref(), limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn create(
     credential: Credential,
     Body(create): Body<Create>,
 ) -> Result<impl IntoResponse, Problem> {
-    let organization = portal.service.create_organization(&credential.caller, &create.name).await?;
+    let organization = portal.service.organizations().create(&credential.caller, &create.name).await?;
     let role = credential.caller.principal.person().map(|_| Role::Owner);
     let location = format!("/api/orgs/{}", organization.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(OrganizationJson::new(organization, role))))
@@ -140,12 +140,9 @@ pub(crate) async fn get(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<OrganizationJson>, Problem> {
-    let access = portal.service.organization(&credential.caller, &name).await?;
-    let role = match access.power {
-        Power::Role(role) => Some(role),
-        Power::Token => None,
-    };
-    Ok(Json(OrganizationJson::new(access.organization, role)))
+    let access = portal.service.organizations().access(&credential.caller, &name).await?;
+    let organization = portal.service.organizations().get(&access)?.clone();
+    Ok(Json(OrganizationJson::new(organization, access.role())))
 }
 
 /// Deletes an organization.
@@ -161,7 +158,8 @@ pub(crate) async fn delete(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_organization(&credential.caller, &name).await?;
+    let access = portal.service.organizations().access(&credential.caller, &name).await?;
+    portal.service.organizations().delete(&access).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -178,8 +176,9 @@ pub(crate) async fn set_current(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let own = portal.service.own_membership(&credential.caller, &name).await?;
+    let access = portal.service.organizations().access(&credential.caller, &name).await?;
+    let own = portal.service.memberships().get(&access).await?;
     let own = own.ok_or(latchkey_service::Error::NotFound("membership"))?;
-    portal.service.set_current_membership(&credential.caller, &own.member.id.to_string()).await?;
+    portal.service.memberships().set_current(&credential.caller, &own.member.id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

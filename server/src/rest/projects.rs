@@ -50,8 +50,9 @@ pub(crate) async fn list(
     credential: Credential,
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<ProjectJson>>, Problem> {
-    let (organization, limit) = (credential.organization()?, list.limit.unwrap_or(50));
-    let page = portal.service.list_projects(&credential.caller, organization, list.cursor.as_deref(), limit).await?;
+    let limit = list.limit.unwrap_or(50);
+    let access = credential.access(&portal.service).await?;
+    let page = portal.service.projects().list(&access, list.cursor.as_deref(), limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -80,8 +81,8 @@ pub(crate) async fn create(
     credential: Credential,
     Body(create): Body<Create>,
 ) -> Result<impl IntoResponse, Problem> {
-    let organization = credential.organization()?;
-    let project = portal.service.create_project(&credential.caller, organization, &create.name).await?;
+    let access = credential.access(&portal.service).await?;
+    let project = portal.service.projects().create(&access, &create.name).await?;
     let location = format!("/api/projects/{}", project.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ProjectJson::from(project))))
 }
@@ -98,7 +99,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<ProjectJson>, Problem> {
-    let project = portal.service.project(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&portal.service).await?;
+    let project = portal.service.projects().get(&access, &id).await?;
     Ok(Json(project.into()))
 }
 
@@ -116,6 +118,7 @@ pub(crate) async fn delete(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_project(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&portal.service).await?;
+    portal.service.projects().delete(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -66,12 +66,9 @@ pub(crate) async fn list(
     credential: Credential,
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<RepositoryJson>>, Problem> {
-    let organization = credential.organization()?;
     let limit = list.limit.unwrap_or(50);
-    let page = portal
-        .service
-        .repositories(&credential.caller, organization, &list.query, list.cursor.as_deref(), limit)
-        .await?;
+    let access = credential.access(&portal.service).await?;
+    let page = portal.service.repositories().list(&access, &list.query, list.cursor.as_deref(), limit).await?;
     Ok(Json(Page { items: page.repositories.into_iter().map(Into::into).collect(), next_cursor: page.next }))
 }
 
@@ -102,10 +99,8 @@ pub(crate) async fn create(
     credential: Credential,
     Repeatable { body, idempotency }: Repeatable<Create>,
 ) -> Result<impl IntoResponse, Problem> {
-    let organization = credential.organization()?;
-    let caller = &credential.caller;
-    let repository =
-        portal.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
+    let access = credential.access(&portal.service).await?;
+    let repository = portal.service.repositories().create_idempotent(&access, &body.name, idempotency.as_ref()).await?;
     let location = format!("/api/repos/{}", repository.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RepositoryJson::from(repository))))
 }
@@ -121,7 +116,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<RepositoryJson>, Problem> {
-    let repository = portal.service.repository(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&portal.service).await?;
+    let repository = portal.service.repositories().get(&access, &id).await?;
     Ok(Json(repository.into()))
 }
 
@@ -138,6 +134,7 @@ pub(crate) async fn delete(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&portal.service).await?;
+    portal.service.repositories().delete(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

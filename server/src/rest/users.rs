@@ -108,7 +108,7 @@ pub(crate) async fn list(
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<UserJson>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(Json(portal.service.users(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+    Ok(Json(portal.service.users().list(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
 }
 
 /// Shows a user.
@@ -124,7 +124,7 @@ pub(crate) async fn get(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<UserJson>, Problem> {
-    Ok(Json(portal.service.user(&credential.caller, &id).await?.into()))
+    Ok(Json(portal.service.users().get(&credential.caller, &id).await?.into()))
 }
 
 /// What a user is to be.
@@ -155,7 +155,7 @@ pub(crate) async fn change(
     Path(id): Path<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<UserJson>, Problem> {
-    Ok(Json(portal.service.set_user_locked(&credential.caller, &id, change.locked).await?.into()))
+    Ok(Json(portal.service.users().set_locked(&credential.caller, &id, change.locked).await?.into()))
 }
 
 /// A new password.
@@ -189,7 +189,7 @@ pub(crate) async fn set_password(
     Body(set): Body<SetPassword>,
 ) -> Result<StatusCode, Problem> {
     let current = set.current_password.as_deref();
-    portal.service.set_password(&credential.caller, &id, current, &set.new_password).await?;
+    portal.service.users().set_password(&credential.caller, &id, current, &set.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -209,7 +209,7 @@ pub(crate) async fn credentials(
     Parameters(list): Parameters<List>,
 ) -> Result<Json<Page<CredentialJson>>, Problem> {
     let (before, limit) = (list.cursor.as_deref(), list.limit.unwrap_or(50));
-    Ok(Json(portal.service.credentials(&credential.caller, &id, before, limit).await?.into()))
+    Ok(Json(portal.service.credentials().list(&credential.caller, &id, before, limit).await?.into()))
 }
 
 /// Signs a user out.
@@ -225,7 +225,7 @@ pub(crate) async fn end_all(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.end_credentials(&credential.caller, &id).await?;
+    portal.service.credentials().end_all(&credential.caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -243,6 +243,6 @@ pub(crate) async fn end(
     credential: Credential,
     Path((id, ended)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.end_credential(&credential.caller, &id, &ended).await?;
+    portal.service.credentials().end(&credential.caller, &id, &ended).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -45,7 +45,7 @@ pub(crate) enum WhoAmI {
     }))),
 )]
 pub(crate) async fn whoami(credential: Credential) -> Json<WhoAmI> {
-    let organization = credential.organization().ok().map(str::to_owned);
+    let organization = credential.organization().map(str::to_owned);
     Json(match credential.caller.principal {
         Principal::Session(person) | Principal::UserToken(person) => WhoAmI::User {
             id: person.id.to_string(),

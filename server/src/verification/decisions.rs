@@ -195,7 +195,7 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Op
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
     let presented = PresentedCredential { bearer: &asked.token, origin: &origin, signature };
     let started = Instant::now();
-    let decided = decided(state.portal.service.verify_for(caller, &presented, &demand).await?)?;
+    let decided = decided(state.portal.service.verification().verify_for(caller, &presented, &demand).await?)?;
     match &decided.reason {
         None => state.metrics.allowed(started.elapsed()),
         Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),

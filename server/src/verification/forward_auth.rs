@@ -184,7 +184,7 @@ async fn decide(
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
     let presented = PresentedCredential { bearer, origin, signature };
-    Ok(Passed::Token(state.portal.service.verify(&presented, &demand).await?))
+    Ok(Passed::Token(state.portal.service.verification().verify(&presented, &demand).await?))
 }
 
 /// The organization that the address names, and what stands below it.

@@ -75,7 +75,7 @@ pub(crate) async fn introspect(State(portal): State<Portal>, request: Request) -
     let form = Form::read(&parts.headers, &body, &["token", "token_type_hint", "client_id", "client_secret"])?;
     let caller = client(&portal, &parts, &form).await?;
     let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
-    Ok(Json(match portal.service.introspect(&caller, form.required("token")?).await? {
+    Ok(Json(match portal.service.verification().introspect(&caller, form.required("token")?).await? {
         Introspected::Inactive => Answer::default(),
         Introspected::Active(token) => Answer {
             active: true,

@@ -6,7 +6,7 @@ use axum::{
 };
 use http::StatusCode;
 use latchkey_domain::InactivityThreshold;
-use latchkey_service::{AutoRevoke, Error};
+use latchkey_service::{AutoRevokeSetting, Error};
 
 use super::{
     days::parse_days,
@@ -36,7 +36,8 @@ pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> 
 }
 
 async fn get(visit: &PageRequest, organization: &str, asked: &Fields) -> Result<Response, Error> {
-    let current = visit.portal.service.auto_revoke(&visit.caller, organization).await?;
+    let access = visit.portal.service.organizations().access(&visit.caller, organization).await?;
+    let current = visit.portal.service.auto_revoke().get(&access).await?;
     let mut setting = stored(&current);
     if let Some(days) = asked.some("days").filter(|_| current.changeable) {
         days.clone_into(&mut setting.days);
@@ -55,16 +56,17 @@ async fn get(visit: &PageRequest, organization: &str, asked: &Fields) -> Result<
 async fn post(organization: &str, submission: &Submission) -> Result<Response, Error> {
     let (visit, sent) = (&submission.visit, &submission.fields);
     let service = &visit.portal.service;
+    let access = service.organizations().access(&visit.caller, organization).await?;
     let on = sent.has("on");
     if submission.restored {
-        let current = service.auto_revoke(&visit.caller, organization).await?;
+        let current = service.auto_revoke().get(&access).await?;
         let setting = Setting { on, days: sent.text("days").to_owned(), changeable: current.changeable };
         let page = page(visit, organization, current, setting).await?;
         return views::page(visit, organization, Page { notice: submission.notice(), ..page }).await;
     }
     let days = if on { parse_days(sent.text("days")) } else { Some(0) };
     let Some(days) = days else {
-        let current = service.auto_revoke(&visit.caller, organization).await?;
+        let current = service.auto_revoke().get(&access).await?;
         let setting = Setting { on, days: sent.text("days").to_owned(), changeable: current.changeable };
         let page = page(visit, organization, current, setting).await?;
         let mut response = views::page(visit, organization, page).await?;
@@ -76,7 +78,7 @@ async fn post(organization: &str, submission: &Submission) -> Result<Response, E
         // What was confirmed was a number; if more would go by now, the question is another one.
         let confirmed = sent.text("confirm").parse().unwrap_or(0_u32);
         if outlook.would_revoke > confirmed {
-            let current = service.auto_revoke(&visit.caller, organization).await?;
+            let current = service.auto_revoke().get(&access).await?;
             if current.changeable {
                 let setting = Setting { on, days: days.to_string(), changeable: true };
                 let grown = confirmed > 0;
@@ -85,19 +87,24 @@ async fn post(organization: &str, submission: &Submission) -> Result<Response, E
             }
         }
     }
-    service.set_auto_revoke(&visit.caller, organization, days.into()).await?;
+    service.auto_revoke().set(&access, days.into()).await?;
     let saved = if on { "on" } else { "off" };
     let address = [&paths::tokens(organization), "/auto-revoke?saved=", saved].concat();
     Ok(Redirect::to(&address).into_response())
 }
 
-fn stored(current: &AutoRevoke) -> Setting {
+fn stored(current: &AutoRevokeSetting) -> Setting {
     let days = current.threshold.map_or(DEFAULT_DAYS, InactivityThreshold::days);
     Setting { on: current.threshold.is_some(), days: days.to_string(), changeable: current.changeable }
 }
 
 /// The page of a setting; for one that can't be, the preview of the stored one.
-async fn page(visit: &PageRequest, organization: &str, current: AutoRevoke, setting: Setting) -> Result<Page, Error> {
+async fn page(
+    visit: &PageRequest,
+    organization: &str,
+    current: AutoRevokeSetting,
+    setting: Setting,
+) -> Result<Page, Error> {
     let days = parse_days(&setting.days);
     let shown = days.or_else(|| parse_days(&stored(&current).days)).unwrap_or(DEFAULT_DAYS);
     let outlook = preview(visit, organization, shown).await?;
@@ -106,6 +113,7 @@ async fn page(visit: &PageRequest, organization: &str, current: AutoRevoke, sett
 
 async fn preview(visit: &PageRequest, organization: &str, days: u16) -> Result<SweepPreview, Error> {
     let service = &visit.portal.service;
-    let preview = service.preview_auto_revoke(&visit.caller, organization, days.into()).await?;
+    let access = service.organizations().access(&visit.caller, organization).await?;
+    let preview = service.auto_revoke().preview(&access, days.into()).await?;
     Ok(SweepPreview::new(preview, service.now()))
 }

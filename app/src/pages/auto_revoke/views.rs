@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use latchkey_domain::{Timestamp, words};
-use latchkey_service::{AutoRevoke, Error, Sweep};
+use latchkey_service::{AutoRevokeSetting, Error, Sweep};
 use leptos::{either::Either, prelude::*};
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
 
 /// The page as it is to be rendered.
 pub struct Page {
-    pub current: AutoRevoke,
+    pub current: AutoRevokeSetting,
     pub setting: Setting,
     pub outlook: SweepPreview,
     /// The days in the field are none.
@@ -34,7 +34,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn new(current: AutoRevoke, setting: Setting, outlook: SweepPreview) -> Self {
+    pub fn new(current: AutoRevokeSetting, setting: Setting, outlook: SweepPreview) -> Self {
         Self { current, setting, outlook, wrong: false, saved: None, asks: false, grown: false, notice: None }
     }
 }

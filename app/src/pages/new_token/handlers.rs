@@ -67,7 +67,8 @@ async fn get(visit: &PageRequest, organization: &str, asked: &Fields) -> Result<
     let mut asked = prefill(asked, &offer);
     if let Some(id) = &asked.created {
         // An id that leads nowhere is no reason to withhold the form.
-        match service.token(&visit.caller, organization, id).await {
+        let access = service.organizations().access(&visit.caller, organization).await?;
+        match service.tokens().get(&access, id).await {
             Ok(created) => return Ok(other_pages::created_before(here, organization, created.token)),
             Err(Error::NotFound("token")) => (),
             Err(error) => return Err(error),
@@ -131,7 +132,8 @@ async fn post(organization: &str, submission: &Submission) -> Result<Response, E
             Ok(response)
         }
         Err(Error::AlreadyCreated(id)) => {
-            let token = service.token(&visit.caller, organization, &id.to_string()).await?;
+            let access = service.organizations().access(&visit.caller, organization).await?;
+            let token = service.tokens().get(&access, &id.to_string()).await?;
             Ok(other_pages::already_sent(here, organization, token))
         }
         Err(error) => {

@@ -1,6 +1,6 @@
 //! Between the form and the use cases: what the form offers, and what it asks for.
 
-use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, Power, Repository, Service};
+use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, Repository, Service};
 
 use super::{
     reveal::Created,
@@ -19,26 +19,27 @@ pub enum Offered {
 
 /// What the form offers to the caller.
 pub async fn offer(service: &Service, caller: &Caller, organization: &str) -> Result<Offered, Error> {
-    let access = service.organization(caller, organization).await?;
-    let Power::Role(role) = access.power else { return Ok(Offered::RoleTooLow) };
+    let access = service.organizations().access(caller, organization).await?;
+    let name = service.organizations().get(&access)?.name.clone();
+    let Some(role) = access.role() else { return Ok(Offered::RoleTooLow) };
     if !role.creates_project_tokens() {
         return Ok(Offered::RoleTooLow);
     }
-    let projects = service.projects(caller, organization).await?;
+    let projects = service.projects().options(&access).await?;
     if projects.is_empty() && !role.administers() {
         return Ok(Offered::NoProject);
     }
     let found = find(service, caller, organization, "").await?;
     let choice = |project: latchkey_service::Project| Choice { id: project.id.to_string(), name: project.name };
     let offer = Offer {
-        organization: access.organization.name.clone(),
+        organization: name,
         catalogue: service.catalogue().clone(),
         projects: projects.into_iter().map(choice).collect(),
-        withheld: service.withheld_scopes(caller, &access),
+        withheld: service.tokens().withheld_scopes(&access),
         may_administer: role.administers(),
         no_repositories: found.repositories.is_empty(),
         now: service.now(),
-        creation_key: service.creation_key().to_string(),
+        creation_key: service.tokens().creation_key().to_string(),
     };
     Ok(Offered::Form(Box::new(offer), found))
 }
@@ -48,7 +49,8 @@ pub async fn find(service: &Service, caller: &Caller, organization: &str, query:
     let query: String = query.trim().chars().take(200).collect();
     // One more than is shown tells whether there are more.
     let limit = u32::try_from(FOUND_MAX).unwrap_or(20) + 1;
-    let page = service.repositories(caller, organization, &query, None, limit).await?;
+    let access = service.organizations().access(caller, organization).await?;
+    let page = service.repositories().list(&access, &query, None, limit).await?;
     let more = page.repositories.len() > FOUND_MAX;
     let repositories = page.repositories.into_iter().take(FOUND_MAX).map(repository).collect();
     Ok(Found { query, repositories, more })
@@ -65,7 +67,8 @@ pub async fn repositories(
         return Ok(Vec::new());
     }
     let mut found: Vec<Choice> = Vec::new();
-    for choice in service.repositories_by_id(caller, organization, asked).await?.into_iter().map(repository) {
+    let access = service.organizations().access(caller, organization).await?;
+    for choice in service.repositories().get_many(&access, asked).await?.into_iter().map(repository) {
         if !found.contains(&choice) {
             found.push(choice);
         }
@@ -85,7 +88,8 @@ pub async fn create(
     key: &str,
     values: &Values,
 ) -> Result<Created, Error> {
-    let created = service.create_token(caller, organization, asked(key, values)).await?;
+    let access = service.organizations().access(caller, organization).await?;
+    let created = service.tokens().create(&access, asked(key, values)).await?;
     let token = created.detail.token;
     Ok(Created {
         id: token.id.to_string(),

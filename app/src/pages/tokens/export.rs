@@ -68,7 +68,8 @@ async fn file(
     format: &'static Format,
 ) -> Result<Response, Error> {
     let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().asked() };
-    let first = visit.portal.service.tokens(&visit.caller, organization, asked.clone()).await?;
+    let access = visit.portal.service.organizations().access(&visit.caller, organization).await?;
+    let first = visit.portal.service.tokens().list(&access, asked.clone()).await?;
     // The service found the organization: its name is one of lower-case letters, digits and hyphens.
     let disposition = ["attachment; filename=\"", organization, "-api-tokens.", format.extension, "\""].concat();
     let reader = Reader {
@@ -103,7 +104,8 @@ impl Reader {
             None if self.asked.cursor.is_none() => return Ok(None),
             None => {
                 let (service, caller) = (&self.visit.portal.service, &self.visit.caller);
-                service.tokens(caller, &self.organization, self.asked.clone()).await?
+                let access = service.organizations().access(caller, &self.organization).await?;
+                service.tokens().list(&access, self.asked.clone()).await?
             }
         };
         let mut text = String::new();

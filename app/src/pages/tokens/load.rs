@@ -1,5 +1,7 @@
+use latchkey_domain::Role;
 use latchkey_service::{
-    Counts, Error, OrganizationAccess, Overview, Position, Power, Project, StateFilter, TokenDetail, TokenPage,
+    Counts, Error, Organization, OrganizationAccess, Overview, Position, Project, Service, StateFilter, TokenDetail,
+    TokenPage,
 };
 
 use super::{
@@ -15,7 +17,9 @@ use crate::{
 /// Everything that the list page shows.
 pub(super) struct List {
     pub here: LayoutContext,
-    pub access: OrganizationAccess,
+    pub organization: Organization,
+    /// Of the reader.
+    pub role: Option<Role>,
     /// `/orgs/acme/settings/tokens`
     pub base: String,
     pub query: ListQuery,
@@ -42,19 +46,20 @@ pub(super) struct List {
 impl List {
     pub(super) async fn load(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
         let (service, caller) = (&visit.portal.service, &visit.caller);
-        let (overview, here) = futures::try_join!(read(visit, organization, fields), visit.layout(Some(organization)))?;
-        let (query, Overview { access, page, total, counts, projects }, start) = overview;
+        let access = service.organizations().access(caller, organization).await?;
+        let (overview, here) = futures::try_join!(read(service, &access, fields), visit.layout(Some(organization)))?;
+        let (query, Overview { page, total, counts, projects }, start) = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
             let any = ListQuery::of(StateFilter::All).asked();
-            service.tokens(caller, organization, any).await?.tokens.is_empty()
+            service.tokens().list(&access, any).await?.tokens.is_empty()
         };
         let by_ids = async |name: &str| {
             let ids: Vec<_> = fields.all(name).take(100).map(str::to_owned).collect();
             if ids.is_empty() {
                 return Ok(None);
             }
-            service.tokens_by_id(caller, organization, &ids).await.map(Some)
+            service.tokens().get_many(&access, &ids).await.map(Some)
         };
         let mut asked = by_ids("revoke").await?;
         if let Some(asked) = &mut asked {
@@ -79,7 +84,8 @@ impl List {
             fresh: fields.text("new").to_owned(),
             me: visit.person.id.to_string(),
             here,
-            access,
+            organization: access.organization().clone(),
+            role: access.role(),
             query,
             page,
             total,
@@ -88,7 +94,7 @@ impl List {
 
     /// Whether the reader may create tokens of any level.
     pub(super) fn creates(&self) -> bool {
-        matches!(self.access.power, Power::Role(role) if role.creates_project_tokens())
+        self.role.is_some_and(Role::creates_project_tokens)
     }
 
     /// The list as it is after the last row, if there is more.
@@ -117,9 +123,13 @@ fn rows(page: &TokenPage) -> u32 {
 }
 
 /// A page, always in the order of the list, with the number of rows before it.
-async fn read(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
+async fn read(
+    service: &Service,
+    access: &OrganizationAccess,
+    fields: &Fields,
+) -> Result<(ListQuery, Overview, u32), Error> {
     let query = ListQuery::read(fields);
-    let overview = |query: &ListQuery| visit.portal.service.overview(&visit.caller, organization, query.asked());
+    let overview = |query: &ListQuery| service.tokens().overview(access, query.asked());
     let mut found = overview(&query).await?;
     let start = match &query.page {
         PageAt::Start => 0,

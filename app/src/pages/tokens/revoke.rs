@@ -33,7 +33,8 @@ async fn end(organization: &str, sent: &Submission) -> Result<Response, Error> {
         // Asked once more.
         ("revoke", ids)
     } else {
-        let done = visit.portal.service.revoke_tokens(&visit.caller, organization, &ids).await?;
+        let access = visit.portal.service.organizations().access(&visit.caller, organization).await?;
+        let done = visit.portal.service.tokens().revoke_many(&access, &ids).await?;
         ("revoked", done.revoked.iter().map(|(id, _)| id.to_string()).collect())
     };
     let mut list = ListQuery::read(fields).href(&paths::tokens(organization));

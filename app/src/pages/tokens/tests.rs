@@ -6,9 +6,7 @@ use latchkey_domain::{
     InactivityThreshold, Level, OrganizationId, ProjectId, RepositoryId, RevocationReason, Role, ScopeSet, Timestamp,
     TokenId, TokenState,
 };
-use latchkey_service::{
-    Actor, Counts, Organization, OrganizationAccess, Power, Revocation, StateFilter, Token, TokenDetail, TokenPage, Use,
-};
+use latchkey_service::{Actor, Counts, Organization, Revocation, StateFilter, Token, TokenDetail, TokenPage, Use};
 use leptos::{prelude::*, reactive::owner::Owner};
 use uuid::Uuid;
 
@@ -101,16 +99,14 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
             organizations: vec!["acme".to_owned(), "default".to_owned()],
             now: now(),
         },
-        access: OrganizationAccess {
-            organization: Organization {
-                id: OrganizationId(id(800)),
-                name: "acme".to_owned(),
-                threshold: InactivityThreshold::from_setting(90).unwrap(),
-                created_at: now(),
-                updated_at: now(),
-            },
-            power: Power::Role(Role::Admin),
+        organization: Organization {
+            id: OrganizationId(id(800)),
+            name: "acme".to_owned(),
+            threshold: InactivityThreshold::from_setting(90).unwrap(),
+            created_at: now(),
+            updated_at: now(),
         },
+        role: Some(Role::Admin),
         base: "/orgs/acme/settings/tokens".to_owned(),
         query: ListQuery::read(&fields.iter().copied().collect::<Fields>()),
         counts: Counts { active: total, expiring_soon: 1, unused: 1_001 },
@@ -268,7 +264,7 @@ fn pages_count_on() {
 #[test]
 fn who_may_not_create_is_not_offered_to() {
     let mut viewer = list(every_state(), &[]);
-    viewer.access.power = Power::Role(Role::Viewer);
+    viewer.role = Some(Role::Viewer);
     assert!(!html(viewer).contains("/tokens/new"));
     assert_eq!(ListQuery::of(StateFilter::Active).href("/t"), "/t");
 }

@@ -30,7 +30,7 @@ pub(super) fn page(list: List) -> impl IntoView {
 
 fn header(list: &List) -> impl IntoView + use<> {
     let auto_revoke = [&list.base, "/auto-revoke"].concat();
-    let state = match list.access.organization.threshold {
+    let state = match list.organization.threshold {
         None => "Off".to_owned(),
         Some(threshold) => ["After ", &words::count_of(u64::from(threshold.days()), "day")].concat(),
     };

@@ -95,7 +95,7 @@ pub(crate) async fn change(
     IfMatch(expected): IfMatch,
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
-    let organization = credential.organization_if_any();
-    let detail = portal.service.edit_token(&credential.caller, organization, &id, change.asked(expected)?).await?;
+    let access = credential.access_or_instance(&portal.service).await?;
+    let detail = portal.service.tokens().edit(&access, &id, change.asked(expected)?).await?;
     Ok(shown(detail, portal.service.now()))
 }

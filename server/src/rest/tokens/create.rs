@@ -102,7 +102,7 @@ pub(crate) async fn create(
     credential: Credential,
     Repeatable { body, idempotency }: Repeatable<Create>,
 ) -> Result<Response, Problem> {
-    let organization = credential.organization_if_any();
-    let created = portal.service.create_token(&credential.caller, organization, body.asked(idempotency)?).await?;
+    let access = credential.access_or_instance(&portal.service).await?;
+    let created = portal.service.tokens().create(&access, body.asked(idempotency)?).await?;
     Ok(told(StatusCode::CREATED, created, portal.service.now()))
 }

@@ -84,7 +84,8 @@ pub(crate) async fn list(
         cursor: list.cursor.as_deref().map(cursor::decode).transpose()?,
         limit: list.limit.unwrap_or(50),
     };
-    let page = portal.service.tokens(&credential.caller, credential.organization_if_any(), asked).await?;
+    let access = credential.access_or_instance(&portal.service).await?;
+    let page = portal.service.tokens().list(&access, asked).await?;
     let now = portal.service.now();
     Ok(Json(Page {
         items: page.tokens.into_iter().map(|detail| TokenJson::new(detail, now)).collect(),
@@ -109,7 +110,8 @@ pub(crate) async fn get(
     Path(id): Path<String>,
     known: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let detail = portal.service.token(&credential.caller, credential.organization_if_any(), &id).await?;
+    let access = credential.access_or_instance(&portal.service).await?;
+    let detail = portal.service.tokens().get(&access, &id).await?;
     let version = detail.version();
     if known.holds(&version) {
         return Ok((StatusCode::NOT_MODIFIED, ETag(version), ()).into_response());

@@ -28,8 +28,8 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let organization = credential.organization_if_any();
-    portal.service.revoke_token_if(&credential.caller, organization, &id, expected.as_deref()).await?;
+    let access = credential.access_or_instance(&portal.service).await?;
+    portal.service.tokens().revoke_if_match(&access, &id, expected.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -76,7 +76,8 @@ pub(crate) async fn revoke_many(
     credential: Credential,
     Body(many): Body<Many>,
 ) -> Result<Json<Done>, Problem> {
-    let done = portal.service.revoke_tokens(&credential.caller, credential.organization_if_any(), &many.ids).await?;
+    let access = credential.access_or_instance(&portal.service).await?;
+    let done = portal.service.tokens().revoke_many(&access, &many.ids).await?;
     let revoked = done.revoked.into_iter().map(|(id, name)| Revoked { id: id.to_string(), name });
     Ok(Json(Done { revoked: revoked.collect(), skipped: done.skipped }))
 }

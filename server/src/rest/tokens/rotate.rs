@@ -48,6 +48,7 @@ pub(crate) async fn rotate(
     Repeatable { body, idempotency }: Repeatable<Option<Rotate>>,
 ) -> Result<Response, Problem> {
     let asked = RotateToken { overlap: body.and_then(|body| body.overlap), expected, idempotency };
-    let rotated = portal.service.rotate_token(&credential.caller, credential.organization_if_any(), &id, asked).await?;
+    let access = credential.access_or_instance(&portal.service).await?;
+    let rotated = portal.service.tokens().rotate(&access, &id, asked).await?;
     Ok(told(StatusCode::OK, rotated, portal.service.now()))
 }
