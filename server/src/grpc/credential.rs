@@ -5,18 +5,18 @@ use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use latchkey_app::portal::Portal;
-use latchkey_service::{AuthenticationError, OrganizationAccess};
+use latchkey_service::{AuthenticationError, OrganizationAccess, Service};
 use tonic::Status;
 
 use super::status::{exceeded, status};
-use crate::middleware::{admission, limit};
-pub(super) use crate::rest::credential::Credential;
+pub(super) use crate::http::credential::Credential;
+use crate::http::{admission, rate_limit};
+use crate::state::ServerState;
 
 /// Puts a [`Credential`] into the call's extensions, or refuses the call. The message has come whole before anybody looks
-/// at the credential: see `middleware/body.rs`. (It is a small one: `verification::read_body` has bounded it.)
-pub(super) async fn layer(State(portal): State<Portal>, mut request: Request, next: Next) -> Response {
-    match admit(&portal, request.headers(), request.extensions()).await {
+/// at the credential: see `http/body.rs`.
+pub(super) async fn layer(State(state): State<ServerState>, mut request: Request, next: Next) -> Response {
+    match authenticate(&state, request.headers(), request.extensions()).await {
         Ok(credential) => {
             request.extensions_mut().insert(credential);
             next.run(request).await
@@ -25,10 +25,10 @@ pub(super) async fn layer(State(portal): State<Portal>, mut request: Request, ne
     }
 }
 
-async fn admit(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
-    let credential = Credential::read(portal, headers, extensions).await.map_err(status)?;
+async fn authenticate(state: &ServerState, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
+    let credential = Credential::read(&state.service, headers, extensions).await.map_err(status)?;
     admission::recognize(extensions, &credential.caller.principal);
-    limit::count(extensions, &credential.caller.principal, portal.service.now()).map_err(exceeded)?;
+    rate_limit::count(extensions, &credential.caller.principal, state.service.now()).map_err(exceeded)?;
     Ok(credential)
 }
 
@@ -41,20 +41,20 @@ pub(super) fn read<T>(request: tonic::Request<T>) -> Result<(Credential, T), Sta
 
 /// The access to the organization that a call acts on, and its message.
 pub(super) async fn read_access<T>(
-    portal: &Portal,
+    service: &Service,
     request: tonic::Request<T>,
 ) -> Result<(OrganizationAccess, T), Status> {
     let (credential, message) = read(request)?;
-    let access = credential.access(&portal.service).await.map_err(status)?;
+    let access = credential.access(service).await.map_err(status)?;
     Ok((access, message))
 }
 
 /// The same for calls about tokens, which may belong to the instance instead.
 pub(super) async fn read_access_or_instance<T>(
-    portal: &Portal,
+    service: &Service,
     request: tonic::Request<T>,
 ) -> Result<(OrganizationAccess, T), Status> {
     let (credential, message) = read(request)?;
-    let access = credential.access_or_instance(&portal.service).await.map_err(status)?;
+    let access = credential.access_or_instance(service).await.map_err(status)?;
     Ok((access, message))
 }

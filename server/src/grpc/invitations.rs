@@ -1,6 +1,5 @@
 //! `OrgInvitationService`.
 
-use latchkey_app::portal::Portal;
 use latchkey_proto::v1::org_invitation_service_server::OrgInvitationService;
 use latchkey_proto::v1::{
     OrgInvitationItem, OrgInvitationServiceCreateRequest, OrgInvitationServiceCreateResponse,
@@ -14,8 +13,9 @@ use super::credential;
 use super::status::{invalid_field, status};
 use super::whole::whole;
 use super::{PAGE, convert};
+use crate::state::ServerState;
 
-pub(super) struct Invitations(pub(super) Portal);
+pub(super) struct Invitations(pub(super) ServerState);
 
 #[async_trait]
 impl OrgInvitationService for Invitations {
@@ -23,7 +23,7 @@ impl OrgInvitationService for Invitations {
         &self,
         request: Request<OrgInvitationServiceCreateRequest>,
     ) -> Result<Response<OrgInvitationServiceCreateResponse>, Status> {
-        let (access, asked) = credential::read_access(&self.0, request).await?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         #[allow(deprecated, reason = "old clients still send it")]
         self.same_organization(&access, &asked.organization_id)?;
         let role = convert::required_role(asked.role)?;
@@ -37,7 +37,7 @@ impl OrgInvitationService for Invitations {
         &self,
         request: Request<OrgInvitationServiceRevokeRequest>,
     ) -> Result<Response<OrgInvitationServiceRevokeResponse>, Status> {
-        let (access, asked) = credential::read_access(&self.0, request).await?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         self.0.service.invitations().revoke(&access, &asked.id).await.map_err(status)?;
         Ok(Response::new(OrgInvitationServiceRevokeResponse {}))
     }
@@ -46,7 +46,7 @@ impl OrgInvitationService for Invitations {
         &self,
         request: Request<OrgInvitationServiceListSentRequest>,
     ) -> Result<Response<OrgInvitationServiceListSentResponse>, Status> {
-        let (access, _) = credential::read_access(&self.0, request).await?;
+        let (access, _) = credential::read_access(&self.0.service, request).await?;
         let page = async |before: Option<String>| {
             let sent = self.0.service.invitations().list_sent(&access, before.as_deref(), PAGE).await;
             let sent = sent.map_err(status)?.map(item);

@@ -1,6 +1,5 @@
 //! `OrganizationService`.
 
-use latchkey_app::portal::Portal;
 use latchkey_proto::v1::organization_service_server::OrganizationService;
 use latchkey_proto::v1::{
     OffsetPaginationRequest, OffsetPaginationResponse, OrgItem, OrganizationServiceCreateRequest,
@@ -16,8 +15,9 @@ use tonic::{Request, Response, Status, async_trait};
 use super::credential;
 use super::status::{invalid_field, status};
 use super::{PAGE, convert};
+use crate::state::ServerState;
 
-pub(super) struct Organizations(pub(super) Portal);
+pub(super) struct Organizations(pub(super) ServerState);
 
 #[async_trait]
 impl OrganizationService for Organizations {
@@ -64,7 +64,7 @@ impl OrganizationService for Organizations {
         &self,
         request: Request<OrganizationServiceListMembershipsRequest>,
     ) -> Result<Response<OrganizationServiceListMembershipsResponse>, Status> {
-        let (access, asked) = credential::read_access(&self.0, request).await?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let first = OffsetPaginationRequest { page: 1, page_size: PAGE.cast_signed() };
         let OffsetPaginationRequest { page, page_size } = asked.pagination.unwrap_or(first);
         let list = ListMembers {
@@ -94,7 +94,7 @@ impl OrganizationService for Organizations {
         &self,
         request: Request<OrganizationServiceDeleteMembershipRequest>,
     ) -> Result<Response<OrganizationServiceDeleteMembershipResponse>, Status> {
-        let (access, asked) = credential::read_access(&self.0, request).await?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let removed = self.0.service.members().remove(&access, &asked.membership_id).await;
         removed.map_err(status)?;
         Ok(Response::new(OrganizationServiceDeleteMembershipResponse {}))
@@ -104,7 +104,7 @@ impl OrganizationService for Organizations {
         &self,
         request: Request<OrganizationServiceUpdateMembershipRequest>,
     ) -> Result<Response<OrganizationServiceUpdateMembershipResponse>, Status> {
-        let (access, asked) = credential::read_access(&self.0, request).await?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let role = convert::required_role(asked.role)?;
         let changed = self.0.service.members().set_role(&access, &asked.membership_id, role).await;
         let changed = changed.map_err(status)?;

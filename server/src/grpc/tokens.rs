@@ -1,6 +1,5 @@
 //! `APITokenService`.
 
-use latchkey_app::portal::Portal;
 use latchkey_domain::LevelKind;
 use latchkey_proto::v1::api_token_service_create_response::ApiTokenFull;
 use latchkey_proto::v1::api_token_service_list_request::{Scope, StatusFilter};
@@ -20,8 +19,9 @@ use uuid::Uuid;
 use super::status::{invalid_field, status};
 use super::whole::whole;
 use super::{PAGE, convert, credential};
+use crate::state::ServerState;
 
-pub(super) struct ApiTokens(pub(super) Portal);
+pub(super) struct ApiTokens(pub(super) ServerState);
 
 #[async_trait]
 impl ApiTokenService for ApiTokens {
@@ -29,7 +29,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceCreateRequest>,
     ) -> Result<Response<ApiTokenServiceCreateResponse>, Status> {
-        let (access, asked) = credential::read_access(&self.0, request).await?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let asked = self.asked(asked)?;
         let created = self.0.service.tokens().create(&access, asked).await.map_err(status)?;
         Ok(Response::new(ApiTokenServiceCreateResponse { result: full(created) }))
@@ -39,7 +39,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceListRequest>,
     ) -> Result<Response<ApiTokenServiceListResponse>, Status> {
-        let (access, asked) = credential::read_access(&self.0, request).await?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let paged = asked.page_size != 0;
         let list = listing(asked)?;
         let page = async |list: ListTokens| {
@@ -61,7 +61,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRevokeRequest>,
     ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
-        let (access, asked) = credential::read_access_or_instance(&self.0, request).await?;
+        let (access, asked) = credential::read_access_or_instance(&self.0.service, request).await?;
         check_id(&asked.id)?;
         // Not the use case of REST, where revoking again is no error: this one says whether it was this call.
         let done = self.0.service.tokens().revoke_many(&access, &[asked.id]).await.map_err(status)?;
@@ -75,7 +75,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRotateRequest>,
     ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
-        let (access, asked) = credential::read_access_or_instance(&self.0, request).await?;
+        let (access, asked) = credential::read_access_or_instance(&self.0.service, request).await?;
         let rotation = RotateToken { overlap: duration(asked.overlap, "overlap")?, ..RotateToken::default() };
         check_id(&asked.id)?;
         let rotated = self.0.service.tokens().rotate(&access, &asked.id, rotation).await;
