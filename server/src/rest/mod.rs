@@ -20,25 +20,15 @@ pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod whoami;
 
+use axum::Json;
 use axum::http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
+use latchkey_api_types as api;
 
 use self::problem::Problem;
 
-/// A page of a list.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Page<T> {
-    pub(crate) items: Vec<T>,
-    /// To send as `cursor` for the next page; `null` on the last one.
-    pub(crate) next_cursor: Option<String>,
-}
-
-impl<T, U: From<T>> From<latchkey_service::Page<T>> for Page<U> {
-    fn from(page: latchkey_service::Page<T>) -> Self {
-        Self { items: page.items.into_iter().map(U::from).collect(), next_cursor: page.next }
-    }
+/// A page of a list, each item of it converted.
+pub(crate) fn page<T, U>(page: latchkey_service::Page<T>, item: impl FnMut(T) -> U) -> Json<api::Page<U>> {
+    Json(api::Page { items: page.items.into_iter().map(item).collect(), next_cursor: page.next })
 }
 
 pub(crate) async fn not_found() -> Problem {

@@ -1,14 +1,15 @@
 //! The description of the API (OpenAPI 3.1), made from the handlers: `#[utoipa::path]` on each, and its name in the list
 //! below. What is the same for all of them (the credential, and how refusals look) is added here.
 
+mod examples;
 mod headers;
-mod parts;
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use latchkey_api_types::{OAuthError, Problem};
 use latchkey_domain::Catalogue;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
@@ -17,14 +18,14 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
+pub(crate) use self::examples::*;
 pub(crate) use self::headers::*;
-pub(crate) use self::parts::*;
-use super::problem::Problem;
 use super::{
     audit, auto_revoke, deleted_orgs, invitations, login, members, operations, orgs, projects, repos, tokens, users,
     whoami,
 };
 use crate::verification;
+pub(crate) use latchkey_api_types::schema::*;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -106,7 +107,7 @@ use crate::verification;
         operations::statusz,
         operations::info,
     ),
-    components(schemas(Problem, verification::oauth::OAuthError)),
+    components(schemas(Problem, OAuthError)),
     modifiers(&Common),
 )]
 struct Api;
