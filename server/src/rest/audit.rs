@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::{ListEvents, RecordedEvent};
 
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::page;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::page::page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn event(event: RecordedEvent) -> api::Event {
     api::Event {
@@ -32,21 +32,21 @@ fn event(event: RecordedEvent) -> api::Event {
 /// Newest first.
 #[utoipa::path(
     get, path = "/api/audit", operation_id = "listEvents", tag = "Audit",
-    params(api::EventQuery, openapi::OrganizationHeader),
+    params(api::EventQuery, schema::OrganizationHeader),
     responses((status = 200, description = "A page of events", body = api::Page<api::Event>, example = json!({
         "items": [{
-            "id": openapi::ID, "occurredAt": "2026-11-22T08:00:00Z",
-            "actor": { "kind": "user", "id": openapi::ID, "name": "ada@example.com" }, "action": "token.created",
-            "target": { "kind": "token", "id": openapi::ID, "name": "GitHub Actions CI" }, "outcome": "success",
-            "address": "192.0.2.7", "userAgent": "curl/8.5.0", "requestId": openapi::ID, "details": { "level": "organization" },
+            "id": schema::ID, "occurredAt": "2026-11-22T08:00:00Z",
+            "actor": { "kind": "user", "id": schema::ID, "name": "ada@example.com" }, "action": "token.created",
+            "target": { "kind": "token", "id": schema::ID, "name": "GitHub Actions CI" }, "outcome": "success",
+            "address": "192.0.2.7", "userAgent": "curl/8.5.0", "requestId": schema::ID, "details": { "level": "organization" },
         }],
         "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<api::EventQuery>,
+    QueryParams(list): QueryParams<api::EventQuery>,
 ) -> Result<Json<api::Page<api::Event>>, Problem> {
     let asked = ListEvents {
         action: list.action,
@@ -59,9 +59,9 @@ pub(crate) async fn list(
         limit: list.limit.unwrap_or(50),
     };
     let found = match list.level {
-        Some(api::EventLevel::Instance) => portal.service.instance_events(&credential.caller, &asked).await?,
+        Some(api::EventLevel::Instance) => state.service.instance_events(&credential.caller, &asked).await?,
         None | Some(api::EventLevel::Organization) => {
-            portal.service.events(&credential.caller, credential.organization()?, &asked).await?
+            state.service.events(&credential.caller, credential.organization()?, &asked).await?
         }
     };
     Ok(page(found, event))

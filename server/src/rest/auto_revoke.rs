@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_domain::InactivityThreshold;
 use latchkey_service::{AutoRevoke, Error, FieldError, Sweep};
 
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::problem::Problem;
 use super::tokens::json::token;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn setting(setting: AutoRevoke) -> api::AutoRevoke {
     api::AutoRevoke {
@@ -35,18 +36,18 @@ fn sweep(sweep: Sweep) -> api::Sweep {
 /// With its last sweeps.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke", operation_id = "getAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 200, description = "The setting", body = api::AutoRevoke, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
         "sweeps": [{ "days": 90, "startedAt": "2026-11-22T08:00:00Z", "finishedAt": "2026-11-22T08:00:01Z", "revoked": 2 }],
     }))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<api::AutoRevoke>, Problem> {
-    Ok(Json(setting(portal.service.auto_revoke(&credential.caller, &name).await?)))
+    Ok(Json(setting(state.service.auto_revoke(&credential.caller, &name).await?)))
 }
 
 /// Sets auto-revoke.
@@ -54,7 +55,7 @@ pub(crate) async fn get(
 /// People only. What the next sweep would revoke can be seen before.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/auto-revoke", operation_id = "setAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = api::Days, example = json!({ "days": 90 })),
     responses((status = 200, description = "The setting as it is now", body = api::AutoRevoke, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
@@ -62,13 +63,13 @@ pub(crate) async fn get(
     }))),
 )]
 pub(crate) async fn set(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
-    Body(set): Body<api::Days>,
+    JsonBody(set): JsonBody<api::Days>,
 ) -> Result<Json<api::AutoRevoke>, Problem> {
-    portal.service.set_auto_revoke(&credential.caller, &name, set.days).await.map_err(named)?;
-    Ok(Json(setting(portal.service.auto_revoke(&credential.caller, &name).await?)))
+    state.service.set_auto_revoke(&credential.caller, &name, set.days).await.map_err(named)?;
+    Ok(Json(setting(state.service.auto_revoke(&credential.caller, &name).await?)))
 }
 
 /// Shows what auto-revoke would do.
@@ -76,20 +77,20 @@ pub(crate) async fn set(
 /// Exactly what the next sweep would revoke with a threshold.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke/preview", operation_id = "previewAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), api::Days),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::Days),
     responses((status = 200, description = "What would be revoked", body = api::AutoRevokePreview, example = json!({
-        "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [openapi::token(false)],
+        "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [schema::token(false)],
         "nextSweepAt": "2026-11-22T09:00:00Z",
     }))),
 )]
 pub(crate) async fn preview(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
-    Parameters(preview): Parameters<api::Days>,
+    QueryParams(preview): QueryParams<api::Days>,
 ) -> Result<Json<api::AutoRevokePreview>, Problem> {
-    let preview = portal.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
-    let now = portal.service.now();
+    let preview = state.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
+    let now = state.service.now();
     Ok(Json(api::AutoRevokePreview {
         days: preview.days,
         would_revoke: preview.would_revoke,

@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::Organization;
 
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::page;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::page::page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn deleted(organization: Organization) -> api::DeletedOrganization {
     api::DeletedOrganization {
@@ -30,18 +30,18 @@ fn deleted(organization: Organization) -> api::DeletedOrganization {
     params(api::PageQuery),
     responses((status = 200, description = "A page of organizations", body = api::Page<api::DeletedOrganization>, example = json!({
         "items": [{
-            "id": openapi::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
+            "id": schema::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
         }],
         "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<api::PageQuery>,
+    QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::DeletedOrganization>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    let found = portal.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
+    let found = state.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
     Ok(page(found, deleted))
 }
 
@@ -51,14 +51,14 @@ pub(crate) async fn list(
 /// knows organizations by name.
 #[utoipa::path(
     delete, path = "/api/deleted-orgs/{name}", operation_id = "freeOrganizationName", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "Another organization can have the name")),
 )]
 pub(crate) async fn free(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.free_name(&credential.caller, &name).await?;
+    state.service.free_name(&credential.caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,15 +5,16 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::Invitation;
 
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
 use super::orgs;
-use super::page;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn invitation(invitation: Invitation) -> api::Invitation {
     let accepted = invitation.accepted_at.is_some();
@@ -34,18 +35,18 @@ fn invitation(invitation: Invitation) -> api::Invitation {
 /// Pending and accepted ones, newest first.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/invitations", operation_id = "listSentInvitations", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), api::PageQuery),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::PageQuery),
     responses((status = 200, description = "A page of invitations", body = api::Page<api::Invitation>,
-        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+        example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn sent(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    Parameters(list): Parameters<api::PageQuery>,
+    QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    Ok(page(portal.service.sent_invitations(&credential.caller, &organization, before, limit).await?, invitation))
+    Ok(page(state.service.sent_invitations(&credential.caller, &organization, before, limit).await?, invitation))
 }
 
 /// Invites a person.
@@ -54,21 +55,21 @@ pub(crate) async fn sent(
 /// the only time, to be passed on: it makes the account, within 7 days.
 #[utoipa::path(
     post, path = "/api/orgs/{name}/invitations", operation_id = "createInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = api::NewInvitation, example = json!({ "email": "grace@example.com", "role": "member" })),
     responses(
-        (status = 201, description = "The invitation", body = api::InvitationWithLink, example = json!(openapi::invitation(true))),
+        (status = 201, description = "The invitation", body = api::InvitationWithLink, example = json!(schema::invitation(true))),
         (status = 409, description = "It is the email of a member, or invited already"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    Body(create): Body<api::NewInvitation>,
+    JsonBody(create): JsonBody<api::NewInvitation>,
 ) -> Result<impl IntoResponse, Problem> {
-    let made = portal.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
-    let link = made.link.map(|link| portal.site.join_url(&link).into());
+    let made = state.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
+    let link = made.link.map(|link| state.site.join_url(&link).into());
     let body = api::InvitationWithLink { link, invitation: invitation(made.invitation) };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }
@@ -78,15 +79,15 @@ pub(crate) async fn create(
 /// While it is pending.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/invitations/{id}", operation_id = "revokeInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses((status = 204, description = "It is taken back")),
 )]
 pub(crate) async fn revoke(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.revoke_invitation(&credential.caller, &organization, &id).await?;
+    state.service.revoke_invitation(&credential.caller, &organization, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -97,15 +98,15 @@ pub(crate) async fn revoke(
     get, path = "/api/invitations", operation_id = "listReceivedInvitations", tag = "Invitations",
     params(api::PageQuery),
     responses((status = 200, description = "A page of invitations", body = api::Page<api::Invitation>,
-        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+        example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn received(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<api::PageQuery>,
+    QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    Ok(page(portal.service.received_invitations(&credential.caller, before, limit).await?, invitation))
+    Ok(page(state.service.received_invitations(&credential.caller, before, limit).await?, invitation))
 }
 
 /// Accepts an invitation.
@@ -115,15 +116,15 @@ pub(crate) async fn received(
     post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
     params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses(
-        (status = 200, description = "The organization, with the role in it", body = api::Organization, example = json!(openapi::organization(false))),
+        (status = 200, description = "The organization, with the role in it", body = api::Organization, example = json!(schema::organization(false))),
         (status = 409, description = "The caller is a member already"),
     ),
 )]
 pub(crate) async fn accept(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<api::Organization>, Problem> {
-    let joined = portal.service.accept_invitation(&credential.caller, &id).await?;
+    let joined = state.service.accept_invitation(&credential.caller, &id).await?;
     Ok(Json(orgs::organization(joined.organization, Some(joined.member.role))))
 }

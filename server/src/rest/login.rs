@@ -1,11 +1,11 @@
 use axum::extract::State;
 use axum::{Extension, Json};
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::Origin;
 
-use super::json::Body;
-use super::problem::Problem;
+use crate::http::json::JsonBody;
+use crate::http::problem::Problem;
+use crate::state::ServerState;
 
 /// Signs a person in.
 ///
@@ -18,10 +18,10 @@ use super::problem::Problem;
     }))),
 )]
 pub(crate) async fn login(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     Extension(origin): Extension<Origin>,
-    Body(login): Body<api::Login>,
+    JsonBody(login): JsonBody<api::Login>,
 ) -> Result<Json<api::UserToken>, Problem> {
-    let made = portal.service.log_in(&origin, &login.email, login.password.reveal()).await?;
+    let made = state.service.log_in(&origin, &login.email, login.password.reveal()).await?;
     Ok(Json(api::UserToken { secret: made.token.reveal().into(), expires_at: made.expires_at }))
 }

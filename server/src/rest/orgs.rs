@@ -5,15 +5,16 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Role};
 use latchkey_service::{ListedOrganization, Organization, Power};
 
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::page;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// An organization, with the role that a person has in it.
 pub(super) fn organization(organization: Organization, role: Option<Role>) -> api::Organization {
@@ -38,15 +39,15 @@ fn listed(listed: ListedOrganization) -> api::ListedOrganization {
     get, path = "/api/orgs", operation_id = "listOrganizations", tag = "Organizations",
     params(api::PageQuery),
     responses((status = 200, description = "A page of organizations", body = api::Page<api::ListedOrganization>,
-        example = json!({ "items": [openapi::organization(true)], "nextCursor": null }))),
+        example = json!({ "items": [schema::organization(true)], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<api::PageQuery>,
+    QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::ListedOrganization>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(page(portal.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?, listed))
+    Ok(page(state.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?, listed))
 }
 
 /// Creates an organization.
@@ -57,16 +58,16 @@ pub(crate) async fn list(
     request_body(content = api::NewOrganization, example = json!({ "name": "acme-2" })),
     responses(
         (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = api::Organization,
-            example = json!(openapi::organization(false))),
+            example = json!(schema::organization(false))),
         (status = 409, description = "The name is taken"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Body(create): Body<api::NewOrganization>,
+    JsonBody(create): JsonBody<api::NewOrganization>,
 ) -> Result<impl IntoResponse, Problem> {
-    let created = portal.service.create_organization(&credential.caller, &create.name).await?;
+    let created = state.service.create_organization(&credential.caller, &create.name).await?;
     let role = credential.caller.principal.person().map(|_| Role::Owner);
     let location = format!("/api/orgs/{}", created.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(organization(created, role))))
@@ -75,15 +76,15 @@ pub(crate) async fn create(
 /// Shows an organization.
 #[utoipa::path(
     get, path = "/api/orgs/{name}", operation_id = "getOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 200, description = "The organization", body = api::Organization, example = json!(openapi::organization(false)))),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
+    responses((status = 200, description = "The organization", body = api::Organization, example = json!(schema::organization(false)))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<api::Organization>, Problem> {
-    let access = portal.service.organization(&credential.caller, &name).await?;
+    let access = state.service.organization(&credential.caller, &name).await?;
     let role = match access.power {
         Power::Role(role) => Some(role),
         Power::Token => None,
@@ -96,15 +97,15 @@ pub(crate) async fn get(
 /// Owners only. Its tokens are revoked: when this has returned, none of them is accepted.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}", operation_id = "deleteOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "It is deleted")),
 )]
 pub(crate) async fn delete(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_organization(&credential.caller, &name).await?;
+    state.service.delete_organization(&credential.caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -113,16 +114,16 @@ pub(crate) async fn delete(
 /// People only. It is the one that counts when a request of theirs names none.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/current", operation_id = "setCurrentOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "It is the current one")),
 )]
 pub(crate) async fn set_current(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let own = portal.service.own_membership(&credential.caller, &name).await?;
+    let own = state.service.own_membership(&credential.caller, &name).await?;
     let own = own.ok_or(latchkey_service::Error::NotFound("membership"))?;
-    portal.service.set_current_membership(&credential.caller, &own.member.id.to_string()).await?;
+    state.service.set_current_membership(&credential.caller, &own.member.id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,14 +5,14 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::Repository;
 
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::problem::Problem;
-use super::repeatable::Repeatable;
+use crate::http::credential::Credential;
+use crate::http::idempotency::IdempotentJson;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn repository(repository: Repository) -> api::Repository {
     api::Repository { id: repository.id, name: repository.name, created_at: repository.created_at }
@@ -23,19 +23,19 @@ fn repository(repository: Repository) -> api::Repository {
 /// Those that the credential reaches, by name.
 #[utoipa::path(
     get, path = "/api/repos", operation_id = "listRepositories", tag = "Repositories",
-    params(api::RepositoryQuery, openapi::OrganizationHeader),
+    params(api::RepositoryQuery, schema::OrganizationHeader),
     responses((status = 200, description = "A page of repositories", body = api::Page<api::Repository>, example = json!({
-        "items": [{ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
+        "items": [{ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<api::RepositoryQuery>,
+    QueryParams(list): QueryParams<api::RepositoryQuery>,
 ) -> Result<Json<api::Page<api::Repository>>, Problem> {
     let organization = credential.organization()?;
     let limit = list.limit.unwrap_or(50);
-    let page = portal
+    let page = state
         .service
         .repositories(&credential.caller, organization, &list.query, list.cursor.as_deref(), limit)
         .await?;
@@ -47,23 +47,23 @@ pub(crate) async fn list(
 /// A token that is confined to a list can't: it would not reach what it adds.
 #[utoipa::path(
     post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
-    params(openapi::IdempotencyKey, openapi::OrganizationHeader),
+    params(schema::IdempotencyKey, schema::OrganizationHeader),
     request_body(content = api::NewRepository, example = json!({ "name": "acme/api" })),
     responses(
         (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = api::Repository,
-            example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
+            example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken; or a request with this key is under way"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Repeatable { body, idempotency }: Repeatable<api::NewRepository>,
+    IdempotentJson { body, idempotency }: IdempotentJson<api::NewRepository>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
     let caller = &credential.caller;
     let created =
-        portal.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
+        state.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
     let location = format!("/api/repos/{}", created.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(repository(created))))
 }
@@ -71,15 +71,15 @@ pub(crate) async fn create(
 /// Shows a repository.
 #[utoipa::path(
     get, path = "/api/repos/{id}", operation_id = "getRepository", tag = "Repositories",
-    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
-    responses((status = 200, description = "The repository", body = api::Repository, example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
+    responses((status = 200, description = "The repository", body = api::Repository, example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<api::Repository>, Problem> {
-    let found = portal.service.repository(&credential.caller, credential.organization()?, &id).await?;
+    let found = state.service.repository(&credential.caller, credential.organization()?, &id).await?;
     Ok(Json(repository(found)))
 }
 
@@ -88,14 +88,14 @@ pub(crate) async fn get(
 /// Also from the lists of tokens: one that listed nothing else then reaches nothing.
 #[utoipa::path(
     delete, path = "/api/repos/{id}", operation_id = "deleteRepository", tag = "Repositories",
-    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
     responses((status = 204, description = "It is removed")),
 )]
 pub(crate) async fn delete(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
+    state.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,14 +4,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::{CredentialKind, SignedInWith, User};
 
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::page;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn user(user: User) -> api::User {
     api::User {
@@ -46,15 +47,15 @@ fn signed_in_with(SignedInWith { credential, current }: SignedInWith) -> api::Cr
     get, path = "/api/users", operation_id = "listUsers", tag = "Users",
     params(api::PageQuery),
     responses((status = 200, description = "A page of users", body = api::Page<api::User>,
-        example = json!({ "items": [openapi::user()], "nextCursor": null }))),
+        example = json!({ "items": [schema::user()], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<api::PageQuery>,
+    QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::User>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(page(portal.service.users(&credential.caller, list.cursor.as_deref(), limit).await?, user))
+    Ok(page(state.service.users(&credential.caller, list.cursor.as_deref(), limit).await?, user))
 }
 
 /// Shows a user.
@@ -63,14 +64,14 @@ pub(crate) async fn list(
 #[utoipa::path(
     get, path = "/api/users/{id}", operation_id = "getUser", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
-    responses((status = 200, description = "The user", body = api::User, example = json!(openapi::user()))),
+    responses((status = 200, description = "The user", body = api::User, example = json!(schema::user()))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<api::User>, Problem> {
-    Ok(Json(user(portal.service.user(&credential.caller, &id).await?)))
+    Ok(Json(user(state.service.user(&credential.caller, &id).await?)))
 }
 
 /// Locks a user.
@@ -82,17 +83,17 @@ pub(crate) async fn get(
     params(("id" = String, Path, description = "Id of the user", format = "uuid")),
     request_body(content = api::UserChanges, example = json!({ "locked": true })),
     responses(
-        (status = 200, description = "The user as it is now", body = api::User, example = json!(openapi::user())),
+        (status = 200, description = "The user as it is now", body = api::User, example = json!(schema::user())),
         (status = 409, description = "It is your own account"),
     ),
 )]
 pub(crate) async fn change(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    Body(change): Body<api::UserChanges>,
+    JsonBody(change): JsonBody<api::UserChanges>,
 ) -> Result<Json<api::User>, Problem> {
-    Ok(Json(user(portal.service.set_user_locked(&credential.caller, &id, change.locked).await?)))
+    Ok(Json(user(state.service.set_user_locked(&credential.caller, &id, change.locked).await?)))
 }
 
 /// Sets a password.
@@ -108,13 +109,13 @@ pub(crate) async fn change(
     responses((status = 204, description = "It is set")),
 )]
 pub(crate) async fn set_password(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    Body(set): Body<api::NewPassword>,
+    JsonBody(set): JsonBody<api::NewPassword>,
 ) -> Result<StatusCode, Problem> {
     let current = set.current_password.as_ref().map(api::SecretString::reveal);
-    portal.service.set_password(&credential.caller, &id, current, set.new_password.reveal()).await?;
+    state.service.set_password(&credential.caller, &id, current, set.new_password.reveal()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -125,16 +126,16 @@ pub(crate) async fn set_password(
     get, path = "/api/users/{id}/credentials", operation_id = "listCredentials", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`"), api::PageQuery),
     responses((status = 200, description = "A page of them", body = api::Page<api::Credential>,
-        example = json!({ "items": [openapi::credential()], "nextCursor": null }))),
+        example = json!({ "items": [schema::credential()], "nextCursor": null }))),
 )]
 pub(crate) async fn credentials(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    Parameters(list): Parameters<api::PageQuery>,
+    QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::Credential>>, Problem> {
     let (before, limit) = (list.cursor.as_deref(), list.limit.unwrap_or(50));
-    Ok(page(portal.service.credentials(&credential.caller, &id, before, limit).await?, signed_in_with))
+    Ok(page(state.service.credentials(&credential.caller, &id, before, limit).await?, signed_in_with))
 }
 
 /// Signs a user out.
@@ -146,11 +147,11 @@ pub(crate) async fn credentials(
     responses((status = 204, description = "None of the others is accepted any more")),
 )]
 pub(crate) async fn end_all(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.end_credentials(&credential.caller, &id).await?;
+    state.service.end_credentials(&credential.caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -164,10 +165,10 @@ pub(crate) async fn end_all(
     responses((status = 204, description = "It is not accepted any more")),
 )]
 pub(crate) async fn end(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((id, ended)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.end_credential(&credential.caller, &id, &ended).await?;
+    state.service.end_credential(&credential.caller, &id, &ended).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,17 +2,17 @@ use axum::Json;
 use latchkey_api_types::WhoAmI;
 use latchkey_service::Principal;
 
-use super::credential::Credential;
-use super::openapi;
+use crate::http::credential::Credential;
+use crate::http::schema;
 
 /// Tells who this is.
 ///
 /// The person or token that the credential stands for, and what it may do.
 #[utoipa::path(
     get, path = "/api/auth/whoami", operation_id = "whoAmI", tag = "Credentials",
-    params(openapi::OrganizationHeader),
+    params(schema::OrganizationHeader),
     responses((status = 200, description = "Who this is", body = WhoAmI, example = json!({
-        "kind": "apiToken", "id": openapi::ID, "name": "GitHub Actions CI", "level": "organization",
+        "kind": "apiToken", "id": schema::ID, "name": "GitHub Actions CI", "level": "organization",
         "organization": "acme", "project": null, "scopes": ["repos:read", "scans:trigger"], "allRepositories": true,
         "repositories": [], "expiresAt": "2026-12-22T08:00:00Z",
     }))),

@@ -13,11 +13,11 @@ use latchkey_service::{
 };
 use serde_json::value::RawValue;
 
-use super::Verification;
 use super::question::read;
-use crate::rest::credential::Credential;
-use crate::rest::json::Body;
-use crate::rest::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::problem::Problem;
+use crate::state::ServerState;
 
 /// Most requests that one call asks about.
 const BATCH_MAX: usize = 100;
@@ -39,9 +39,9 @@ const AT_ONCE: usize = 8;
     }))),
 )]
 pub(crate) async fn one(
-    State(state): State<Verification>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Body(asked): Body<RequestToDecide>,
+    JsonBody(asked): JsonBody<RequestToDecide>,
 ) -> Result<Json<Decision>, Problem> {
     Ok(Json(decide(&state, &credential.caller, asked, None).await?))
 }
@@ -60,10 +60,10 @@ pub(crate) async fn one(
     }] }))),
 )]
 pub(crate) async fn batch(
-    State(state): State<Verification>,
+    State(state): State<ServerState>,
     credential: Credential,
     // Read one by one: what is wrong with one is no matter of the others.
-    Body(batch): Body<RequestsToDecide<Box<RawValue>>>,
+    JsonBody(batch): JsonBody<RequestsToDecide<Box<RawValue>>>,
 ) -> Result<Json<Decisions>, Problem> {
     let RequestsToDecide { organizations, requests } = batch;
     if !(1..=BATCH_MAX).contains(&requests.len()) {
@@ -90,12 +90,12 @@ pub(crate) async fn batch(
 }
 
 async fn decide(
-    state: &Verification,
+    state: &ServerState,
     caller: &Caller,
     asked: RequestToDecide,
     default: Option<&Pin>,
 ) -> Result<Decision, Error> {
-    let question = read(&asked, state.portal.service.catalogue())?;
+    let question = read(&asked, state.service.catalogue())?;
     let signature = match question.signature {
         Ok(signature) => signature,
         Err(error) => return decided(Err(AuthenticationError::Signature(error).into())),
@@ -129,7 +129,7 @@ async fn decide(
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
     let presented = PresentedCredential { bearer: asked.token.reveal(), origin: &origin, signature };
     let started = Instant::now();
-    let decided = decided(state.portal.service.verify_for(caller, &presented, &demand).await?)?;
+    let decided = decided(state.service.verify_for(caller, &presented, &demand).await?)?;
     match &decided.reason {
         None => state.metrics.allowed(started.elapsed()),
         Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),

@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::Introspected;
 
 use super::oauth::{Form, client};
-use crate::middleware::body::taken;
-use crate::rest::problem::Problem;
+use crate::http::body::already_read;
+use crate::http::problem::Problem;
+use crate::state::ServerState;
 
 /// Tells about a token.
 ///
@@ -24,14 +24,14 @@ use crate::rest::problem::Problem;
         example = json!({ "active": false }))),
 )]
 pub(crate) async fn introspect(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     request: Request,
 ) -> Result<Json<api::Introspected>, Problem> {
-    let (parts, body) = taken(request).await?;
+    let (parts, body) = already_read(request).await?;
     let form = Form::read(&parts.headers, &body, &["token", "token_type_hint", "client_id", "client_secret"])?;
-    let caller = client(&portal, &parts, &form).await?;
+    let caller = client(&state, &parts, &form).await?;
     let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
-    Ok(Json(match portal.service.introspect(&caller, form.required("token")?).await? {
+    Ok(Json(match state.service.introspect(&caller, form.required("token")?).await? {
         Introspected::Inactive => api::Introspected::default(),
         Introspected::Active(token) => api::Introspected {
             active: true,
@@ -41,7 +41,7 @@ pub(crate) async fn introspect(
             iat: Some(token.created_at.seconds()),
             sub: Some(token.id.to_string()),
             jti: Some(token.id.to_string()),
-            iss: Some(portal.site.public_url.clone()),
+            iss: Some(state.site.public_url.clone()),
             organization: named(&token.organization_name),
             organization_id: token.level.organization(),
             project: named(&token.project_name),

@@ -1,16 +1,16 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_service::{ChosenRepositories, EditToken, Error};
 
 use super::expires;
 use super::json::with_tag;
-use crate::rest::credential::Credential;
-use crate::rest::etag::IfMatch;
-use crate::rest::json::Body;
-use crate::rest::openapi;
-use crate::rest::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::etag::IfMatch;
+use crate::http::json::JsonBody;
+use crate::http::problem::Problem;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn request(changes: api::TokenChanges, expected: Option<Vec<String>>) -> Result<EditToken, Error> {
     let repositories = match (changes.all_repositories, changes.repositories) {
@@ -39,22 +39,22 @@ fn request(changes: api::TokenChanges, expected: Option<Vec<String>>) -> Result<
 /// not create the token as it then is.
 #[utoipa::path(
     patch, path = "/api/auth/cli-tokens/{id}", operation_id = "changeToken", tag = "Tokens",
-    params(("id" = String, Path, description = "Id of the token", format = "uuid"), openapi::IfMatchHeader, openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader, schema::OrganizationHeader),
     request_body(content = api::TokenChanges, example = json!({ "scopes": ["repos:read"], "expiresAt": null })),
     responses(
-        (status = 200, description = "The token as it is now", headers(("ETag" = String, description = "For `If-Match`")), body = api::Token, example = json!(openapi::token(false))),
+        (status = 200, description = "The token as it is now", headers(("ETag" = String, description = "For `If-Match`")), body = api::Token, example = json!(schema::token(false))),
         (status = 409, description = "The name is taken; or the token is revoked or expired"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]
 pub(crate) async fn change(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
-    Body(changes): Body<api::TokenChanges>,
+    JsonBody(changes): JsonBody<api::TokenChanges>,
 ) -> Result<Response, Problem> {
     let organization = credential.organization_if_any();
-    let detail = portal.service.edit_token(&credential.caller, organization, &id, request(changes, expected)?).await?;
-    Ok(with_tag(detail, portal.service.now()))
+    let detail = state.service.edit_token(&credential.caller, organization, &id, request(changes, expected)?).await?;
+    Ok(with_tag(detail, state.service.now()))
 }

@@ -2,16 +2,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use latchkey_api_types as api;
-use latchkey_app::portal::Portal;
 use latchkey_domain::LevelKind;
 use latchkey_service::{CreateToken, Error, IdempotentRequest};
 
 use super::json::with_secret;
 use super::{expires, field};
-use crate::rest::credential::Credential;
-use crate::rest::openapi;
-use crate::rest::problem::Problem;
-use crate::rest::repeatable::Repeatable;
+use crate::http::credential::Credential;
+use crate::http::idempotency::IdempotentJson;
+use crate::http::problem::Problem;
+use crate::http::schema;
+use crate::state::ServerState;
 
 fn request(new: api::NewToken, idempotency: Option<IdempotentRequest>) -> Result<CreateToken, Error> {
     match (new.level, &new.project) {
@@ -43,22 +43,22 @@ fn request(new: api::NewToken, idempotency: Option<IdempotentRequest>) -> Result
 /// an `Idempotency-Key`, the same request can be sent again within 24 hours, and gets the same answer.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens", operation_id = "createToken", tag = "Tokens",
-    params(openapi::IdempotencyKey, openapi::OrganizationHeader),
+    params(schema::IdempotencyKey, schema::OrganizationHeader),
     request_body(content = api::NewToken, example = json!({
         "name": "GitHub Actions CI", "description": "Scans each push to main", "scopes": ["repos:read", "scans:trigger"],
         "allRepositories": true, "expiresIn": "720h",
     })),
     responses(
-        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String, description = "Where it is from now on")), body = api::TokenWithSecret, example = json!(openapi::token(true))),
+        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String, description = "Where it is from now on")), body = api::TokenWithSecret, example = json!(schema::token(true))),
         (status = 409, description = "The name is taken; or a request with this key is under way, or its secret is no longer the token's"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Repeatable { body, idempotency }: Repeatable<api::NewToken>,
+    IdempotentJson { body, idempotency }: IdempotentJson<api::NewToken>,
 ) -> Result<Response, Problem> {
     let organization = credential.organization_if_any();
-    let created = portal.service.create_token(&credential.caller, organization, request(body, idempotency)?).await?;
-    Ok(with_secret(StatusCode::CREATED, created, portal.service.now()))
+    let created = state.service.create_token(&credential.caller, organization, request(body, idempotency)?).await?;
+    Ok(with_secret(StatusCode::CREATED, created, state.service.now()))
 }

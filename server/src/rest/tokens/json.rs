@@ -5,7 +5,7 @@ use latchkey_api_types as api;
 use latchkey_domain::{Timestamp, TokenState};
 use latchkey_service::{CreatedToken, TokenDetail};
 
-use crate::rest::etag::ETag;
+use crate::http::etag::ETag;
 
 /// A token at `now`, which decides whether an overlap still lasts.
 pub(crate) fn token(detail: TokenDetail, now: Timestamp) -> api::Token {

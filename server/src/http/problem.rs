@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use latchkey_api_types as api;
 use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldError, Origin, PreconditionError};
 
-use crate::middleware::limit::Exceeded;
+use super::rate_limit::Exceeded;
 
 const MIB: usize = 1024 * 1024;
 
@@ -259,7 +259,7 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     let path: String = request.uri().path().chars().take(300).collect();
     let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
     let mut response = next.run(request).await;
-    if let Some(problem) = taken(&mut response) {
+    if let Some(problem) = take_pending(&mut response) {
         response = written(problem.of_request(path, id), response);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -267,7 +267,7 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
 }
 
 /// The problem of an answer that has not been written yet.
-pub(crate) fn taken(response: &mut Response) -> Option<Problem> {
+pub(crate) fn take_pending(response: &mut Response) -> Option<Problem> {
     let pending = response.extensions_mut().remove::<Pending>().map(|Pending(problem)| *problem);
     pending.or_else(|| refused_before(response))
 }
