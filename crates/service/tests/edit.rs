@@ -414,17 +414,9 @@ async fn another_organizations_tokens_are_not_there(world: &World) {
     let (_, id) = made(world, asked("CI")).await;
     let stranger = world.person(world.globex, Role::Owner).await;
     for organization in ["acme", "globex"] {
-        let edited = world
-            .service
-            .tokens()
-            .edit(&world.access_to(&stranger, organization).await, &id, EditToken::default())
-            .await;
+        let edited = within!(world, &stranger, organization, tokens.edit(&id, EditToken::default()));
         assert!(matches!(edited, Err(Error::NotFound(_))));
-        let rotated = world
-            .service
-            .tokens()
-            .rotate(&world.access_to(&stranger, organization).await, &id, RotateToken::default())
-            .await;
+        let rotated = within!(world, &stranger, organization, tokens.rotate(&id, RotateToken::default()));
         assert!(matches!(rotated, Err(Error::NotFound(_))));
     }
     let foreign = EditToken {

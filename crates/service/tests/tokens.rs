@@ -215,19 +215,10 @@ async fn organizations_do_not_see_each_other(world: &World) {
         assert!(matches!(result, Err(Error::NotFound(_))), "{what}: {result:?}");
     };
     for organization in ["acme", "globex"] {
-        not_found("token", service.tokens().get(&world.access_to(&stranger, organization).await, &id).await.map(drop));
-        not_found(
-            "revoke",
-            service.tokens().revoke(&world.access_to(&stranger, organization).await, &id).await.map(drop),
-        );
-        not_found(
-            "repository",
-            service.repositories().get(&world.access_to(&stranger, organization).await, &repository).await.map(drop),
-        );
-        not_found(
-            "delete",
-            service.repositories().delete(&world.access_to(&stranger, organization).await, &repository).await,
-        );
+        not_found("token", within!(world, &stranger, organization, tokens.get(&id)).map(drop));
+        not_found("revoke", within!(world, &stranger, organization, tokens.revoke(&id)).map(drop));
+        not_found("repository", within!(world, &stranger, organization, repositories.get(&repository)).map(drop));
+        not_found("delete", within!(world, &stranger, organization, repositories.delete(&repository)));
     }
     not_found("list", service.tokens().list(&world.access(&stranger).await, listing(StateFilter::All)).await.map(drop));
     not_found(
