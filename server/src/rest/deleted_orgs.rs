@@ -3,41 +3,22 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use latchkey_app::portal::Portal;
-use latchkey_domain::Timestamp;
+use latchkey_api_types as api;
 use latchkey_service::Organization;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::orgs::List;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::page::page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
-/// An organization that is deleted, and whose name is still taken.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = DeletedOrganization)]
-pub(crate) struct DeletedJson {
-    #[schema(format = "uuid")]
-    id: String,
-    name: String,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    deleted_at: Timestamp,
-}
-
-impl From<Organization> for DeletedJson {
-    fn from(organization: Organization) -> Self {
-        Self {
-            id: organization.id.to_string(),
-            name: organization.name,
-            created_at: organization.created_at,
-            deleted_at: organization.updated_at,
-        }
+fn deleted(organization: Organization) -> api::DeletedOrganization {
+    api::DeletedOrganization {
+        id: organization.id,
+        name: organization.name,
+        created_at: organization.created_at,
+        deleted_at: organization.updated_at,
     }
 }
 
@@ -46,21 +27,22 @@ impl From<Organization> for DeletedJson {
 /// Instance admins only. Those whose names are still taken, by name.
 #[utoipa::path(
     get, path = "/api/deleted-orgs", operation_id = "listDeletedOrganizations", tag = "Organizations",
-    params(List),
-    responses((status = 200, description = "A page of organizations", body = Page<DeletedJson>, example = json!({
+    params(api::PageQuery),
+    responses((status = 200, description = "A page of organizations", body = api::Page<api::DeletedOrganization>, example = json!({
         "items": [{
-            "id": openapi::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
+            "id": schema::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
         }],
         "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
-) -> Result<Json<Page<DeletedJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::DeletedOrganization>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(Json(portal.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+    let found = state.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
+    Ok(page(found, deleted))
 }
 
 /// Frees the name of a deleted organization.
@@ -69,14 +51,14 @@ pub(crate) async fn list(
 /// knows organizations by name.
 #[utoipa::path(
     delete, path = "/api/deleted-orgs/{name}", operation_id = "freeOrganizationName", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "Another organization can have the name")),
 )]
 pub(crate) async fn free(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.free_name(&credential.caller, &name).await?;
+    state.service.free_name(&credential.caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,69 +4,29 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_app::portal::Portal;
-use latchkey_domain::{Role, Timestamp};
+use latchkey_api_types as api;
 use latchkey_service::Invitation;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::orgs::{List, OrganizationJson};
-use super::problem::Problem;
+use super::orgs;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
-/// An invitation of a person to be a member.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Invitation)]
-pub(crate) struct InvitationJson {
-    #[schema(format = "uuid")]
-    id: String,
-    organization: String,
-    email: String,
-    #[schema(value_type = openapi::Role)]
-    role: Role,
-    #[schema(inline)]
-    status: Status,
-    sender: String,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    accepted_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Pending,
-    Accepted,
-}
-
-/// The answer to an invitation.
-#[derive(Serialize, ToSchema)]
-#[schema(as = InvitationWithLink)]
-struct CreatedJson {
-    /// For somebody without an account, to be passed on to them: makes the account. Shown once, and only to those who
-    /// act on the whole instance.
-    link: Option<String>,
-    #[serde(flatten)]
-    invitation: InvitationJson,
-}
-
-impl From<Invitation> for InvitationJson {
-    fn from(invitation: Invitation) -> Self {
-        Self {
-            id: invitation.id.to_string(),
-            organization: invitation.organization_name,
-            email: invitation.email,
-            role: invitation.role,
-            status: if invitation.accepted_at.is_some() { Status::Accepted } else { Status::Pending },
-            sender: invitation.sender.name,
-            created_at: invitation.created_at,
-            accepted_at: invitation.accepted_at,
-        }
+fn invitation(invitation: Invitation) -> api::Invitation {
+    let accepted = invitation.accepted_at.is_some();
+    api::Invitation {
+        id: invitation.id,
+        organization: invitation.organization_name,
+        email: invitation.email,
+        role: invitation.role,
+        status: if accepted { api::InvitationStatus::Accepted } else { api::InvitationStatus::Pending },
+        sender: invitation.sender.name,
+        created_at: invitation.created_at,
+        accepted_at: invitation.accepted_at,
     }
 }
 
@@ -75,30 +35,18 @@ impl From<Invitation> for InvitationJson {
 /// Pending and accepted ones, newest first.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/invitations", operation_id = "listSentInvitations", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List),
-    responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
-        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::PageQuery),
+    responses((status = 200, description = "A page of invitations", body = api::Page<api::Invitation>,
+        example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn sent(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    Parameters(list): Parameters<List>,
-) -> Result<Json<Page<InvitationJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = portal.service.sent_invitations(&credential.caller, &organization, before, limit).await?;
-    Ok(Json(page.into()))
-}
-
-/// Whom to invite.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewInvitation)]
-pub(crate) struct Create {
-    #[schema(value_type = openapi::Email)]
-    email: String,
-    #[schema(value_type = openapi::Role)]
-    role: Role,
+    Ok(page(state.service.sent_invitations(&credential.caller, &organization, before, limit).await?, invitation))
 }
 
 /// Invites a person.
@@ -107,22 +55,22 @@ pub(crate) struct Create {
 /// the only time, to be passed on: it makes the account, within 7 days.
 #[utoipa::path(
     post, path = "/api/orgs/{name}/invitations", operation_id = "createInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
-    request_body(content = Create, example = json!({ "email": "grace@example.com", "role": "member" })),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
+    request_body(content = api::NewInvitation, example = json!({ "email": "grace@example.com", "role": "member" })),
     responses(
-        (status = 201, description = "The invitation", body = CreatedJson, example = json!(openapi::invitation(true))),
+        (status = 201, description = "The invitation", body = api::InvitationWithLink, example = json!(schema::invitation(true))),
         (status = 409, description = "It is the email of a member, or invited already"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    Body(create): Body<Create>,
+    JsonBody(create): JsonBody<api::NewInvitation>,
 ) -> Result<impl IntoResponse, Problem> {
-    let made = portal.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
-    let link = made.link.map(|link| portal.site.join_url(&link));
-    let body = CreatedJson { link, invitation: made.invitation.into() };
+    let made = state.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
+    let link = made.link.map(|link| state.site.join_url(&link).into());
+    let body = api::InvitationWithLink { link, invitation: invitation(made.invitation) };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }
 
@@ -131,15 +79,15 @@ pub(crate) async fn create(
 /// While it is pending.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/invitations/{id}", operation_id = "revokeInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses((status = 204, description = "It is taken back")),
 )]
 pub(crate) async fn revoke(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.revoke_invitation(&credential.caller, &organization, &id).await?;
+    state.service.revoke_invitation(&credential.caller, &organization, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,18 +96,17 @@ pub(crate) async fn revoke(
 /// People only: pending ones to their email, newest first.
 #[utoipa::path(
     get, path = "/api/invitations", operation_id = "listReceivedInvitations", tag = "Invitations",
-    params(List),
-    responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
-        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+    params(api::PageQuery),
+    responses((status = 200, description = "A page of invitations", body = api::Page<api::Invitation>,
+        example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn received(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
-) -> Result<Json<Page<InvitationJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = portal.service.received_invitations(&credential.caller, before, limit).await?;
-    Ok(Json(page.into()))
+    Ok(page(state.service.received_invitations(&credential.caller, before, limit).await?, invitation))
 }
 
 /// Accepts an invitation.
@@ -169,15 +116,15 @@ pub(crate) async fn received(
     post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
     params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses(
-        (status = 200, description = "The organization, with the role in it", body = OrganizationJson, example = json!(openapi::organization(false))),
+        (status = 200, description = "The organization, with the role in it", body = api::Organization, example = json!(schema::organization(false))),
         (status = 409, description = "The caller is a member already"),
     ),
 )]
 pub(crate) async fn accept(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-) -> Result<Json<OrganizationJson>, Problem> {
-    let joined = portal.service.accept_invitation(&credential.caller, &id).await?;
-    Ok(Json(OrganizationJson::new(joined.organization, Some(joined.member.role))))
+) -> Result<Json<api::Organization>, Problem> {
+    let joined = state.service.accept_invitation(&credential.caller, &id).await?;
+    Ok(Json(orgs::organization(joined.organization, Some(joined.member.role))))
 }

@@ -4,51 +4,18 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_app::portal::Portal;
-use latchkey_domain::Timestamp;
+use latchkey_api_types as api;
 use latchkey_service::Repository;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::problem::Problem;
-use super::repeatable::Repeatable;
+use crate::http::credential::Credential;
+use crate::http::idempotency::IdempotentJson;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
-/// A repository configuration.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Repository)]
-pub(crate) struct RepositoryJson {
-    #[schema(format = "uuid")]
-    id: String,
-    /// The full name, such as `acme/api`.
-    name: String,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-}
-
-impl From<Repository> for RepositoryJson {
-    fn from(repository: Repository) -> Self {
-        Self { id: repository.id.to_string(), name: repository.name, created_at: repository.created_at }
-    }
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct List {
-    /// 1 to 100; 50 if not named.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// The `nextCursor` of the page before.
-    #[param(inline, value_type = Option<openapi::Cursor>)]
-    cursor: Option<String>,
-    /// Beginnings of words of the name.
-    #[serde(default)]
-    query: String,
+fn repository(repository: Repository) -> api::Repository {
+    api::Repository { id: repository.id, name: repository.name, created_at: repository.created_at }
 }
 
 /// Lists repositories.
@@ -56,32 +23,23 @@ pub(crate) struct List {
 /// Those that the credential reaches, by name.
 #[utoipa::path(
     get, path = "/api/repos", operation_id = "listRepositories", tag = "Repositories",
-    params(List, openapi::OrganizationHeader),
-    responses((status = 200, description = "A page of repositories", body = Page<RepositoryJson>, example = json!({
-        "items": [{ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
+    params(api::RepositoryQuery, schema::OrganizationHeader),
+    responses((status = 200, description = "A page of repositories", body = api::Page<api::Repository>, example = json!({
+        "items": [{ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
-) -> Result<Json<Page<RepositoryJson>>, Problem> {
+    QueryParams(list): QueryParams<api::RepositoryQuery>,
+) -> Result<Json<api::Page<api::Repository>>, Problem> {
     let organization = credential.organization()?;
     let limit = list.limit.unwrap_or(50);
-    let page = portal
+    let page = state
         .service
         .repositories(&credential.caller, organization, &list.query, list.cursor.as_deref(), limit)
         .await?;
-    Ok(Json(Page { items: page.repositories.into_iter().map(Into::into).collect(), next_cursor: page.next }))
-}
-
-/// A repository to be added.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewRepository)]
-pub(crate) struct Create {
-    #[schema(value_type = openapi::RepositoryName)]
-    name: String,
+    Ok(Json(api::Page { items: page.repositories.into_iter().map(repository).collect(), next_cursor: page.next }))
 }
 
 /// Adds a repository.
@@ -89,40 +47,40 @@ pub(crate) struct Create {
 /// A token that is confined to a list can't: it would not reach what it adds.
 #[utoipa::path(
     post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
-    params(openapi::IdempotencyKey, openapi::OrganizationHeader),
-    request_body(content = Create, example = json!({ "name": "acme/api" })),
+    params(schema::IdempotencyKey, schema::OrganizationHeader),
+    request_body(content = api::NewRepository, example = json!({ "name": "acme/api" })),
     responses(
-        (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = RepositoryJson,
-            example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
+        (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = api::Repository,
+            example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken; or a request with this key is under way"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Repeatable { body, idempotency }: Repeatable<Create>,
+    IdempotentJson { body, idempotency }: IdempotentJson<api::NewRepository>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
     let caller = &credential.caller;
-    let repository =
-        portal.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
-    let location = format!("/api/repos/{}", repository.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RepositoryJson::from(repository))))
+    let created =
+        state.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
+    let location = format!("/api/repos/{}", created.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(repository(created))))
 }
 
 /// Shows a repository.
 #[utoipa::path(
     get, path = "/api/repos/{id}", operation_id = "getRepository", tag = "Repositories",
-    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
-    responses((status = 200, description = "The repository", body = RepositoryJson, example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
+    responses((status = 200, description = "The repository", body = api::Repository, example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-) -> Result<Json<RepositoryJson>, Problem> {
-    let repository = portal.service.repository(&credential.caller, credential.organization()?, &id).await?;
-    Ok(Json(repository.into()))
+) -> Result<Json<api::Repository>, Problem> {
+    let found = state.service.repository(&credential.caller, credential.organization()?, &id).await?;
+    Ok(Json(repository(found)))
 }
 
 /// Removes a repository.
@@ -130,14 +88,14 @@ pub(crate) async fn get(
 /// Also from the lists of tokens: one that listed nothing else then reaches nothing.
 #[utoipa::path(
     delete, path = "/api/repos/{id}", operation_id = "deleteRepository", tag = "Repositories",
-    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
     responses((status = 204, description = "It is removed")),
 )]
 pub(crate) async fn delete(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
+    state.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

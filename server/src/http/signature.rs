@@ -1,0 +1,73 @@
+//! The signature of a request to Latchkey itself.
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
+
+use super::body;
+use super::problem::Problem;
+
+/// What was sent as a signature, and over what; in the extensions of requests that have one.
+#[derive(Clone)]
+pub(crate) struct SignedBody {
+    signature: Result<Signature, SignatureError>,
+    method: Method,
+    target: String,
+    body_hash: [u8; 32],
+}
+
+impl SignedBody {
+    /// The signature with what it was made over.
+    pub(crate) fn parts(&self) -> Result<(&Signature, SignedRequest<'_>), SignatureError> {
+        let signature = self.signature.as_ref().map_err(|error| *error)?;
+        let request = SignedRequest { method: self.method.as_str(), target: &self.target, body_hash: self.body_hash };
+        Ok((signature, request))
+    }
+}
+
+/// Reads the three headers; `None` when there is none of them. A header that is there twice is of no form.
+pub(crate) fn read_signature(headers: &HeaderMap) -> Result<Option<Signature>, SignatureError> {
+    let read = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => value.to_str().map(Some).map_err(|_| SignatureError::Form),
+            (Some(_), Some(_)) => Err(SignatureError::Form),
+        }
+    };
+    Signature::from_headers(read("x-cli-signature")?, read("x-cli-timestamp")?, read("x-cli-nonce")?)
+}
+
+/// Reads the body before anybody looks at the credential (see `http/body.rs`), and hashes it if it is signed.
+pub(crate) async fn layer(request: Request, next: Next) -> Response {
+    read(body::without_unauthenticated_body(request), body::MAX, next).await
+}
+
+/// The same for routes that take their credential in the body as well.
+pub(crate) async fn small_layer(request: Request, next: Next) -> Response {
+    read(request, body::SMALL_MAX, next).await
+}
+
+async fn read(request: Request, max: usize, next: Next) -> Response {
+    match body::read_whole(request, max).await {
+        Ok((parts, bytes)) => next.run(with_signature(parts, bytes)).await,
+        Err(unread) => Problem::from(unread).into_response(),
+    }
+}
+
+/// A request that has been read, with what it was signed with.
+pub(crate) fn with_signature(mut parts: Parts, bytes: Bytes) -> Request {
+    if let Some(signature) = read_signature(&parts.headers).transpose() {
+        parts.extensions.insert(SignedBody {
+            signature,
+            method: parts.method.clone(),
+            target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            body_hash: sha256(&bytes),
+        });
+    }
+    Request::from_parts(parts, Body::from(bytes))
+}

@@ -1,0 +1,121 @@
+//! What operators and orchestrators ask.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use latchkey_api_types::{Info, Problem, Readiness, Status, StatusQuery};
+
+use crate::http::fallback::method_not_allowed;
+use crate::http::problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
+
+/// What tells how the instance is.
+pub(crate) fn router() -> Router<ServerState> {
+    Router::new()
+        .route("/healthz", get(live))
+        .route("/readyz", get(ready))
+        .route("/infoz", get(info))
+        .route("/statusz", get(statusz))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(problem::complete))
+}
+
+/// The counters, which need none of the layers of the others.
+pub(crate) fn metrics_router() -> Router<ServerState> {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(problem::complete))
+}
+
+/// Tells that the process runs.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "isLive", tag = "Operations", security(()),
+    responses((status = 200, description = "It runs", body = Status, example = json!({ "status": "live" }))),
+)]
+pub(crate) async fn live() -> Response {
+    Json(Status { status: "live".to_owned() }).into_response()
+}
+
+/// Tells what existing clients ask for.
+///
+/// Both of the others, for clients that read nothing but the status.
+#[utoipa::path(
+    get, path = "/statusz", operation_id = "status", tag = "Operations", security(()), params(StatusQuery),
+    responses(
+        (status = 200, description = "It runs, and the database answers and can be written if that was asked", body = Status,
+            example = json!({ "status": "live" })),
+        (status = 400, description = "`readiness` is neither `true` nor `false`", body = Problem,
+            content_type = "application/problem+json", example = json!({
+                "type": "urn:latchkey:problem:malformed-query", "title": "Bad Request", "status": 400,
+                "detail": "readiness: provided string was not `true` or `false`", "instance": "/statusz",
+                "request_id": schema::ID,
+            })),
+        (status = 503, description = "The database does not answer, or can't be written", body = Status,
+            example = json!({ "status": "the database does not answer" })),
+    ),
+)]
+pub(crate) async fn statusz(
+    State(state): State<ServerState>,
+    QueryParams(asked): QueryParams<StatusQuery>,
+) -> Response {
+    if asked.readiness { ready(State(state)).await } else { live().await }
+}
+
+/// Tells whether requests can be served.
+///
+/// Whether the database answers and is the one to ask (no standby, no file that was replaced), and whether something can
+/// be written to it: if not, nothing can be revoked. The answer is up to a second old.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
+    responses(
+        (status = 200, description = "They can", body = Readiness, example = json!({ "status": "ready" })),
+        (status = 503, description = "The database does not answer, is not the one to ask, or can't be written: its disk \
+            is full or read-only", body = Status, example = json!({ "status": "the database can't be written" })),
+    ),
+)]
+pub(crate) async fn ready(State(state): State<ServerState>) -> Response {
+    let service = &state.service;
+    match service.ready().await {
+        Ok(()) => {
+            let warnings = service.database_warnings().await.unwrap_or_default();
+            Json(Readiness { status: "ready".to_owned(), warnings }).into_response()
+        }
+        Err(unready) => {
+            let body = Json(Status { status: unready.to_string() });
+            let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+        }
+    }
+}
+
+/// Tells about the instance.
+///
+/// Its version, and where people sign in.
+#[utoipa::path(
+    get, path = "/infoz", operation_id = "info", tag = "Operations", security(()),
+    responses((status = 200, description = "About this instance", body = Info, example = json!({
+        "loginURL": "https://tokens.example.com/login", "version": env!("CARGO_PKG_VERSION"),
+    }))),
+)]
+pub(crate) async fn info(State(state): State<ServerState>) -> Json<Info> {
+    Json(Info { login_url: format!("{}/login", state.site.public_url), version: state.site.version.to_owned() })
+}
+
+/// Tells what is counted.
+///
+/// For Prometheus, as OpenMetrics.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "Operations", security(()),
+    responses((status = 200, description = "The counters", body = String,
+        content_type = "application/openmetrics-text", example = "cached_tokens 12")),
+)]
+pub(crate) async fn metrics(State(state): State<ServerState>) -> Response {
+    state.metrics.answer()
+}

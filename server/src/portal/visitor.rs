@@ -1,0 +1,35 @@
+//! Whose browser this is.
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use latchkey_app::portal::{Portal, Visitor};
+use latchkey_app::{cookies, pages};
+use latchkey_service::{Origin, Principal};
+
+use crate::http::admission;
+
+/// Puts a [`Visitor`] into the request's extensions: the person of the session cookie, if it is live.
+pub(super) async fn layer(
+    State(portal): State<Portal>,
+    Extension(origin): Extension<Origin>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let theme = cookies::theme(request.headers());
+    let person = match cookies::session(&portal.site, request.headers()) {
+        Some(cookie) => portal.service.session(cookie).await,
+        None => Ok(None),
+    };
+    match person {
+        Ok(person) => {
+            if let Some(person) = &person {
+                admission::recognize(request.extensions(), &Principal::Session(person.clone()));
+            }
+            request.extensions_mut().insert(Visitor { person, origin, theme });
+            next.run(request).await
+        }
+        Err(error) => pages::failure_page(&portal, theme, origin.request_id(), &error),
+    }
+}
