@@ -20,15 +20,13 @@ mod verification;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Pages are made of many short texts, for which this allocator takes half the time of glibc's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match commands::run(config::Cli::parse()).await {
+    match commands::run().await {
         Ok(()) => {
             log::end(None);
             ExitCode::SUCCESS

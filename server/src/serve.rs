@@ -24,27 +24,28 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
         return Err("the site is not built into this program; run `make site`, then build it again".into());
     };
     let asked_to_stop = asked_to_stop()?;
-    let listener =
-        TcpListener::bind(config.addr).await.map_err(|error| format!("can't listen on {}: {error}", config.addr))?;
+    let listener = TcpListener::bind(config.server.addr)
+        .await
+        .map_err(|error| format!("can't listen on {}: {error}", config.server.addr))?;
     let bound = listener.local_addr()?;
-    let public_url = config.public_url(bound);
+    let public_url = config.server.public_url(bound);
     first_account(&config, &service, &public_url, demo).await?;
 
     let site =
         Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
     let (stop, stopping) = watch::channel(false);
-    let trusted_proxies = config.trusted_proxies.map(Arc::new);
-    let limits = open_files::limits(config.max_connections, config.max_connections_per_address);
+    let trusted_proxies = config.server.trusted_proxies.map(Arc::new);
+    let limits = open_files::limits(config.limits.max_connections, config.limits.max_connections_per_address);
     tracing::debug!(total = limits.total, per_address = limits.per_address, "connections that there may be");
     let places = Places::new(limits, trusted_proxies.clone());
     let settings = router::Settings {
         trusted_proxies,
         routes: config.routes,
-        forward_auth_organizations: config.forward_auth_organizations,
-        api_rate_limit: config.api_rate_limit,
-        organization_rate_limit: config.organization_rate_limit,
-        cors_origins: config.cors_origins,
+        forward_auth_organizations: config.verification.forward_auth_organizations,
+        api_rate_limit: config.limits.api_rate_limit,
+        organization_rate_limit: config.limits.organization_rate_limit(),
+        cors_origins: config.server.cors_origins.unwrap_or_default(),
         places: places.clone(),
         stopping: stopping.clone(),
     };
@@ -68,11 +69,11 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
 
 /// Whoever starts a new instance gets a way in.
 async fn first_account(config: &Config, service: &Service, public_url: &str, demo: bool) -> Result<(), Box<dyn Error>> {
-    if demo && config.bootstrap_admin.is_some() {
+    if demo && config.accounts.bootstrap_admin()?.is_some() {
         return Err("--demo makes its own first account: leave LATCHKEY_BOOTSTRAP_ADMIN_EMAIL and _PASSWORD out".into());
     }
-    if let Some(admin) = &config.bootstrap_admin
-        && service.bootstrap(&admin.email, &admin.password).await?
+    if let Some(admin) = config.accounts.bootstrap_admin()?
+        && service.bootstrap(admin.email, admin.password).await?
     {
         tracing::info!("created the instance admin and the organization default");
     }

@@ -18,7 +18,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 pub(crate) use self::redact::redacted;
 use self::sample::Sample;
 use self::writer::Lines;
-use crate::config::{Config, LogFormat};
+use crate::config::{LogConfig, LogFormat};
 
 /// How long the end of the process waits for a log that nobody reads.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -43,7 +43,7 @@ pub(crate) struct Counts {
 }
 
 /// Begins to write what `LATCHKEY_LOG` asks for, as far as it [may be written](quotes_nobody).
-pub(crate) fn start(config: &Config) -> Result<(), String> {
+pub(crate) fn start(config: &LogConfig) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("log is {:?}: {error}", config.log))?;
     let lines = Lines::start(stderr(), tell).map_err(|error| format!("can't start to write the log: {error}"))?;
     let sample = Sample::new();
