@@ -28,13 +28,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     match commands::run().await {
         Ok(()) => {
-            log::end(None);
+            log::shut_down(None);
             ExitCode::SUCCESS
         }
         Err(error) => {
             tracing::error!("{error}");
             // Before logging is set up, and whatever it is set up to leave out, the reason also stands by itself.
-            log::end(Some(&format!("latchkey-server: {error}\n")));
+            log::shut_down(Some(&format!("latchkey-server: {error}\n")));
             ExitCode::FAILURE
         }
     }

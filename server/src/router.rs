@@ -19,7 +19,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
-use crate::connections::places::Places;
+use crate::connections::limiter::ConnectionLimiter;
 use crate::metrics::{Counted, Metrics};
 use crate::middleware::admission::{self, Admission};
 use crate::middleware::budget::Budget;
@@ -46,7 +46,7 @@ pub(crate) struct Settings {
     /// Origins of pages that may use gRPC-Web.
     pub(crate) cors_origins: Vec<HeaderValue>,
     /// Whose connections are counted.
-    pub(crate) places: Arc<Places>,
+    pub(crate) connections: Arc<ConnectionLimiter>,
     /// True once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -60,13 +60,13 @@ pub(crate) async fn router(portal: Portal, settings: Settings) -> Result<Limited
         api_rate_limit,
         organization_rate_limit,
         cors_origins,
-        places,
+        connections,
         stopping,
     } = settings;
     let context = context::Context { service: portal.service.clone(), trusted_proxies };
     let (admission, budget) = (Admission::new(), Budget::new());
     let counted =
-        Counted { service: portal.service.clone(), places, budget: budget.clone(), admission: admission.clone() };
+        Counted { service: portal.service.clone(), connections, budget: budget.clone(), admission: admission.clone() };
     let tools = verification::Tools {
         portal: portal.clone(),
         routes,

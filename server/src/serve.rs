@@ -13,17 +13,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::connections::places::Places;
+use crate::connections::limiter::ConnectionLimiter;
 use crate::{assets, connections, jobs, open_files, router};
 
 /// How long requests in flight may take after the signal to stop.
-const DRAIN: Duration = Duration::from_secs(20);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<(), Box<dyn Error>> {
     let Some(pkg_dir) = assets::pkg_dir() else {
         return Err("the site is not built into this program; run `make site`, then build it again".into());
     };
-    let asked_to_stop = asked_to_stop()?;
+    let shutdown_signal = shutdown_signal()?;
     let listener = TcpListener::bind(config.server.addr)
         .await
         .map_err(|error| format!("can't listen on {}: {error}", config.server.addr))?;
@@ -36,9 +36,10 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let portal = Portal { service: service.clone(), site: Arc::new(site) };
     let (stop, stopping) = watch::channel(false);
     let trusted_proxies = config.server.trusted_proxies.map(Arc::new);
-    let limits = open_files::limits(config.limits.max_connections, config.limits.max_connections_per_address);
-    tracing::debug!(total = limits.total, per_address = limits.per_address, "connections that there may be");
-    let places = Places::new(limits, trusted_proxies.clone());
+    let limits =
+        open_files::connection_limits(config.limits.max_connections, config.limits.max_connections_per_address);
+    tracing::debug!(total = limits.total, per_address = limits.per_address, "limits of connections");
+    let limiter = ConnectionLimiter::new(limits, trusted_proxies.clone());
     let settings = router::Settings {
         trusted_proxies,
         routes: config.routes,
@@ -46,7 +47,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
         api_rate_limit: config.limits.api_rate_limit,
         organization_rate_limit: config.limits.organization_rate_limit(),
         cors_origins: config.server.cors_origins.unwrap_or_default(),
-        places: places.clone(),
+        connections: limiter.clone(),
         stopping: stopping.clone(),
     };
     let app = router::router(portal, settings).await?;
@@ -54,11 +55,11 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let jobs = jobs::start(service.clone(), stopping.clone());
     tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
 
-    let server = tokio::spawn(connections::serve(listener, Arc::new(app), places, stopping));
-    asked_to_stop.await;
+    let server = tokio::spawn(connections::serve(listener, Arc::new(app), limiter, stopping));
+    shutdown_signal.await;
     tracing::info!("stopping: finishing requests");
     stop.send_replace(true);
-    if tokio::time::timeout(DRAIN, server).await.is_err() {
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
     jobs.await?;
@@ -91,7 +92,7 @@ async fn first_account(config: &Config, service: &Service, public_url: &str, dem
 /// Resolves at Ctrl-C or SIGTERM. They are heard from the call on: one that came with nobody listening would end the
 /// process with everything in its hands.
 #[cfg(unix)]
-fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
@@ -103,7 +104,7 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-fn asked_to_stop() -> io::Result<impl Future<Output = ()>> {
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

@@ -59,6 +59,9 @@ fn flags_win_over_the_file_and_the_file_over_the_environment() {
     // A line of the log at all is that of the file, and its format that of the environment.
     assert!(said.starts_with('{') && said.contains("\"level\":\"ERROR\""), "{said}");
     assert!(folder.run(&environment, &[]).contains("there is no database at file.db"));
+    // An empty variable is none, and its key is a key of the file all the same.
+    let empty = [("LATCHKEY_CONFIG", "settings.toml"), ("LATCHKEY_DATABASE_URL", "")];
+    assert!(folder.run(&empty, &[]).contains("there is no database at file.db"));
     assert!(folder.run(&environment[1..], &[]).contains("there is no database at environment.db"));
     assert!(folder.run(&[("LATCHKEY_DATABASE_URL", "")], &[]).contains("there is no database at data/latchkey.db"));
 }

@@ -28,7 +28,8 @@ pub(super) fn flags(
             Value::Integer(number) => number.to_string(),
             Value::Boolean(boolean) => boolean.to_string(),
             other => {
-                let message = format!("{key} is a {}, expected a string, a number or a boolean", other.type_str());
+                let message =
+                    format!("{key} must be a string, a number or a boolean, not of the type {}", other.type_str());
                 return Err(ConfigError::syntax(path, message));
             }
         };
@@ -39,9 +40,9 @@ pub(super) fn flags(
     Ok(flags)
 }
 
-/// Whatever can be set in the file: the arguments with an environment variable, but for the file itself.
+/// Whatever can be set in the file: what every command takes, but for the file itself.
 pub(super) fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
-    command.get_arguments().filter(|arg| arg.get_env().is_some() && arg.get_id() != "config")
+    command.get_arguments().filter(|arg| arg.is_global_set() && arg.get_id() != "config")
 }
 
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {

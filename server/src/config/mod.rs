@@ -137,7 +137,7 @@ fn command() -> clap::Command {
 /// The same command line, whatever the values of settings are.
 fn any_value(command: clap::Command) -> clap::Command {
     let parser = ValueParser::os_string();
-    command.mut_args(|arg| if arg.get_env().is_some() { arg.value_parser(parser.clone()) } else { arg })
+    command.mut_args(|arg| if arg.is_global_set() { arg.value_parser(parser.clone()) } else { arg })
 }
 
 /// The error of a setting's value, in our words.

@@ -33,7 +33,7 @@ fn every_setting_has_a_variable_a_flag_a_key_and_a_line_in_the_documentation() {
         if id != "config" {
             // Whatever its value may be, the key is known.
             let message = with_file(id, &format!("{id} = []"), &[]).err().unwrap().to_string();
-            assert!(message.contains(&format!("{id} is a array")), "{message}");
+            assert!(message.contains(&format!("{id} must be a string")), "{message}");
         }
         names.insert(variable);
     }
