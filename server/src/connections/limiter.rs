@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use latchkey_domain::AllowedNetworks;
 
 use super::state::{ConnectionState, NOT_EVICTABLE, as_micros, elapsed_micros};
-use crate::middleware::source::Source;
+use crate::http::source::Source;
 
 /// When no connection could be evicted, the next attempt is not made before.
 const EVICTION_RETRY: Duration = Duration::from_millis(100);

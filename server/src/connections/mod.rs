@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
 use axum::http::{Request, Version};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,7 +25,12 @@ use tokio::time::sleep;
 use self::io::{MonitoredBody, MonitoredStream};
 use self::limiter::{ConnectionLimiter, ConnectionPermit};
 use self::state::IdleDeadline;
-use crate::middleware::limits::Limited;
+
+/// What answers the requests that come over connections.
+pub(crate) trait RequestHandler: Send + Sync + 'static {
+    /// Answers a request that came over a connection of `peer`.
+    fn handle(&self, request: Request<Body>, peer: SocketAddr) -> impl Future<Output = Response> + Send;
+}
 
 /// Largest header section of a request, in bytes. A connection of HTTP/1 buffers no more.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
@@ -50,7 +56,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(20);
 /// Accepts and serves until `stopping`, and returns when all connections have ended.
 pub(crate) async fn serve(
     listener: TcpListener,
-    app: Arc<Limited>,
+    handler: Arc<impl RequestHandler>,
     limiter: Arc<ConnectionLimiter>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -79,9 +85,9 @@ pub(crate) async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "can't set TCP_NODELAY");
         }
-        let (app, builder, stopping, open) = (app.clone(), builder.clone(), stopping.clone(), open.clone());
+        let (handler, builder, stopping, open) = (handler.clone(), builder.clone(), stopping.clone(), open.clone());
         tokio::spawn(async move {
-            serve_connection(stream, peer, permit, &app, &builder, stopping).await;
+            serve_connection(stream, peer, permit, &handler, &builder, stopping).await;
             drop(open);
         });
     }
@@ -117,7 +123,7 @@ async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     permit: ConnectionPermit,
-    app: &Arc<Limited>,
+    handler: &Arc<impl RequestHandler>,
     builder: &Builder<TokioExecutor>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -125,9 +131,9 @@ async fn serve_connection(
     let service = service_fn(|request: Request<Incoming>| {
         let active = state.begin_request(request.version() == Version::HTTP_2);
         let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-        let app = app.clone();
+        let handler = handler.clone();
         async move {
-            let response = app.answer(request, peer).await;
+            let response = handler.handle(request, peer).await;
             Ok::<_, Infallible>(response.map(|body| MonitoredBody::new(body, active)))
         }
     });
