@@ -33,7 +33,7 @@ impl Folder {
     fn refused(&self, environment: &[(&str, &str)]) -> String {
         let said = self.run(environment, &[]);
         // Without a log, the reason stands by itself.
-        let reason = said.lines().last().unwrap().strip_prefix("latchkey-server: ").unwrap();
+        let (_, reason) = said.trim_end().rsplit_once("latchkey-server: ").unwrap();
         if reason.starts_with("there is no database at") { "accepted".to_owned() } else { reason.to_owned() }
     }
 }
