@@ -110,10 +110,8 @@ fn portal_and_api(
 /// What people see, and what its islands ask for.
 fn portal_routes(portal: &Portal, written: &rest::openapi::Written, admission: Arc<Admission>) -> Router<Portal> {
     Router::new()
-        .merge(pages::routes())
-        .merge(pages::reference::routes(&written.document))
+        .merge(pages::routes(portal, &written.document))
         .merge(server_fns::routes())
-        .fallback(pages::not_found)
         .layer(DefaultBodyLimit::max(pages::FORM_MAX))
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
         .layer(from_fn_with_state((admission, portal.clone()), admission::page_layer))

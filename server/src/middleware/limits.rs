@@ -71,7 +71,7 @@ impl Limited {
         let mut response = match form {
             Form::Grpc => grpc::refused(Error::Unavailable).into_http::<Body>().into_response(),
             Form::Problem => complete_now(Error::Unavailable.into(), uri.path(), &id),
-            Form::Page => pages::failure_page(&self.portal, theme, &id, &Error::Unavailable),
+            Form::Page => pages::error_response(&self.portal, theme, &id, &Error::Unavailable),
         };
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(id) = HeaderValue::from_str(&id) {
