@@ -97,7 +97,7 @@ text!(
     Key, 1..=255, "^[!-~]+$", "3f29c1"
 );
 text!(
-    /// The `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     Cursor, 0..=5_100, "^[0-9a-f-]*$", "61636d65"
 );
 
