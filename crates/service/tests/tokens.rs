@@ -220,20 +220,14 @@ async fn organizations_do_not_see_each_other(world: &World) {
         not_found("repository", within!(world, &stranger, organization, repositories.get(&repository)).map(drop));
         not_found("delete", within!(world, &stranger, organization, repositories.delete(&repository)));
     }
-    not_found("list", service.tokens().list(&world.access(&stranger).await, listing(StateFilter::All)).await.map(drop));
-    not_found(
-        "overview",
-        service.tokens().overview(&world.access(&stranger).await, listing(StateFilter::All)).await.map(drop),
-    );
-    not_found("create", service.tokens().create(&world.access(&stranger).await, asked("x")).await.map(drop));
-    not_found("preview", service.auto_revoke().preview(&world.access(&stranger).await, 1).await.map(drop));
-    not_found("setting", service.auto_revoke().get(&world.access(&stranger).await).await.map(drop));
-    not_found("set", service.auto_revoke().set(&world.access(&stranger).await, 1).await);
-    not_found(
-        "repositories",
-        service.repositories().list(&world.access(&stranger).await, "", None, 10).await.map(drop),
-    );
-    not_found("projects", service.projects().options(&world.access(&stranger).await).await.map(drop));
+    not_found("list", within!(world, &stranger, "acme", tokens.list(listing(StateFilter::All))).map(drop));
+    not_found("overview", within!(world, &stranger, "acme", tokens.overview(listing(StateFilter::All))).map(drop));
+    not_found("create", within!(world, &stranger, "acme", tokens.create(asked("x"))).map(drop));
+    not_found("preview", within!(world, &stranger, "acme", auto_revoke.preview(1)).map(drop));
+    not_found("setting", within!(world, &stranger, "acme", auto_revoke.get()).map(drop));
+    not_found("set", within!(world, &stranger, "acme", auto_revoke.set(1)));
+    not_found("repositories", within!(world, &stranger, "acme", repositories.list("", None, 10)).map(drop));
+    not_found("projects", within!(world, &stranger, "acme", projects.options()).map(drop));
     assert_eq!(
         service
             .tokens()

@@ -16,7 +16,7 @@ use crate::{
 
 /// Everything that the list page shows.
 pub(super) struct List {
-    pub here: LayoutContext,
+    pub layout: LayoutContext,
     pub organization: Organization,
     /// Of the reader.
     pub role: Option<Role>,
@@ -44,10 +44,14 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) async fn load(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
-        let (service, caller) = (&visit.portal.service, &visit.caller);
-        let access = service.organizations().access(caller, organization).await?;
-        let (overview, here) = futures::try_join!(read(service, &access, fields), visit.layout(Some(organization)))?;
+    pub(super) async fn load(request: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
+        let (service, caller) = (&request.portal.service, &request.caller);
+        let overview = async {
+            let access = service.organizations().access(caller, organization).await?;
+            let overview = read(service, &access, fields).await?;
+            Ok((access, overview))
+        };
+        let ((access, overview), layout) = futures::try_join!(overview, request.layout(Some(organization)))?;
         let (query, Overview { page, total, counts, projects }, start) = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
@@ -82,8 +86,8 @@ impl List {
             asked,
             revoked,
             fresh: fields.text("new").to_owned(),
-            me: visit.person.id.to_string(),
-            here,
+            me: request.person.id.to_string(),
+            layout,
             organization: access.organization().clone(),
             role: access.role(),
             query,
