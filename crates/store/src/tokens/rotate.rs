@@ -31,7 +31,7 @@ pub async fn rotate(tx: &mut Tx, token: &Token, rotation: &Rotation<'_>) -> Resu
             .map(|_| ())
     })?;
     let words = words(&token.name, &token.description, rotation.prefix.as_str(), token.id);
-    search::forget(tx, Kind::Token, token.id.0).await?;
+    search::remove(tx, Kind::Token, token.id.0).await?;
     let list = token.level.organization().map(|id| id.0).unwrap_or_default();
     search::index(tx, list, Kind::Token, token.id.0, words).await?;
     tx.changed.extend([token.id.0, secret_object(rotation.hash)]);
