@@ -104,7 +104,7 @@ async fn names_of_before_are_renewed(given: &Given) {
     assert_eq!(walk(given, &everything(given), BY_NAME, 1).await.0, all);
     assert_eq!(projects::by_name(given.store(), given.acme, "web").await.unwrap().unwrap().id, given.project);
 
-    let (mut alike, mut read) = (Vec::new(), 0);
+    let (mut duplicates, mut read) = (Vec::new(), 0);
     loop {
         let batch = names::reindex(given.store(), 2).await.unwrap();
         if batch.read == 0 {
@@ -149,7 +149,7 @@ async fn renewing_twice_at_once_is_renewing_once(given: &Given) {
         let (mut read, mut duplicates) = (0, 0);
         loop {
             let batch = names::reindex(given.store(), 1).await.unwrap();
-            (read, duplicates) = (read + batch.read, alike + batch.duplicates.len());
+            (read, duplicates) = (read + batch.read, duplicates + batch.duplicates.len());
             if batch.read == 0 {
                 return (read, duplicates);
             }
