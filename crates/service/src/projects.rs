@@ -81,7 +81,7 @@ impl Projects<'_> {
         access.allow(Action::ManageProjects)?;
         let project = self.find(access, id).await?;
         let Write { mut tx, access } = self.service.begin_ending_in(access, Action::ManageProjects).await?;
-        if !projects::lock_whole(&mut tx, access.id(), project.id).await? {
+        if !projects::lock_exclusive(&mut tx, access.id(), project.id).await? {
             return Err(UNKNOWN);
         }
         if projects::has_tokens(&mut tx, project.id).await? {
@@ -96,7 +96,7 @@ impl Projects<'_> {
     /// Keeps the project that something of this level belongs to from being deleted until the transaction ends.
     pub(crate) async fn hold_level(self, tx: &mut Tx, level: Level) -> Result<(), Error> {
         if let Level::Project(organization, project) = level
-            && !projects::hold(tx, organization, project).await?
+            && !projects::lock_shared(tx, organization, project).await?
         {
             return Err(UNKNOWN);
         }

@@ -1,6 +1,6 @@
 //! Audit events: who did what to what, written in the transaction of what was done.
 
-use latchkey_domain::{AuditEventId, OrganizationId};
+use latchkey_domain::{AuditEventId, OrganizationId, TokenId};
 use latchkey_store::{Tx, audit, audit::AuditEvent, tokens::Actor};
 use uuid::Uuid;
 
@@ -30,12 +30,32 @@ impl Service {
         origin: &Origin,
         entry: AuditEntry<'_>,
     ) -> Result<(), Error> {
-        let now = self.now();
+        Ok(audit::insert(tx, &self.event(actor, origin, entry)).await?)
+    }
+
+    /// Writes an audit event for each of these tokens, which are the targets in place of the entry's.
+    pub(crate) async fn record_for_tokens(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        origin: &Origin,
+        entry: AuditEntry<'_>,
+        tokens: &[(TokenId, String)],
+    ) -> Result<(), Error> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let target = |(id, name): &(TokenId, String)| (AuditEventId(self.new_id()), id.0, name.clone());
+        let targets: Vec<_> = tokens.iter().map(target).collect();
+        Ok(audit::insert_each(tx, &self.event(actor, origin, entry), &targets).await?)
+    }
+
+    fn event(&self, actor: &Actor, origin: &Origin, entry: AuditEntry<'_>) -> AuditEvent {
         let (target_kind, target_id, target_name) = entry.target;
-        let event = AuditEvent {
+        AuditEvent {
             id: AuditEventId(self.new_id()),
             organization_id: entry.organization,
-            occurred_at: now,
+            occurred_at: self.now(),
             actor_kind: actor.kind,
             actor_id: actor.id,
             actor_name: actor.name.clone(),
@@ -48,8 +68,7 @@ impl Service {
             user_agent: origin.user_agent().to_owned(),
             request_id: origin.request_id().to_owned(),
             details: entry.details.to_string(),
-        };
-        Ok(audit::insert(tx, &event).await?)
+        }
     }
 }
 

@@ -72,19 +72,17 @@ impl Organizations<'_> {
     async fn delete_batch(self, access: &OrganizationAccess) -> Result<bool, Error> {
         let Write { mut tx, access } = self.service.begin_locked(access, OrganizationLock::Everything, &[]).await?;
         access.allow(Action::DeleteOrganization)?;
-        let (id, now) = (access.id(), self.service.now());
-        let revocation =
-            Revocation { at: now, by: access.principal().actor(), reason: RevocationReason::OrganizationDeleted };
-        for (token, name) in tokens::revoke_all(&mut tx, id, &revocation, BATCH).await? {
-            let entry = AuditEntry {
-                organization: Some(id),
-                action: "token.revoked",
-                target: ("token", Some(token.0), &name),
-                success: true,
-                details: json!({ "reason": RevocationReason::OrganizationDeleted }),
-            };
-            self.service.record_by(&mut tx, access.caller(), entry).await?;
-        }
+        let (id, actor, now) = (access.id(), access.principal().actor(), self.service.now());
+        let revocation = Revocation { at: now, by: actor.clone(), reason: RevocationReason::OrganizationDeleted };
+        let revoked = tokens::revoke_all(&mut tx, id, &revocation, BATCH).await?;
+        let entry = AuditEntry {
+            organization: Some(id),
+            action: "token.revoked",
+            target: ("token", None, ""),
+            success: true,
+            details: json!({ "reason": RevocationReason::OrganizationDeleted }),
+        };
+        self.service.record_for_tokens(&mut tx, &actor, &access.caller().origin, entry, &revoked).await?;
         let last = !tokens::any_unrevoked(&mut tx, id).await?;
         if last {
             organizations::delete(&mut tx, id, now).await?;

@@ -79,15 +79,19 @@ impl Tokens<'_> {
         retry_on_deadlock(|| async move {
             let Write { mut tx, access } = self.service.begin_with_tokens(access, locked).await?;
             allow(&access)?;
-            let mut done = BulkRevoked::default();
-            for id in locked {
-                if let Some(token) = self.revoke_recorded(&mut tx, access.caller(), *id).await? {
-                    done.revoked.push((token.id, token.name));
-                }
-            }
+            let actor = access.principal().actor();
+            let revocation = Revocation { at: self.service.now(), by: actor.clone(), reason: RevocationReason::Manual };
+            let revoked = tokens::revoke_many(&mut tx, locked, &revocation).await?;
+            let entry = AuditEntry {
+                organization: Some(access.id()).filter(|_| !access.is_of_instance()),
+                action: "token.revoked",
+                target: ("token", None, ""),
+                success: true,
+                details: json!({ "reason": RevocationReason::Manual }),
+            };
+            self.service.record_for_tokens(&mut tx, &actor, &access.caller().origin, entry, &revoked).await?;
             tx.commit().await?;
-            done.skipped = ids.len() - done.revoked.len();
-            Ok(done)
+            Ok(BulkRevoked { skipped: ids.len() - revoked.len(), revoked })
         })
         .await
     }

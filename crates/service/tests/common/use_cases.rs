@@ -122,7 +122,7 @@ pub const WITHOUT_CALLER: &[&str] = &[
     "maintenance.flush_uses",
     "maintenance.forget_nonces",
     "maintenance.open_nonces",
-    "maintenance.renew_names",
+    "maintenance.reindex_names",
     "maintenance.waiting_uses",
     "health.history_broke_at",
     "health.note_untrusted_proxy",
@@ -181,7 +181,7 @@ pub async fn targets(world: &World, caller: &Caller) -> Targets {
     service.organizations().create(&hooli, "hooli").await.unwrap();
     service.organizations().delete(&world.access_to(&hooli, "hooli").await).await.unwrap();
     let session = {
-        let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+        let mut tx = world.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
         let id: CredentialId = session(&mut tx, caller.principal.person().unwrap().id).await;
         tx.commit().await.unwrap();
         id.to_string()
