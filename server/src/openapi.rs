@@ -1,5 +1,6 @@
-//! The description of the API (OpenAPI 3.1), made from the handlers: `#[utoipa::path]` on each, and its name in the list
-//! below. What is the same for all of them (the credential, and how refusals look) is added here.
+//! The document of the API (OpenAPI 3.1), put together from the routes: each handler has its `#[utoipa::path]`, and is
+//! served by the same `routes!` that documents it. What is the same for all operations (the credential, and how refusals
+//! look) is added here.
 
 use std::sync::Arc;
 
@@ -11,20 +12,16 @@ use axum::{Extension, Router};
 use latchkey_api_types::{OAuthError, Problem};
 use latchkey_domain::Catalogue;
 use serde_json::{Value, json};
+use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, RefOr, ResponseBuilder};
-use utoipa::{Modify, OpenApi};
+use utoipa::openapi::{ContentBuilder, OpenApi as OpenApiDocument, Ref, RefOr, ResponseBuilder};
 
 use crate::http::fallback::method_not_allowed;
 use crate::http::problem;
 use crate::http::schema::ID;
-use crate::rest::{
-    audit, auto_revoke, deleted_orgs, invitations, login, members, orgs, projects, repos, tokens, users, whoami,
-};
 use crate::state::ServerState;
-use crate::{operations, verification};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -50,69 +47,9 @@ use crate::{operations, verification};
         (name = "Verification", description = "For services and proxies that are called with a token: may it do that?"),
         (name = "Operations", description = "For operators and orchestrators; no credential needed"),
     ),
-    paths(
-        login::login,
-        whoami::whoami,
-        tokens::create::create,
-        tokens::read::list,
-        tokens::read::get,
-        tokens::change::change,
-        tokens::rotate::rotate,
-        tokens::revoke::revoke,
-        tokens::revoke::revoke_many,
-        repos::list,
-        repos::create,
-        repos::get,
-        repos::delete,
-        orgs::list,
-        orgs::create,
-        orgs::get,
-        orgs::delete,
-        orgs::set_current,
-        deleted_orgs::list,
-        deleted_orgs::free,
-        users::list,
-        users::get,
-        users::change,
-        users::set_password,
-        users::credentials,
-        users::end_all,
-        users::end,
-        members::list,
-        members::get,
-        members::change,
-        members::remove,
-        invitations::sent,
-        invitations::create,
-        invitations::revoke,
-        invitations::received,
-        invitations::accept,
-        projects::list,
-        projects::create,
-        projects::get,
-        projects::delete,
-        auto_revoke::get,
-        auto_revoke::set,
-        auto_revoke::preview,
-        audit::list,
-        verification::decisions::one,
-        verification::decisions::batch,
-        verification::introspect::introspect,
-        verification::forward_auth::forward_auth,
-        verification::forward_auth::pinned,
-        operations::metrics,
-        operations::live,
-        operations::ready,
-        operations::statusz,
-        operations::info,
-    ),
     components(schemas(Problem, OAuthError)),
-    modifiers(&Common),
 )]
 struct Api;
-
-/// What all operations have in common.
-struct Common;
 
 /// Refusals: status, name in the document, what it means, and the end of its `type`.
 const REFUSALS: [(&str, &str, &str, &str); 9] = [
@@ -142,28 +79,27 @@ const REFUSALS: [(&str, &str, &str, &str); 9] = [
     ),
 ];
 
-impl Modify for Common {
-    fn modify(&self, description: &mut Description) {
-        description.info.version = env!("CARGO_PKG_VERSION").to_owned();
-        let components = description.components.get_or_insert_default();
-        let bearer = Http::builder()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A user token (`lku_…`, 24 hours, from `POST /api/auth/login`) or an API token (`ci_…`)"))
-            .build();
-        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let client = Http::builder()
-            .scheme(HttpAuthScheme::Basic)
-            .description(Some("The id of an API token and the token itself, each written as in a form"))
-            .build();
-        components.add_security_scheme("client", SecurityScheme::Http(client));
-        for (status, name, means, kind) in REFUSALS {
-            let response = problem(ResponseBuilder::new().description(means), status, kind);
-            components.responses.insert(name.to_owned(), response.build().into());
-        }
-        for (path, item) in &mut description.paths.paths {
-            for (_, operation) in operations_of(item) {
-                if path.starts_with("/oauth/") { complete_oauth(operation) } else { complete(operation) }
-            }
+/// Adds what all operations have in common.
+fn add_common(document: &mut OpenApiDocument) {
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let components = document.components.get_or_insert_default();
+    let bearer = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A user token (`lku_…`, 24 hours, from `POST /api/auth/login`) or an API token (`ci_…`)"))
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let client = Http::builder()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("The id of an API token and the token itself, each written as in a form"))
+        .build();
+    components.add_security_scheme("client", SecurityScheme::Http(client));
+    for (status, name, means, kind) in REFUSALS {
+        let response = problem(ResponseBuilder::new().description(means), status, kind);
+        components.responses.insert(name.to_owned(), response.build().into());
+    }
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations_of(item) {
+            if path.starts_with("/oauth/") { complete_oauth(operation) } else { complete(operation) }
         }
     }
 }
@@ -246,69 +182,57 @@ fn problem(response: ResponseBuilder, status: &str, kind: &str) -> ResponseBuild
     response.content("application/problem+json", content.build())
 }
 
-fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    [
-        ("get", item.get.as_mut()),
-        ("post", item.post.as_mut()),
-        ("put", item.put.as_mut()),
-        ("patch", item.patch.as_mut()),
-        ("delete", item.delete.as_mut()),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
-}
-
-/// The methods of each path, in lower case.
-#[cfg(test)]
-pub(crate) fn documented() -> std::collections::BTreeMap<String, std::collections::BTreeSet<String>> {
-    let mut paths = Api::openapi().paths.paths;
-    paths
-        .iter_mut()
-        .map(|(path, item)| (path.clone(), operations_of(item).map(|(method, _)| method.to_owned()).collect()))
-        .collect()
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+        .into_iter()
+        .filter_map(Option::as_mut)
 }
 
 /// What describes the API to programs; `/docs/api` is the same for people.
-pub(crate) fn router(written: Arc<Written>) -> Router<ServerState> {
+pub(crate) fn router(document: Arc<Document>) -> Router<ServerState> {
     Router::new()
         .route("/openapi.json", get(as_json))
         .route("/openapi.yaml", get(as_yaml))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(problem::complete))
-        .layer(Extension(written))
+        .layer(Extension(document))
 }
 
-/// The description of an instance, as it is sent and shown.
-pub(crate) struct Written {
-    pub(crate) document: Value,
+/// The document of an instance, as it is sent and shown.
+pub(crate) struct Document {
+    pub(crate) value: Value,
     json: String,
     yaml: String,
 }
 
-impl Written {
-    /// With the scopes of a catalogue.
-    pub(crate) fn new(catalogue: &Catalogue) -> Self {
-        let mut description = Api::openapi();
-        let schemas = description.components.as_mut().map(|components| &mut components.schemas);
+impl Document {
+    /// Of the operations of all routes, in their order, with the scopes of a catalogue.
+    pub(crate) fn new(operations: impl IntoIterator<Item = OpenApiDocument>, catalogue: &Catalogue) -> Self {
+        let mut document = Api::openapi();
+        for routes in operations {
+            document.merge(routes);
+        }
+        add_common(&mut document);
+        let schemas = document.components.as_mut().map(|components| &mut components.schemas);
         if let Some(RefOr::T(Schema::Object(scope))) = schemas.and_then(|schemas| schemas.get_mut("Scope")) {
             scope.enum_values = Some(catalogue.scopes().map(|scope| json!(scope.name)).collect());
         }
         Self {
-            document: serde_json::to_value(&description).unwrap_or_default(),
-            json: description.to_pretty_json().unwrap_or_default(),
-            yaml: description.to_yaml().unwrap_or_default(),
+            value: serde_json::to_value(&document).unwrap_or_default(),
+            json: document.to_pretty_json().unwrap_or_default(),
+            yaml: document.to_yaml().unwrap_or_default(),
         }
     }
 }
 
 /// `GET /openapi.json`
-async fn as_json(Extension(written): Extension<Arc<Written>>) -> Response {
-    answer("application/json", written.json.clone())
+async fn as_json(Extension(document): Extension<Arc<Document>>) -> Response {
+    answer("application/json", document.json.clone())
 }
 
 /// `GET /openapi.yaml`
-async fn as_yaml(Extension(written): Extension<Arc<Written>>) -> Response {
-    answer("application/yaml", written.yaml.clone())
+async fn as_yaml(Extension(document): Extension<Arc<Document>>) -> Response {
+    answer("application/yaml", document.yaml.clone())
 }
 
 /// Public, and the same for everybody until the next release.

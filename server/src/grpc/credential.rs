@@ -28,7 +28,7 @@ pub(super) async fn layer(State(state): State<ServerState>, mut request: Request
 async fn authenticate(state: &ServerState, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
     let credential = Credential::read(&state.service, headers, extensions).await.map_err(status)?;
     admission::recognize(extensions, &credential.caller.principal);
-    rate_limit::count(extensions, &credential.caller.principal, state.service.now()).map_err(exceeded)?;
+    rate_limit::count(extensions, &credential.caller.principal).map_err(exceeded)?;
     Ok(credential)
 }
 

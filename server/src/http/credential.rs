@@ -66,7 +66,7 @@ where
         let service = Service::from_ref(state);
         let credential = Self::read(&service, &parts.headers, &parts.extensions).await?;
         admission::recognize(&parts.extensions, &credential.caller.principal);
-        rate_limit::count(&parts.extensions, &credential.caller.principal, service.now())?;
+        rate_limit::count(&parts.extensions, &credential.caller.principal)?;
         Ok(credential)
     }
 }

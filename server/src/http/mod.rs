@@ -17,6 +17,7 @@ pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod rate_limit;
+pub(crate) mod routes;
 pub(crate) mod schema;
 pub(crate) mod security_headers;
 pub(crate) mod signature;

@@ -1,13 +1,20 @@
 use axum::Json;
 use latchkey_api_types::WhoAmI;
 use latchkey_service::Principal;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::schema;
+use crate::state::ServerState;
 
-/// Tells who this is.
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(whoami))
+}
+
+/// Show the caller
 ///
-/// The person or token that the credential stands for, and what it may do.
+/// The user or token that the credential belongs to, and what it may do.
 #[utoipa::path(
     get, path = "/api/auth/whoami", operation_id = "whoAmI", tag = "Credentials",
     params(schema::OrganizationHeader),

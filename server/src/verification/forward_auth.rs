@@ -17,6 +17,7 @@ use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use latchkey_domain::{
@@ -26,6 +27,8 @@ use latchkey_service::{
     Allowed, AuthenticationError, AuthorizationError, Error, Origin, PresentedCredential, RequiredAccess,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::http::admission::Work;
 use crate::http::context;
@@ -34,6 +37,17 @@ use crate::http::problem::{Problem, complete_now};
 use crate::http::schema;
 use crate::http::signature::read_signature;
 use crate::state::ServerState;
+
+/// Any method is taken, and any path below, which is Envoy's way to ask. The document has the plain form.
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(forward_auth).map(|_| any(forward_auth)))
+        .route("/forward-auth/", any(forward_auth))
+        .route("/forward-auth/{*path}", any(forward_auth))
+        .routes(routes!(pinned).map(|_| any(pinned)))
+        .route("/orgs/{organization}/forward-auth/", any(pinned))
+        .route("/orgs/{organization}/forward-auth/{*path}", any(pinned))
+}
 
 /// What stays as it is in a header that holds text of people: what no reader of RFC 3986 escapes (section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -68,12 +82,12 @@ enum Passed {
     Preflight,
 }
 
-/// Decides for a proxy.
+/// Authorize a request for a proxy
 ///
-/// Whether the request that the proxy has received may pass, by its token and the rules of the routes. Any method is
-/// taken; Envoy puts the path below `/forward-auth`. Where the method and path come in several places, all must agree.
-/// Of an instance with several organizations, the route file or the configuration must name one, or the address does:
-/// `/orgs/{organization}/forward-auth`. A refusal names its reason in `X-Latchkey-Reason`.
+/// Decides by the token and the route rules whether the request that the proxy received may pass. Every method is accepted.
+/// Envoy appends the path to `/forward-auth`. If the method and path are given in several places, all must agree. On an
+/// instance with several organizations, the route file, the configuration or the path (`/orgs/{organization}/forward-auth`)
+/// must name one. A refusal has its reason in `X-Latchkey-Reason`.
 #[utoipa::path(
     get, path = "/forward-auth", operation_id = "forwardAuth", tag = "Verification",
     params(OriginalHeaders, schema::OrganizationHeader),
@@ -111,10 +125,10 @@ pub(crate) async fn forward_auth(State(state): State<ServerState>, request: Requ
     }
 }
 
-/// Decides for a proxy in front of one organization's services.
+/// Authorize a request for a proxy of one organization
 ///
-/// The same, but only tokens of that organization pass, and instance tokens act on it. The proxy's own file names it,
-/// where no client reaches.
+/// As `/forward-auth`, but only tokens of this organization pass, and instance tokens act on it. The configuration of the
+/// proxy names the organization, so that clients can't choose it.
 #[utoipa::path(
     get, path = "/orgs/{organization}/forward-auth", operation_id = "forwardAuthOfOrganization", tag = "Verification",
     params(Pinned, OriginalHeaders, schema::OrganizationHeader),

@@ -37,10 +37,10 @@ fn request(new: api::NewToken, idempotency: Option<IdempotentRequest>) -> Result
     })
 }
 
-/// Creates a token.
+/// Create a token
 ///
-/// The answer carries its secret in `token`, the only time. Nobody makes a token that can do more than they can. With
-/// an `Idempotency-Key`, the same request can be sent again within 24 hours, and gets the same answer.
+/// The answer has the secret in `token`; it is shown only once. A token can't have more access than its creator. With an
+/// `Idempotency-Key`, the same request can be sent again within 24 hours and gets the same answer.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens", operation_id = "createToken", tag = "Tokens",
     params(schema::IdempotencyKey, schema::OrganizationHeader),

@@ -13,9 +13,9 @@ use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// Lists tokens.
+/// List tokens
 ///
-/// Newest first.
+/// The newest first.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens", operation_id = "listTokens", tag = "Tokens",
     params(api::TokenQuery, schema::OrganizationHeader),
@@ -52,9 +52,10 @@ pub(crate) async fn list(
     }))
 }
 
-/// Shows a token.
+/// Show a token
 ///
-/// Never its secret. The `ETag` is another one after each edit, rotation and revocation; not after a use, nor when the token expires.
+/// The secret is never shown. The `ETag` changes with each edit, rotation and revocation. It does not change when the token
+/// is used or expires.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens/{id}", operation_id = "getToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfNoneMatchHeader, schema::OrganizationHeader),

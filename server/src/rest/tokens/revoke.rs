@@ -10,9 +10,9 @@ use crate::http::problem::Problem;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// Revokes a token.
+/// Revoke a token
 ///
-/// When this has returned, no replica accepts it. `204` also if it was revoked before.
+/// After the answer, no replica accepts the token. The answer is `204` also if it was revoked before.
 #[utoipa::path(
     delete, path = "/api/auth/cli-tokens/{id}", operation_id = "revokeToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader, schema::OrganizationHeader),
@@ -32,9 +32,9 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Revokes up to 100 tokens.
+/// Revoke several tokens
 ///
-/// All of them at once, or none if one of them may not be revoked.
+/// Up to 100. All of them are revoked, or none if the caller may not revoke one of them.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens/revoke", operation_id = "revokeTokens", tag = "Tokens",
     params(schema::OrganizationHeader),

@@ -12,11 +12,11 @@ use crate::http::problem::Problem;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// Gives a token a new secret.
+/// Rotate a token
 ///
-/// Everything else of the token stays, its id too. The answer carries the new secret in `token`, the only time. Whoever
-/// rotates must be able to do all that the token can. With an `Idempotency-Key`, the same request can be sent again
-/// within 24 hours, and gets the same answer.
+/// The token gets a new secret; everything else stays, including the id. The answer has the new secret in `token`; it is
+/// shown only once. Callers must have all the access that the token has. With an `Idempotency-Key`, the same request can
+/// be sent again within 24 hours and gets the same answer.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens/{id}/rotate", operation_id = "rotateToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader,
