@@ -1,6 +1,6 @@
 //! The document of the API (OpenAPI 3.1), put together from the routes: each handler has its `#[utoipa::path]`, and is
-//! served by the same `routes!` that documents it. What is the same for all operations (the credential, and how refusals
-//! look) is added here.
+//! served by the same `routes!` that documents it. What all operations have in common (the credential, and the
+//! errors) is added here.
 
 use std::sync::Arc;
 
@@ -27,54 +27,54 @@ use crate::state::ServerState;
 #[openapi(
     info(
         title = "Latchkey",
-        description = "API tokens: who may do what, and what was done. JSON in and out; errors are problem details \
-                       (RFC 9457) with a stable `type`. A field that is not known is refused.",
+        description = "Manages API tokens and verifies requests that are made with them. Requests and answers are JSON. \
+                       Errors are problem details (RFC 9457) with a stable `type`. Unknown fields are refused.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/")),
     security(("bearer" = [])),
     tags(
-        (name = "Credentials", description = "Sign in, and find out what a credential may do"),
-        (name = "Users", description = "Accounts, and what they are signed in with"),
-        (name = "Tokens", description = "API tokens of an organization, or of the instance"),
-        (name = "Repositories", description = "Repository configurations that tokens can be confined to"),
-        (name = "Organizations", description = "Who tokens belong to"),
-        (name = "Members", description = "The people of an organization"),
-        (name = "Invitations", description = "How people become members"),
-        (name = "Projects", description = "Parts of an organization that tokens can be confined to"),
-        (name = "Auto-revoke", description = "Revokes tokens that nobody has used for some days"),
-        (name = "Audit", description = "What was done, by whom and from where"),
-        (name = "Verification", description = "For services and proxies that are called with a token: may it do that?"),
-        (name = "Operations", description = "For operators and orchestrators; no credential needed"),
+        (name = "Credentials", description = "Sign in, and show what a credential may do"),
+        (name = "Users", description = "Accounts and their credentials"),
+        (name = "Tokens", description = "API tokens of an organization or of the instance"),
+        (name = "Repositories", description = "Repositories that tokens can be restricted to"),
+        (name = "Organizations", description = "Owners of tokens"),
+        (name = "Members", description = "Users of an organization, with their roles"),
+        (name = "Invitations", description = "Invitations of users to organizations"),
+        (name = "Projects", description = "Parts of an organization that tokens can be restricted to"),
+        (name = "Auto-revoke", description = "Revokes tokens that were not used for a number of days"),
+        (name = "Audit", description = "The audit log"),
+        (name = "Verification", description = "For services and proxies that receive requests with tokens"),
+        (name = "Operations", description = "For operators and orchestrators; without a credential"),
     ),
     components(schemas(Problem, OAuthError)),
 )]
 struct Api;
 
-/// Refusals: status, name in the document, what it means, and the end of its `type`.
-const REFUSALS: [(&str, &str, &str, &str); 9] = [
-    ("400", "Malformed", "The request could not be read: path, query or JSON", "malformed-json"),
+/// Errors of all operations: status, name in the document, description, and the end of the `type`.
+const COMMON_ERRORS: [(&str, &str, &str, &str); 9] = [
+    ("400", "Malformed", "The path, query or JSON of the request could not be read", "malformed-json"),
     (
         "401",
         "Unauthenticated",
         "The credential is missing, malformed, unknown, expired, revoked or rotated; `type` says which",
         "token-expired",
     ),
-    ("403", "Forbidden", "The credential is good but lacks something: a scope, a repository, a role", "missing-scope"),
-    ("404", "NotFound", "There is no such thing, or it belongs to another organization", "not-found"),
-    ("413", "TooLarge", "The body has more than 1 MiB, or than 16 KiB where it holds the credential", "too-large"),
-    ("415", "UnsupportedMediaType", "The body is not of the media type that it must have", "unsupported-media-type"),
+    ("403", "Forbidden", "The credential is valid but lacks a scope, a repository or a role", "missing-scope"),
+    ("404", "NotFound", "The object does not exist, or belongs to another organization", "not-found"),
+    ("413", "TooLarge", "The body has more than 1 MiB, or more than 16 KiB if it contains the credential", "too-large"),
+    ("415", "UnsupportedMediaType", "The body has another media type than required", "unsupported-media-type"),
     ("422", "Invalid", "A field is wrong; `errors` lists each with its `field` and `message`", "invalid"),
     (
         "429",
         "TooManyRequests",
-        "Too many requests, a minute or at once; `Retry-After` says how many seconds to wait",
+        "Too many requests per minute or at once; `Retry-After` has the seconds to wait",
         "rate-limited",
     ),
     (
         "503",
         "Unavailable",
-        "The database does not answer, or too much waits already; try again after `Retry-After`",
+        "The database does not answer, or too many requests are waiting; retry after `Retry-After`",
         "unavailable",
     ),
 ];
@@ -93,7 +93,7 @@ fn add_common(document: &mut OpenApiDocument) {
         .description(Some("The id of an API token and the token itself, each written as in a form"))
         .build();
     components.add_security_scheme("client", SecurityScheme::Http(client));
-    for (status, name, means, kind) in REFUSALS {
+    for (status, name, means, kind) in COMMON_ERRORS {
         let response = problem(ResponseBuilder::new().description(means), status, kind);
         components.responses.insert(name.to_owned(), response.build().into());
     }
@@ -104,7 +104,7 @@ fn add_common(document: &mut OpenApiDocument) {
     }
 }
 
-/// Adds the refusals that follow from what the operation takes, and gives those that it names itself their form.
+/// Adds the errors that follow from what the operation takes, and gives those that it names itself their schema.
 fn complete(operation: &mut Operation) {
     let of = |tag: &str| operation.tags.iter().flatten().any(|own| own == tag);
     if of("Operations") {
@@ -121,7 +121,8 @@ fn complete(operation: &mut Operation) {
         }
     }
     for parameter in operation.parameters.iter_mut().flatten() {
-        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+        if let RefOr::T(parameter) = parameter
+            && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
             && let SchemaType::Array(types) = &mut schema.schema_type
         {
             // One that may be left out is not one that may be null, which a header or a query can't say.
@@ -131,7 +132,7 @@ fn complete(operation: &mut Operation) {
     let secured = operation.security.is_none();
     let body = operation.request_body.is_some();
     let parameters = operation.parameters.as_ref().is_some_and(|all| !all.is_empty());
-    for (status, name, ..) in REFUSALS {
+    for (status, name, ..) in COMMON_ERRORS {
         let applies = match status {
             "400" => body || parameters,
             "401" => true,
@@ -143,22 +144,26 @@ fn complete(operation: &mut Operation) {
             _ => true,
         };
         if applies {
-            let refusal = RefOr::Ref(Ref::from_response_name(name));
-            operation.responses.responses.entry(status.to_owned()).or_insert(refusal);
+            let error = RefOr::Ref(Ref::from_response_name(name));
+            operation.responses.responses.entry(status.to_owned()).or_insert(error);
         }
     }
 }
 
-/// The refusals in the form that OAuth has for them.
+/// The errors in the form that OAuth has for them.
 fn complete_oauth(operation: &mut Operation) {
     for (status, error, means) in [
-        ("400", "invalid_request", "A parameter is missing or there twice, or the client presents itself in two ways"),
-        ("401", "invalid_client", "Who asks is not known; `invalid_token` for a bearer"),
-        ("403", "insufficient_scope", "Who asks may not; `unauthorized_client` if that is no matter of scopes"),
+        ("400", "invalid_request", "A parameter is missing or repeated, or the client authenticates in two ways"),
+        ("401", "invalid_client", "The client is unknown; `invalid_token` for a bearer token"),
+        (
+            "403",
+            "insufficient_scope",
+            "The client lacks the scope; `unauthorized_client` if another permission is missing",
+        ),
         ("413", "invalid_request", "The body has more than 16 KiB"),
-        ("415", "invalid_request", "The body is no form"),
+        ("415", "invalid_request", "The body is not a form"),
         ("429", "temporarily_unavailable", "Too many requests of the same client at once; see `Retry-After`"),
-        ("503", "temporarily_unavailable", "The database does not answer; try again after `Retry-After`"),
+        ("503", "temporarily_unavailable", "The database does not answer; retry after `Retry-After`"),
     ] {
         let example = json!({ "error": error, "error_description": "A sentence that says what is wrong" });
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("OAuthError"))).example(Some(example));
@@ -174,7 +179,7 @@ fn problem(response: ResponseBuilder, status: &str, kind: &str) -> ResponseBuild
         "type": format!("urn:latchkey:problem:{kind}"),
         "title": code.canonical_reason(),
         "status": status,
-        "detail": "A sentence that says what is wrong, and what to do",
+        "detail": "A sentence that says what is wrong and what to do",
         "instance": "/api/auth/cli-tokens",
         "request_id": ID,
     });

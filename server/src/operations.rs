@@ -43,7 +43,7 @@ fn completed(routes: OpenApiRouter<ServerState>) -> OpenApiRouter<ServerState> {
 /// The process is running.
 #[utoipa::path(
     get, path = "/healthz", operation_id = "isLive", tag = "Operations", security(()),
-    responses((status = 200, description = "It runs", body = Status, example = json!({ "status": "live" }))),
+    responses((status = 200, description = "The process is running", body = Status, example = json!({ "status": "live" }))),
 )]
 pub(crate) async fn live() -> Response {
     Json(Status { status: "live".to_owned() }).into_response()
@@ -55,7 +55,7 @@ pub(crate) async fn live() -> Response {
 #[utoipa::path(
     get, path = "/statusz", operation_id = "status", tag = "Operations", security(()), params(StatusQuery),
     responses(
-        (status = 200, description = "It runs, and the database answers and can be written if that was asked", body = Status,
+        (status = 200, description = "The instance is live, or ready if that was asked", body = Status,
             example = json!({ "status": "live" })),
         (status = 400, description = "`readiness` is neither `true` nor `false`", body = Problem,
             content_type = "application/problem+json", example = json!({
@@ -81,7 +81,7 @@ pub(crate) async fn statusz(
 #[utoipa::path(
     get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
     responses(
-        (status = 200, description = "They can", body = Readiness, example = json!({ "status": "ready" })),
+        (status = 200, description = "The instance is ready", body = Readiness, example = json!({ "status": "ready" })),
         (status = 503, description = "The database does not answer, is not the one to ask, or can't be written: its disk \
             is full or read-only", body = Status, example = json!({ "status": "the database can't be written" })),
     ),
@@ -120,7 +120,7 @@ pub(crate) async fn info(State(state): State<ServerState>) -> Json<Info> {
 /// For Prometheus, in the OpenMetrics text format.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "Operations", security(()),
-    responses((status = 200, description = "The counters", body = String,
+    responses((status = 200, description = "The metrics", body = String,
         content_type = "application/openmetrics-text", example = "cached_tokens 12")),
 )]
 pub(crate) async fn metrics(State(state): State<ServerState>) -> Response {

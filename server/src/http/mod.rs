@@ -4,6 +4,7 @@
 pub(crate) mod admission;
 pub(crate) mod body;
 pub(crate) mod body_budget;
+pub(crate) mod client_network;
 pub(crate) mod compression;
 pub(crate) mod context;
 pub(crate) mod credential;
@@ -21,7 +22,6 @@ pub(crate) mod routes;
 pub(crate) mod schema;
 pub(crate) mod security_headers;
 pub(crate) mod signature;
-pub(crate) mod source;
 pub(crate) mod timeout;
 pub(crate) mod unread_body;
 

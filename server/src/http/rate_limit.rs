@@ -18,34 +18,34 @@ use governor::state::keyed::HashMapStateStore;
 use latchkey_service::Principal;
 use uuid::Uuid;
 
-/// Buckets that are kept in any case. With more of them, those that are full are dropped, which changes nothing; and then
-/// not before there are twice as many as were left, so that it costs a request little.
+/// Up to this number, buckets are kept. Above it, full buckets are dropped, which changes nothing for their keys; then not
+/// again before the number has doubled, so that the cost a request is small.
 const BUCKETS_KEPT: usize = 100_000;
-/// The number of buckets is looked at once in so many requests.
+/// The number of buckets is checked once in so many requests.
 const REQUESTS_PER_CHECK: u32 = 256;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// So many requests a minute for each token and each user, and for each organization's tokens.
+/// Limits the requests a minute of each token and each user, and of all tokens of an organization.
 pub(crate) struct RateLimiter {
     own: Option<Limit>,
     organization: Option<Limit>,
 }
 
-/// So many requests a minute for each of a kind. The clock is a monotonic one: setting the system's clock changes nothing.
+/// The same number of requests a minute for each key. The clock is monotonic: setting the system clock has no effect.
 struct Limit<C: Clock = MonotonicClock> {
     name: &'static str,
     per_minute: NonZeroU32,
     buckets: Buckets<C>,
     requests: AtomicU32,
-    /// With so many buckets, the full ones are dropped.
+    /// From so many buckets on, the full ones are dropped.
     drop_at: AtomicUsize,
 }
 
 type Buckets<C> = governor::RateLimiter<Uuid, HashMapStateStore<Uuid>, C, StateInformationMiddleware>;
 
-/// Where somebody stands after a request.
+/// The state of a bucket after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Standing {
+struct BucketState {
     name: &'static str,
     per_minute: u32,
     allowed: bool,
@@ -56,19 +56,19 @@ struct Standing {
     next_in: u64,
 }
 
-/// In the extensions of a request whose credential counts; says how it went.
+/// In the extensions of a request: counts it, and keeps the result for the headers of the answer.
 #[derive(Clone)]
-struct Meter {
+struct RateMeter {
     limiter: Arc<RateLimiter>,
-    standings: Arc<OnceLock<Standings>>,
+    states: Arc<OnceLock<BucketStates>>,
 }
 
-/// Where a request's credential stands, and its organization.
-type Standings = [Option<Standing>; 2];
+/// The states of the credential and of its organization.
+type BucketStates = [Option<BucketState>; 2];
 
-/// A credential has sent too many requests, or its organization.
-pub(crate) struct Exceeded {
-    /// Whose they are.
+/// Too many requests of a credential, or of its organization.
+pub(crate) struct RateLimitExceeded {
+    /// Whose requests they are, for the error text.
     pub(crate) whose: &'static str,
     pub(crate) per_minute: u32,
     /// Seconds to wait.
@@ -83,13 +83,13 @@ impl RateLimiter {
         (limiter.own.is_some() || limiter.organization.is_some()).then(|| Arc::new(limiter))
     }
 
-    fn take(&self, principal: &Principal) -> Standings {
+    fn take(&self, principal: &Principal) -> BucketStates {
         let (who, organization) = match principal {
             Principal::Session(person) | Principal::UserToken(person) => (person.id.0, None),
             Principal::ApiToken(token) => (token.id.0, token.level.organization()),
         };
         let own = self.own.as_ref().map(|limit| limit.take(who));
-        // What the credential is refused for is not its organization's.
+        // A request that is refused for the credential does not count for the organization.
         let of_organization =
             self.organization.as_ref().zip(organization.filter(|_| own.is_none_or(|own| own.allowed)));
         [own, of_organization.map(|(limit, organization)| limit.take(organization.0))]
@@ -102,26 +102,26 @@ impl<C: Clock> Limit<C> {
         Self { name, per_minute, buckets, requests: AtomicU32::new(0), drop_at: AtomicUsize::new(BUCKETS_KEPT) }
     }
 
-    fn take(&self, who: Uuid) -> Standing {
+    fn take(&self, who: Uuid) -> BucketState {
         self.drop_full_buckets();
         let per_minute = self.per_minute.get();
         let each = MINUTE / per_minute;
         let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
-        let standing = Standing { name: self.name, per_minute, allowed: true, remaining: 0, full_in: 0, next_in: 1 };
+        let state = BucketState { name: self.name, per_minute, allowed: true, remaining: 0, full_in: 0, next_in: 1 };
         match self.buckets.check_key(&who) {
-            Ok(state) => {
-                let remaining = state.remaining_burst_capacity();
-                Standing { remaining, full_in: seconds(each * (per_minute - remaining)), ..standing }
+            Ok(snapshot) => {
+                let remaining = snapshot.remaining_burst_capacity();
+                BucketState { remaining, full_in: seconds(each * (per_minute - remaining)), ..state }
             }
             Err(until) => {
                 let wait = until.wait_time_from(self.buckets.clock().now());
                 let (full_in, next_in) = (seconds(wait + each * (per_minute - 1)), seconds(wait).max(1));
-                Standing { allowed: false, full_in, next_in, ..standing }
+                BucketState { allowed: false, full_in, next_in, ..state }
             }
         }
     }
 
-    /// Keeps the number of buckets near to that of credentials in use.
+    /// Bounds the memory: the number of buckets stays near the number of credentials in use.
     fn drop_full_buckets(&self) {
         if self.requests.fetch_add(1, Ordering::Relaxed) % REQUESTS_PER_CHECK != 0
             || self.buckets.len() < self.drop_at.load(Ordering::Relaxed)
@@ -135,42 +135,38 @@ impl<C: Clock> Limit<C> {
 }
 
 /// Counts a request of a principal, or refuses it. Nothing is counted where [`layer`] is not around.
-pub(crate) fn count(extensions: &Extensions, principal: &Principal) -> Result<(), Exceeded> {
-    extensions.get::<Meter>().map_or(Ok(()), |meter| meter.count(principal))
+pub(crate) fn count(extensions: &Extensions, principal: &Principal) -> Result<(), RateLimitExceeded> {
+    extensions.get::<RateMeter>().map_or(Ok(()), |meter| meter.count(principal))
 }
 
-impl Meter {
-    fn count(&self, principal: &Principal) -> Result<(), Exceeded> {
-        let standings = self.standings.get_or_init(|| self.limiter.take(principal));
-        match standings.iter().flatten().find(|standing| !standing.allowed) {
+impl RateMeter {
+    fn count(&self, principal: &Principal) -> Result<(), RateLimitExceeded> {
+        let states = self.states.get_or_init(|| self.limiter.take(principal));
+        match states.iter().flatten().find(|state| !state.allowed) {
             None => Ok(()),
-            Some(standing) => Err(Exceeded {
-                whose: if standing.name == "organization" {
-                    "all API tokens of an organization"
-                } else {
-                    "a credential"
-                },
-                per_minute: standing.per_minute,
-                retry_after: standing.next_in,
+            Some(state) => Err(RateLimitExceeded {
+                whose: if state.name == "organization" { "all API tokens of an organization" } else { "a credential" },
+                per_minute: state.per_minute,
+                retry_after: state.next_in,
             }),
         }
     }
 }
 
-/// The routes below it are limited, and say so in each answer to a credential.
+/// Limits the routes below. Answers to a credential have the rate limit headers.
 pub(crate) async fn layer(
     State(limiter): State<Option<Arc<RateLimiter>>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let Some(limiter) = limiter else { return next.run(request).await };
-    let meter = Meter { limiter, standings: Arc::default() };
+    let meter = RateMeter { limiter, states: Arc::default() };
     request.extensions_mut().insert(meter.clone());
     let mut response = next.run(request).await;
-    let [own, organization] = meter.standings.get().copied().unwrap_or_default();
-    // The organization's is of interest when it is what is left.
+    let [own, organization] = meter.states.get().copied().unwrap_or_default();
+    // The organization's limit is shown only if it is the tighter one.
     let organization = organization.filter(|all| own.is_none_or(|own| all.remaining < own.remaining));
-    for Standing { name, per_minute, remaining, full_in, .. } in [own, organization].into_iter().flatten() {
+    for BucketState { name, per_minute, remaining, full_in, .. } in [own, organization].into_iter().flatten() {
         let policy = format!("\"{name}\";q={per_minute};w=60");
         let state = format!("\"{name}\";r={remaining};t={full_in}");
         for (header, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
@@ -197,7 +193,7 @@ mod tests {
     fn a_burst_is_a_minutes_worth_and_then_it_drips() {
         let (limit, clock) = limit();
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let standing = |allowed, remaining, full_in| Standing {
+        let state = |allowed, remaining, full_in| BucketState {
             name: "default",
             per_minute: 60,
             allowed,
@@ -205,11 +201,11 @@ mod tests {
             full_in,
             next_in: 1,
         };
-        assert_eq!(limit.take(one), standing(true, 59, 1));
+        assert_eq!(limit.take(one), state(true, 59, 1));
         for _ in 0..59 {
             assert!(limit.take(one).allowed);
         }
-        assert_eq!(limit.take(one), standing(false, 0, 60));
+        assert_eq!(limit.take(one), state(false, 0, 60));
         assert!(limit.take(two).allowed, "another credential has a bucket of its own");
         // What was refused has not made it worse.
         clock.advance(Duration::from_secs(1));

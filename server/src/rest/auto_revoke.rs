@@ -63,7 +63,7 @@ pub(crate) async fn get(
     put, path = "/api/orgs/{name}/auto-revoke", operation_id = "setAutoRevoke", tag = "Auto-revoke",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = api::Days, example = json!({ "days": 90 })),
-    responses((status = 200, description = "The setting as it is now", body = api::AutoRevoke, example = json!({
+    responses((status = 200, description = "The changed setting", body = api::AutoRevoke, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
         "sweeps": [{ "days": 90, "startedAt": "2026-11-22T08:00:00Z", "finishedAt": "2026-11-22T08:00:01Z", "revoked": 2 }],
     }))),
@@ -84,7 +84,7 @@ pub(crate) async fn set(
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke/preview", operation_id = "previewAutoRevoke", tag = "Auto-revoke",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::Days),
-    responses((status = 200, description = "What would be revoked", body = api::AutoRevokePreview, example = json!({
+    responses((status = 200, description = "The tokens that would be revoked", body = api::AutoRevokePreview, example = json!({
         "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [schema::token(false)],
         "nextSweepAt": "2026-11-22T09:00:00Z",
     }))),

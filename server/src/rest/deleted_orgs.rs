@@ -58,7 +58,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     delete, path = "/api/deleted-orgs/{name}", operation_id = "freeOrganizationName", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 204, description = "Another organization can have the name")),
+    responses((status = 204, description = "Released")),
 )]
 pub(crate) async fn free(
     State(state): State<ServerState>,

@@ -69,7 +69,7 @@ pub(crate) async fn sent(
     request_body(content = api::NewInvitation, example = json!({ "email": "grace@example.com", "role": "member" })),
     responses(
         (status = 201, description = "The invitation", body = api::InvitationWithLink, example = json!(schema::invitation(true))),
-        (status = 409, description = "It is the email of a member, or invited already"),
+        (status = 409, description = "The person is already a member or already invited"),
     ),
 )]
 pub(crate) async fn create(
@@ -90,7 +90,7 @@ pub(crate) async fn create(
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/invitations/{id}", operation_id = "revokeInvitation", tag = "Invitations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
-    responses((status = 204, description = "It is taken back")),
+    responses((status = 204, description = "Revoked")),
 )]
 pub(crate) async fn revoke(
     State(state): State<ServerState>,
@@ -126,8 +126,8 @@ pub(crate) async fn received(
     post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
     params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses(
-        (status = 200, description = "The organization, with the role in it", body = api::Organization, example = json!(schema::organization(false))),
-        (status = 409, description = "The caller is a member already"),
+        (status = 200, description = "The organization, with the role of the caller", body = api::Organization, example = json!(schema::organization(false))),
+        (status = 409, description = "The caller is already a member"),
     ),
 )]
 pub(crate) async fn accept(

@@ -73,8 +73,8 @@ pub(crate) async fn get(
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     request_body(content = api::MemberChanges, example = json!({ "role": "owner" })),
     responses(
-        (status = 200, description = "The member as it is now", body = api::Member, example = json!(schema::member())),
-        (status = 409, description = "It is the last owner"),
+        (status = 200, description = "The changed member", body = api::Member, example = json!(schema::member())),
+        (status = 409, description = "The member is the last owner"),
     ),
 )]
 pub(crate) async fn change(
@@ -94,8 +94,8 @@ pub(crate) async fn change(
     delete, path = "/api/orgs/{name}/members/{id}", operation_id = "removeMember", tag = "Members",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     responses(
-        (status = 204, description = "It is removed"),
-        (status = 409, description = "It is the last owner"),
+        (status = 204, description = "Removed"),
+        (status = 409, description = "The member is the last owner"),
     ),
 )]
 pub(crate) async fn remove(

@@ -33,7 +33,7 @@ pub(crate) fn router(state: &ServerState) -> OpenApiRouter<ServerState> {
         router
             .method_not_allowed_fallback(method_not_allowed)
             .layer(from_fn_with_state(state.admission.clone(), admission::layer))
-            .layer(from_fn(signature::small_layer))
+            .layer(from_fn(signature::read_small_body))
     });
     let others = map_router(resources(), |router| {
         router
@@ -42,7 +42,7 @@ pub(crate) fn router(state: &ServerState) -> OpenApiRouter<ServerState> {
             .route("/api/{*path}", any(not_found))
             .method_not_allowed_fallback(method_not_allowed)
             .layer(from_fn_with_state(state.admission.clone(), admission::layer))
-            .layer(from_fn(signature::layer))
+            .layer(from_fn(signature::read_body))
     });
     login
         .merge(others)

@@ -63,7 +63,7 @@ pub(crate) async fn list(
     post, path = "/api/orgs", operation_id = "createOrganization", tag = "Organizations",
     request_body(content = api::NewOrganization, example = json!({ "name": "acme-2" })),
     responses(
-        (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = api::Organization,
+        (status = 201, description = "The organization", headers(("Location" = String, description = "Path of the new resource")), body = api::Organization,
             example = json!(schema::organization(false))),
         (status = 409, description = "The name is taken"),
     ),
@@ -104,7 +104,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     delete, path = "/api/orgs/{name}", operation_id = "deleteOrganization", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 204, description = "It is deleted")),
+    responses((status = 204, description = "Deleted")),
 )]
 pub(crate) async fn delete(
     State(state): State<ServerState>,
@@ -121,7 +121,7 @@ pub(crate) async fn delete(
 #[utoipa::path(
     put, path = "/api/orgs/{name}/current", operation_id = "setCurrentOrganization", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 204, description = "It is the current one")),
+    responses((status = 204, description = "Set")),
 )]
 pub(crate) async fn set_current(
     State(state): State<ServerState>,

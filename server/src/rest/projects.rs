@@ -51,7 +51,7 @@ pub(crate) async fn list(
     params(schema::OrganizationHeader),
     request_body(content = api::NewProject, example = json!({ "name": "backend" })),
     responses(
-        (status = 201, description = "The project", headers(("Location" = String, description = "Where it is from now on")), body = api::Project,
+        (status = 201, description = "The project", headers(("Location" = String, description = "Path of the new resource")), body = api::Project,
             example = json!({ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken"),
     ),
@@ -88,8 +88,8 @@ pub(crate) async fn get(
     delete, path = "/api/projects/{id}", operation_id = "deleteProject", tag = "Projects",
     params(("id" = String, Path, description = "Id or name, percent-encoded"), schema::OrganizationHeader),
     responses(
-        (status = 204, description = "It is deleted"),
-        (status = 409, description = "It has tokens that are not revoked"),
+        (status = 204, description = "Deleted"),
+        (status = 409, description = "The project has tokens that are not revoked"),
     ),
 )]
 pub(crate) async fn delete(

@@ -56,9 +56,9 @@ pub(crate) async fn list(
     params(schema::IdempotencyKey, schema::OrganizationHeader),
     request_body(content = api::NewRepository, example = json!({ "name": "acme/api" })),
     responses(
-        (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = api::Repository,
+        (status = 201, description = "The repository", headers(("Location" = String, description = "Path of the new resource")), body = api::Repository,
             example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
-        (status = 409, description = "The name is taken; or a request with this key is under way"),
+        (status = 409, description = "The name is taken, or a request with this key is in progress"),
     ),
 )]
 pub(crate) async fn create(
@@ -95,7 +95,7 @@ pub(crate) async fn get(
 #[utoipa::path(
     delete, path = "/api/repos/{id}", operation_id = "deleteRepository", tag = "Repositories",
     params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
-    responses((status = 204, description = "It is removed")),
+    responses((status = 204, description = "Removed")),
 )]
 pub(crate) async fn delete(
     State(state): State<ServerState>,

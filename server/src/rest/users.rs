@@ -94,8 +94,8 @@ pub(crate) async fn get(
     params(("id" = String, Path, description = "Id of the user", format = "uuid")),
     request_body(content = api::UserChanges, example = json!({ "locked": true })),
     responses(
-        (status = 200, description = "The user as it is now", body = api::User, example = json!(schema::user())),
-        (status = 409, description = "It is your own account"),
+        (status = 200, description = "The changed user", body = api::User, example = json!(schema::user())),
+        (status = 409, description = "The user is the caller"),
     ),
 )]
 pub(crate) async fn change(
@@ -117,7 +117,7 @@ pub(crate) async fn change(
     request_body(content = api::NewPassword, example = json!({
         "currentPassword": "correct horse battery", "newPassword": "staple battery horse",
     })),
-    responses((status = 204, description = "It is set")),
+    responses((status = 204, description = "Set")),
 )]
 pub(crate) async fn set_password(
     State(state): State<ServerState>,
@@ -136,7 +136,7 @@ pub(crate) async fn set_password(
 #[utoipa::path(
     get, path = "/api/users/{id}/credentials", operation_id = "listCredentials", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`"), api::PageQuery),
-    responses((status = 200, description = "A page of them", body = api::Page<api::Credential>,
+    responses((status = 200, description = "A page of credentials", body = api::Page<api::Credential>,
         example = json!({ "items": [schema::credential()], "nextCursor": null }))),
 )]
 pub(crate) async fn credentials(
@@ -155,7 +155,7 @@ pub(crate) async fn credentials(
 #[utoipa::path(
     delete, path = "/api/users/{id}/credentials", operation_id = "endCredentials", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
-    responses((status = 204, description = "None of the others is accepted any more")),
+    responses((status = 204, description = "All other credentials are ended")),
 )]
 pub(crate) async fn end_all(
     State(state): State<ServerState>,
@@ -173,7 +173,7 @@ pub(crate) async fn end_all(
         ("id" = String, Path, description = "Id of the user, or `me`"),
         ("credential" = String, Path, description = "Id of the session or user token, or `current`"),
     ),
-    responses((status = 204, description = "It is not accepted any more")),
+    responses((status = 204, description = "Ended")),
 )]
 pub(crate) async fn end(
     State(state): State<ServerState>,

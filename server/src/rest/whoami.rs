@@ -18,7 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
 #[utoipa::path(
     get, path = "/api/auth/whoami", operation_id = "whoAmI", tag = "Credentials",
     params(schema::OrganizationHeader),
-    responses((status = 200, description = "Who this is", body = WhoAmI, example = json!({
+    responses((status = 200, description = "The caller", body = WhoAmI, example = json!({
         "kind": "apiToken", "id": schema::ID, "name": "GitHub Actions CI", "level": "organization",
         "organization": "acme", "project": null, "scopes": ["repos:read", "scans:trigger"], "allRepositories": true,
         "repositories": [], "expiresAt": "2026-12-22T08:00:00Z",

@@ -106,18 +106,18 @@ async fn decide(
         Ok(signature) => signature,
         Err(error) => return decided(Err(AuthenticationError::Signature(error).into())),
     };
-    let mut demand = RequiredAccess {
+    let mut required = RequiredAccess {
         scopes: question.scope.into_iter().collect(),
         repositories: asked.repository.clone().into_iter().collect(),
         organization: asked.organization.clone(),
         pins: asked.organizations.as_ref().or(default).into_iter().collect(),
     };
-    let named = !demand.pins.is_empty();
+    let named = !required.pins.is_empty();
     let of_file = match question.request {
         Some((method, path)) => match state.routes.needed(method, path) {
             Ok(needed) => {
-                demand.scopes.extend(needed.scope);
-                demand.repositories.extend(needed.repository);
+                required.scopes.extend(needed.scope);
+                required.repositories.extend(needed.repository);
                 needed.organizations
             }
             Err(_) => return decided(Err(AuthorizationError::NoRoute.into())),
@@ -125,17 +125,17 @@ async fn decide(
         None if named => Vec::new(),
         None => state.routes.organizations().into_iter().collect(),
     };
-    demand.pins.extend(of_file);
+    required.pins.extend(of_file);
     // The configuration speaks for the instance's own proxies and services, not for what an organization runs itself.
     let of_instance = matches!(&caller.principal, Principal::ApiToken(own) if own.level == Level::Instance);
     if of_instance && !named {
-        demand.pins.extend(&state.pin);
+        required.pins.extend(&state.pin);
     }
     let origin = Origin::new(question.address, &asked.user_agent, caller.origin.request_id());
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
     let presented = PresentedCredential { bearer: asked.token.reveal(), origin: &origin, signature };
     let started = Instant::now();
-    let decided = decided(state.service.verify_for(caller, &presented, &demand).await?)?;
+    let decided = decided(state.service.verify_for(caller, &presented, &required).await?)?;
     match &decided.reason {
         None => state.metrics.allowed(started.elapsed()),
         Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),

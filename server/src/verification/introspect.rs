@@ -27,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
     security(("bearer" = []), ("client" = [])),
     request_body(content = api::Introspection, content_type = "application/x-www-form-urlencoded",
         example = json!({ "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE" })),
-    responses((status = 200, description = "What it is; of one that is not active, nothing more", body = api::Introspected,
+    responses((status = 200, description = "The token; `active` alone if it is not active", body = api::Introspected,
         example = json!({ "active": false }))),
 )]
 pub(crate) async fn introspect(

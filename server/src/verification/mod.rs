@@ -30,15 +30,15 @@ fn decisions(state: &ServerState) -> OpenApiRouter<ServerState> {
             .method_not_allowed_fallback(method_not_allowed)
             .layer(from_fn_with_state(state.admission.clone(), admission::layer))
     };
-    let verify = map_router(decisions::routes(), admitted).layer(from_fn(signature::layer)).layer(api_timeout());
+    let verify = map_router(decisions::routes(), admitted).layer(from_fn(signature::read_body)).layer(api_timeout());
     // What speaks OAuth, in its errors too.
     let introspect = map_router(introspect::routes(), admitted)
-        .layer(from_fn(signature::small_layer))
+        .layer(from_fn(signature::read_small_body))
         .layer(api_timeout())
         .layer(from_fn(oauth::errors));
     verify
         .merge(introspect)
         .layer(from_fn(problem::complete))
         // Without a line in the log: they are asked a thousand times a second.
-        .layer(from_fn_with_state(state.context.clone(), context::quiet_layer))
+        .layer(from_fn_with_state(state.context.clone(), context::unlogged_layer))
 }

@@ -42,8 +42,8 @@ fn request(changes: api::TokenChanges, expected: Option<Vec<String>>) -> Result<
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader, schema::OrganizationHeader),
     request_body(content = api::TokenChanges, example = json!({ "scopes": ["repos:read"], "expiresAt": null })),
     responses(
-        (status = 200, description = "The token as it is now", headers(("ETag" = String, description = "For `If-Match`")), body = api::Token, example = json!(schema::token(false))),
-        (status = 409, description = "The name is taken; or the token is revoked or expired"),
+        (status = 200, description = "The changed token", headers(("ETag" = String, description = "For `If-Match`")), body = api::Token, example = json!(schema::token(false))),
+        (status = 409, description = "The name is taken, or the token is revoked or expired"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]

@@ -49,8 +49,8 @@ fn request(new: api::NewToken, idempotency: Option<IdempotentRequest>) -> Result
         "allRepositories": true, "expiresIn": "720h",
     })),
     responses(
-        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String, description = "Where it is from now on")), body = api::TokenWithSecret, example = json!(schema::token(true))),
-        (status = 409, description = "The name is taken; or a request with this key is under way, or its secret is no longer the token's"),
+        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String, description = "Path of the new resource")), body = api::TokenWithSecret, example = json!(schema::token(true))),
+        (status = 409, description = "The name is taken, a request with this key is in progress, or the token was rotated since the first request with this key"),
     ),
 )]
 pub(crate) async fn create(

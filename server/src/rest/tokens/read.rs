@@ -61,7 +61,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfNoneMatchHeader, schema::OrganizationHeader),
     responses(
         (status = 200, description = "The token", headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`")), body = api::Token, example = json!(schema::token(false))),
-        (status = 304, description = "The `If-None-Match` still holds"),
+        (status = 304, description = "Not modified: a tag of `If-None-Match` is current"),
     ),
 )]
 pub(crate) async fn get(

@@ -17,7 +17,7 @@ use crate::state::ServerState;
     delete, path = "/api/auth/cli-tokens/{id}", operation_id = "revokeToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader, schema::OrganizationHeader),
     responses(
-        (status = 204, description = "The token is revoked"),
+        (status = 204, description = "Revoked"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]
@@ -39,7 +39,7 @@ pub(crate) async fn revoke(
     post, path = "/api/auth/cli-tokens/revoke", operation_id = "revokeTokens", tag = "Tokens",
     params(schema::OrganizationHeader),
     request_body(content = api::TokensToRevoke, example = json!({ "ids": [schema::ID] })),
-    responses((status = 200, description = "What was done", body = api::RevokedTokens,
+    responses((status = 200, description = "What was revoked", body = api::RevokedTokens,
         example = json!({ "revoked": [{ "id": schema::ID, "name": "GitHub Actions CI" }], "skipped": 0 }))),
 )]
 pub(crate) async fn revoke_many(

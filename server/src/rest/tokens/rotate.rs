@@ -24,7 +24,7 @@ use crate::state::ServerState;
     request_body(content = Option<api::Rotation>, example = json!({ "overlap": "1h" })),
     responses(
         (status = 200, description = "The token, with its new secret", headers(("ETag" = String, description = "For `If-Match`")), body = api::TokenWithSecret, example = json!(schema::token(true))),
-        (status = 409, description = "The token is revoked or expired; or a request with this key is under way, or its secret is no longer the token's"),
+        (status = 409, description = "The token is revoked or expired, a request with this key is in progress, or the token was rotated since the first request with this key"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]
