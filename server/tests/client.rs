@@ -109,7 +109,7 @@ async fn tokens(server: &Server, admin: &Client) {
     let own = client(server, created.secret.reveal()).who_am_i().await.unwrap();
     assert!(matches!(own, WhoAmI::ApiToken { id, .. } if id == created.token.id));
 
-    let got = tokens.get(created.token.id).await.unwrap().unwrap();
+    let got = tokens.get(created.token.id).await.unwrap();
     assert_eq!((&got.name, got.level), (&"CI".to_owned(), LevelKind::Organization));
     let etag = got.etag.clone().unwrap();
     assert_eq!(tokens.get(created.token.id).if_none_match(&etag).await.unwrap(), None);
