@@ -1,16 +1,24 @@
 //! The three cookies of the portal: who is signed in, that somebody has signed in with this browser before, and which
 //! theme they chose.
 
+use std::convert::Infallible;
+
+use axum::response::{IntoResponseParts, ResponseParts};
+use axum_extra::extract::{
+    CookieJar,
+    cookie::{Cookie, SameSite},
+};
 use http::{HeaderMap, HeaderValue, header};
 use latchkey_domain::Secret;
-use latchkey_service::{Browser, Device};
+use latchkey_service::{Browser, Device, SignedIn};
+use time::Duration;
 
 use crate::portal::{Site, Theme};
 
 /// As long as a session lives at most, in seconds.
 const SESSION_MAX_AGE: u32 = 7 * 86_400;
-const YEAR: u32 = 365 * 86_400;
 const THEME: &str = "latchkey-theme";
+const THEME_MAX_AGE: Duration = Duration::days(365);
 
 /// Name of the session cookie. With `__Host-` a browser takes it only from this very host, over https.
 pub const fn session_name(site: &Site) -> &'static str {
@@ -24,7 +32,7 @@ pub fn session<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
 
 /// Sets the session cookie to a new secret, as happens at each sign-in.
 pub fn set_session(site: &Site, session: &Secret) -> Option<HeaderValue> {
-    let mut header = cookie(site, session_name(site), session.reveal(), SESSION_MAX_AGE)?;
+    let mut header = session_header(site, session.reveal(), SESSION_MAX_AGE)?;
     header.set_sensitive(true);
     Some(header)
 }
@@ -34,46 +42,69 @@ pub(crate) fn browser<'a>(site: &Site, headers: &'a HeaderMap) -> Browser<'a> {
     Browser { session: session(site, headers), device: value(headers, device_name(site)) }
 }
 
-/// Sets the cookie that a browser is known by, as happens at each sign-in. Signing out leaves it.
-pub(crate) fn set_device(site: &Site, device: &Device) -> Option<HeaderValue> {
-    let mut header = cookie(site, device_name(site), device.reveal(), Device::MAX_AGE)?;
-    header.set_sensitive(true);
-    Some(header)
+/// The cookies that each sign-in sets: the session, and the device, by which the browser is known when it signs in again.
+/// Signing out leaves the device.
+#[derive(Clone)]
+pub(crate) struct SignInCookies {
+    session: Option<HeaderValue>,
+    jar: CookieJar,
+}
+
+impl SignInCookies {
+    pub(crate) fn new(site: &Site, jar: CookieJar, signed_in: &SignedIn) -> Self {
+        let device =
+            cookie(site, device_name(site), signed_in.device.reveal(), Duration::seconds(Device::MAX_AGE.into()));
+        Self { session: set_session(site, &signed_in.session), jar: jar.add(device) }
+    }
+}
+
+impl IntoResponseParts for SignInCookies {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Infallible> {
+        if let Some(session) = self.session {
+            response.headers_mut().append(header::SET_COOKIE, session);
+        }
+        self.jar.into_response_parts(response)
+    }
 }
 
 const fn device_name(site: &Site) -> &'static str {
     if site.secure { "__Host-latchkey-device" } else { "latchkey-device" }
 }
 
-/// The session that an answer of [`set_session`] begins.
-pub(crate) fn set_in<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
-    let cookies = headers.get_all(header::SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
-    cookies
-        .filter_map(|cookie| cookie.split(';').next()?.split_once('='))
-        .find_map(|(name, value)| (name == session_name(site) && !value.is_empty()).then_some(value))
-}
-
 /// Takes the session cookie away.
 pub fn clear_session(site: &Site) -> Option<HeaderValue> {
-    cookie(site, session_name(site), "", 0)
+    session_header(site, "", 0)
 }
 
 /// The theme that somebody chose with this browser.
 pub fn theme(headers: &HeaderMap) -> Option<Theme> {
-    Theme::parse(value(headers, THEME)?)
+    Theme::parse(CookieJar::from_headers(headers).get(THEME)?.value())
 }
 
 /// Remembers a theme, or forgets it to follow the system.
-pub fn set_theme(site: &Site, theme: Option<Theme>) -> Option<HeaderValue> {
+pub(crate) fn set_theme(site: &Site, jar: CookieJar, theme: Option<Theme>) -> CookieJar {
     match theme {
-        Some(theme) => cookie(site, THEME, theme.as_str(), YEAR),
-        None => cookie(site, THEME, "", 0),
+        Some(theme) => jar.add(cookie(site, THEME, theme.as_str(), THEME_MAX_AGE)),
+        None => jar.remove(cookie(site, THEME, "", Duration::ZERO)),
     }
 }
 
 /// `Lax`, not `Strict`: a strict cookie would be missing on the way back from an identity provider.
-fn cookie(site: &Site, name: &str, value: &str, max_age: u32) -> Option<HeaderValue> {
-    let secure = if site.secure { "; Secure" } else { "" };
+fn cookie(site: &Site, name: &'static str, value: &str, max_age: Duration) -> Cookie<'static> {
+    Cookie::build((name, value.to_owned()))
+        .path("/")
+        .max_age(max_age)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(site.secure)
+        .build()
+}
+
+/// The session cookie is written apart from the others: its header is sensitive, and never indexed by HTTP/2.
+fn session_header(site: &Site, value: &str, max_age: u32) -> Option<HeaderValue> {
+    let (name, secure) = (session_name(site), if site.secure { "; Secure" } else { "" });
     HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")).ok()
 }
 
@@ -93,6 +124,8 @@ fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
+
     use super::*;
 
     fn site(secure: bool) -> Site {
@@ -108,7 +141,11 @@ mod tests {
             format!("__Host-latchkey={}; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure", secret.reveal())
         );
         assert_eq!(text(clear_session(&site(false))), "latchkey=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-        assert!(text(set_theme(&site(false), Some(Theme::Dark))).starts_with("latchkey-theme=dark; "));
+        let jar = set_theme(&site(true), CookieJar::new(), Some(Theme::Dark));
+        assert_eq!(
+            text((jar, ()).into_response().headers_mut().remove(header::SET_COOKIE)),
+            "latchkey-theme=dark; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=31536000"
+        );
     }
 
     #[test]

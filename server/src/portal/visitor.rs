@@ -8,10 +8,10 @@ use latchkey_app::portal::{Portal, Visitor};
 use latchkey_app::{cookies, pages};
 use latchkey_service::{Origin, Principal};
 
-use super::admission;
+use crate::http::admission;
 
 /// Puts a [`Visitor`] into the request's extensions: the person of the session cookie, if it is live.
-pub(crate) async fn layer(
+pub(super) async fn layer(
     State(portal): State<Portal>,
     Extension(origin): Extension<Origin>,
     mut request: Request,
@@ -30,6 +30,6 @@ pub(crate) async fn layer(
             request.extensions_mut().insert(Visitor { person, origin, theme });
             next.run(request).await
         }
-        Err(error) => pages::failure_page(&portal, theme, origin.request_id(), &error),
+        Err(error) => pages::error_response(&portal, theme, origin.request_id(), &error),
     }
 }
