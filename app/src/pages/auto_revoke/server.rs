@@ -44,7 +44,7 @@ pub(super) mod answer {
     use leptos::prelude::*;
 
     use super::{
-        super::{form, handlers::load_preview, sweep_preview::SweepPreview},
+        super::{handlers::load_preview, preview, sweep_preview::SweepPreview},
         PreviewUpdate, Saved,
     };
     use crate::{
@@ -74,7 +74,7 @@ pub(super) mod answer {
             days: preview.days,
             would_revoke: preview.would_revoke,
             sentence: [before, number, after].concat(),
-            html: form::preview(preview, has_grown).to_html(),
+            html: preview::preview(preview, has_grown).to_html(),
         }
     }
 
@@ -90,8 +90,7 @@ pub(super) mod answer {
         if let Some(days) = days {
             let preview = load_preview(request, organization, days).await?;
             // Who may not change it is told that, and not asked.
-            if preview.would_revoke > confirmed
-                && service.auto_revoke(&request.caller, organization).await?.changeable
+            if preview.would_revoke > confirmed && service.auto_revoke(&request.caller, organization).await?.changeable
             {
                 return Ok(Some(preview));
             }

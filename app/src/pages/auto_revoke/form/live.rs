@@ -4,11 +4,7 @@ use leptos::{ev, prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlDialogElement, HtmlElement, HtmlFormElement, HtmlInputElement, MouseEvent};
 
-use super::{
-    days::parse_days,
-    form::FormState,
-    server::{PreviewUpdate, Saved, preview_auto_revoke, set_auto_revoke},
-};
+use super::{PreviewFacts, State};
 use crate::{
     answers::flat,
     islands::{
@@ -16,13 +12,17 @@ use crate::{
         dom::{after, closest, first, focus},
         press, release, times,
     },
+    pages::auto_revoke::{
+        days::parse_days,
+        server::{PreviewUpdate, Saved, preview_auto_revoke, set_auto_revoke},
+    },
 };
 
 /// Typing pauses for so many milliseconds before a new preview is asked for.
 const PREVIEW_DELAY: i32 = 250;
 
 /// Takes over what the browser has put into the fields before the scripts came.
-pub(super) fn start(state: FormState) {
+pub(super) fn start(state: State) {
     Effect::new(move |started: Option<()>| {
         if started.is_none() {
             typed(state);
@@ -31,20 +31,20 @@ pub(super) fn start(state: FormState) {
 }
 
 /// The days or the switch were changed.
-pub(super) fn typed(state: FormState) {
+pub(super) fn typed(state: State) {
     let field = |selector| first(selector).and_then(|field| field.dyn_into::<HtmlInputElement>().ok());
     if let (Some(days), Some(on)) = (field("#days"), field("#sweep-form [name=on]")) {
         state.days.set(days.value());
         state.on.set(on.checked());
     }
-    let request = state.begin();
+    let request = begin(state);
     let days = parse_days(&state.days.get_untracked());
-    if days.is_some_and(|days| state.previewed.get_untracked().days == days) {
-        return state.invalid.set(false);
+    if days.is_some_and(|days| state.preview.get_untracked().days == days) {
+        return state.is_invalid.set(false);
     }
     after(PREVIEW_DELAY, move || {
-        if state.is_latest(request) {
-            state.invalid.set(days.is_none());
+        if is_latest(state, request) {
+            state.is_invalid.set(days.is_none());
             if let Some(days) = days {
                 preview(state, days, request);
             }
@@ -52,12 +52,22 @@ pub(super) fn typed(state: FormState) {
     });
 }
 
-fn preview(state: FormState, days: u16, request: u32) {
+/// The number of a new request, which makes those before it stale.
+fn begin(state: State) -> u32 {
+    state.latest.update_value(|latest| *latest = latest.wrapping_add(1));
+    state.latest.get_value()
+}
+
+fn is_latest(state: State, request: u32) -> bool {
+    state.latest.get_value() == request
+}
+
+fn preview(state: State, days: u16, request: u32) {
     mark_busy(true);
     spawn_local(async move {
         let answer = flat(preview_auto_revoke(state.organization.get_value(), days).await);
         // Whoever typed on has asked for something else meanwhile.
-        if !state.is_latest(request) {
+        if !is_latest(state, request) {
             return;
         }
         mark_busy(false);
@@ -75,16 +85,16 @@ fn mark_busy(busy: bool) {
     }
 }
 
-fn show(state: FormState, update: &PreviewUpdate) {
+fn show(state: State, update: &PreviewUpdate) {
     let Some(area) = first("#preview") else { return };
     area.set_inner_html(&update.html);
-    state.previewed.set(super::form::Previewed { days: update.days, would_revoke: update.would_revoke });
+    state.preview.set(PreviewFacts { days: update.days, would_revoke: update.would_revoke });
     times::refresh();
     announce(&update.sentence);
 }
 
 /// A preset fills the field in. Without scripts it is a link to the page with that number.
-pub(super) fn preset(state: FormState, days: &str, event: &MouseEvent) {
+pub(super) fn preset(state: State, days: &str, event: &MouseEvent) {
     let plain = event.button() == 0 && !(event.ctrl_key() || event.meta_key() || event.shift_key());
     if plain && let Some(field) = first("#days").and_then(|field| field.dyn_into::<HtmlInputElement>().ok()) {
         event.prevent_default();
@@ -107,7 +117,7 @@ fn question() -> Option<HtmlDialogElement> {
 }
 
 /// Saves; or asks first, when the preview says that something would be revoked.
-pub(super) fn submitted(state: FormState, event: &ev::SubmitEvent) {
+pub(super) fn submitted(state: State, event: &ev::SubmitEvent) {
     let button = event.submitter();
     if button.as_ref().is_some_and(|button| button.get_attribute("formmethod").is_some()) {
         return;
@@ -115,13 +125,13 @@ pub(super) fn submitted(state: FormState, event: &ev::SubmitEvent) {
     event.prevent_default();
     let days = state.on.get_untracked().then(|| parse_days(&state.days.get_untracked()));
     let Ok(days) = days.map_or(Ok(None), |days| days.map(Some).ok_or(())) else {
-        state.invalid.set(true);
+        state.is_invalid.set(true);
         focus("days");
         return;
     };
     let confirmed = button.as_ref().filter(|button| button.has_attribute("name"));
     let confirmed = confirmed.and_then(|button| button.get_attribute("value")?.parse().ok());
-    let previewed = state.previewed.get_untracked();
+    let previewed = state.preview.get_untracked();
     if confirmed.is_none()
         && days == Some(previewed.days)
         && previewed.would_revoke > 0
@@ -133,16 +143,16 @@ pub(super) fn submitted(state: FormState, event: &ev::SubmitEvent) {
     save(state, days, confirmed.unwrap_or(0), button);
 }
 
-fn save(state: FormState, days: Option<u16>, confirmed: u32, button: Option<HtmlElement>) {
+fn save(state: State, days: Option<u16>, confirmed: u32, button: Option<HtmlElement>) {
     press(button.as_ref());
-    let request = state.begin();
+    let request = begin(state);
     spawn_local(async move {
         match flat(set_auto_revoke(state.organization.get_value(), days, confirmed).await) {
             Ok(Saved::Done) => {
                 let saved = if days.is_some() { "?saved=on" } else { "?saved=off" };
                 let _ = window().location().set_search(saved);
             }
-            Ok(Saved::Unconfirmed(update)) if state.is_latest(request) => {
+            Ok(Saved::Unconfirmed(update)) if is_latest(state, request) => {
                 release();
                 show(state, &update);
                 if let Some(question) = question() {
