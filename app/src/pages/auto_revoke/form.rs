@@ -1,10 +1,11 @@
-//! The setting, and under it what it would do.
+//! The setting: rendered by the server, kept live by the browser.
 
-use latchkey_domain::Timestamp;
-use leptos::{either::Either, prelude::*};
+// The events have no one to answer on the server.
+#[cfg_attr(not(feature = "hydrate"), path = "idle.rs")]
+mod live;
 
-use super::sweep_preview::{IdleToken, SweepPreview, tokens_to_revoke};
-use crate::components::Moment;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Thresholds to choose from, in days.
 const PRESETS: [u16; 5] = [30, 60, 90, 180, 365];
@@ -13,7 +14,7 @@ const PRESETS: [u16; 5] = [30, 60, 90, 180, 365];
 pub const DAYS_PROBLEM: &str = "Choose between 1 and 365 days.";
 
 /// The setting as the form shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     pub on: bool,
     /// What the field holds; not a number, perhaps.
@@ -22,8 +23,46 @@ pub struct Setting {
     pub changeable: bool,
 }
 
-/// The form with its preview. `action` is the page's address.
-pub fn form(action: &str, setting: &Setting, is_invalid: bool, preview: &SweepPreview) -> impl IntoView + use<> {
+/// What the preview on the page is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewFacts {
+    pub days: u16,
+    pub would_revoke: u32,
+}
+
+/// What the parts of the form share.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "some of it is for events only"))]
+struct State {
+    organization: StoredValue<String>,
+    days: RwSignal<String>,
+    on: RwSignal<bool>,
+    is_invalid: RwSignal<bool>,
+    preview: RwSignal<PreviewFacts>,
+    /// Counts the requests: the answer to an older one is dropped.
+    latest: StoredValue<u32>,
+}
+
+/// The form, and below it the preview. `action` is the page's address; the children are the preview, which the server
+/// renders also when it changes.
+#[island]
+pub fn AutoRevokeForm(
+    organization: String,
+    action: String,
+    setting: Setting,
+    is_invalid: bool,
+    preview: PreviewFacts,
+    children: Children,
+) -> impl IntoView {
+    let state = State {
+        organization: StoredValue::new(organization),
+        days: RwSignal::new(setting.days.clone()),
+        on: RwSignal::new(setting.on),
+        is_invalid: RwSignal::new(is_invalid),
+        preview: RwSignal::new(preview),
+        latest: StoredValue::new(0),
+    };
+    live::start(state);
     let save = setting.changeable.then(|| {
         view! {
             <div class="row">
@@ -36,38 +75,29 @@ pub fn form(action: &str, setting: &Setting, is_invalid: bool, preview: &SweepPr
             </div>
         }
     });
-    // With scripts, this part is fetched anew while the number is typed.
     view! {
-        <form class="card sweep-form" id="sweep-form" method="post" action=action.to_owned() novalidate=true>
-            {fields(setting, action, is_invalid)}
+        <form
+            class="card sweep-form"
+            id="sweep-form"
+            method="post"
+            action=action.clone()
+            novalidate=true
+            on:input=move |_| live::typed(state)
+            on:submit=move |event| live::submitted(state, &event)
+        >
+            {fields(state, &setting, &action)}
             {save}
         </form>
-        <div id="outlook" data-days=preview.days.to_string() data-revokes=preview.would_revoke.to_string()>
-            {preview_section(preview)}
-            {question(preview)}
+        <div id="preview" on:click=move |event| live::clicked(&event)>
+            {children()}
         </div>
     }
 }
 
-fn fields(setting: &Setting, action: &str, is_invalid: bool) -> impl IntoView + use<> {
+fn fields(state: State, setting: &Setting, action: &str) -> impl IntoView + use<> {
     let locked = !setting.changeable;
-    let presets = PRESETS
-        .into_iter()
-        .map(|preset| {
-            let days = preset.to_string();
-            let (href, data) = ([action, "?days=", &days].concat(), days.clone());
-            let current = (setting.days == days).then_some("true");
-            view! {
-                <li>
-                    <a class="button small" href=href data-days=data aria-current=current>
-                        {days}
-                        <span class="visually-hidden">" days"</span>
-                    </a>
-                </li>
-            }
-        })
-        .collect_view();
     let presets = setting.changeable.then(|| {
+        let presets = PRESETS.into_iter().map(|days| preset(state, days, action)).collect_view();
         view! {
             <ul class="sweep-presets" aria-label="Common choices">
                 {presets}
@@ -100,108 +130,34 @@ fn fields(setting: &Setting, action: &str, is_invalid: bool) -> impl IntoView + 
                     autocomplete="off"
                     disabled=locked
                     aria-describedby="days-hint days-error"
-                    aria-invalid=is_invalid.then_some("true")
+                    aria-invalid=move || state.is_invalid.get().then_some("true")
                 />
                 {presets}
             </div>
             <p class="hint" id="days-hint">
                 "1 to 365. For a token that was never used, the days since it was created count."
             </p>
-            <p class="error" id="days-error" hidden=!is_invalid>
+            <p class="error" id="days-error" hidden=move || !state.is_invalid.get()>
                 {DAYS_PROBLEM}
             </p>
         </div>
     }
 }
 
-/// What the next sweep would do, and to which tokens.
-fn preview_section(preview: &SweepPreview) -> impl IntoView + use<> {
-    let (lead, strong, rest) = preview.said();
-    let table = (!preview.tokens.is_empty()).then(|| {
-        let rows = preview.tokens.iter().map(|idle| row(preview.now, idle)).collect_view();
-        view! {
-            <table class="table sweep-table">
-                <caption class="visually-hidden">"Tokens that the next sweep would revoke"</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Token"</th>
-                        <th scope="col">"Belongs to"</th>
-                        <th scope="col">"Last used"</th>
-                        <th scope="col">"Created"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-            <p class="hint">{preview.others()}</p>
-        }
-    });
+fn preset(state: State, days: u16, action: &str) -> impl IntoView + use<> {
+    let days = days.to_string();
+    let (href, chosen, is_current) = ([action, "?days=", &days].concat(), days.clone(), days.clone());
     view! {
-        <section class="sweep-preview" aria-labelledby="preview-title">
-            <h2 id="preview-title">"Preview"</h2>
-            <p class="sweep-said" id="said">
-                {lead}
-                <b>{strong}</b>
-                {rest}
-            </p>
-            {table}
-        </section>
-    }
-}
-
-fn row(now: Timestamp, idle: &IdleToken) -> impl IntoView + use<> {
-    let used = match idle.last_used_at {
-        Some(at) => Either::Left(view! { <span class="sweep-label">"Used "</span><Moment now at /> }),
-        None => Either::Right("Never used"),
-    };
-    view! {
-        <tr>
-            <th scope="row" class="sweep-name">
-                {idle.name.clone()}
-            </th>
-            <td>{idle.owner.clone()}</td>
-            <td>{used}</td>
-            <td>
-                <span class="sweep-label">"Created "</span>
-                <Moment now at=idle.created_at />
-            </td>
-        </tr>
-    }
-}
-
-/// Asked in place before saving what would revoke something. Without scripts the server asks, by a page of its own.
-fn question(preview: &SweepPreview) -> impl IntoView + use<> {
-    let many = tokens_to_revoke(preview.would_revoke);
-    let names = preview.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
-    let others = preview.others().map(|others| view! { <li class="muted">{others}</li> });
-    view! {
-        <dialog class="dialog sweep-question" id="sweep-question" aria-labelledby="sweep-question-title">
-            <h2 class="dialog-title" id="sweep-question-title">
-                {["Revoke ", &many, "?"].concat()}
-            </h2>
-            <div class="dialog-body">
-                <p>
-                    "The next sweep revokes these tokens. Pipelines that use them will fail from then on. This can't be \
-                     undone."
-                </p>
-                <ul class="dialog-names" tabindex="0" aria-label="Tokens">
-                    {names}
-                    {others}
-                </ul>
-            </div>
-            <div class="dialog-actions">
-                <button class="button" type="button" id="sweep-cancel">
-                    "Cancel"
-                </button>
-                <button
-                    class="button danger primary"
-                    form="sweep-form"
-                    name="confirm"
-                    value=preview.would_revoke.to_string()
-                    data-busy="Saving…"
-                >
-                    {["Save and revoke ", &many].concat()}
-                </button>
-            </div>
-        </dialog>
+        <li>
+            <a
+                class="button small"
+                href=href
+                aria-current=move || state.days.with(|typed| (typed.trim() == is_current).then_some("true"))
+                on:click=move |event| live::preset(state, &chosen, &event)
+            >
+                {days}
+                <span class="visually-hidden">" days"</span>
+            </a>
+        </li>
     }
 }
