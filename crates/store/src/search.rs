@@ -81,8 +81,8 @@ pub(crate) async fn reindex_token(
     token: Uuid,
     words: BTreeSet<String>,
 ) -> Result<(), StoreError> {
-    forget(tx, Kind::Token, token).await?;
-    forget(tx, Kind::ProjectToken, token).await?;
+    remove(tx, Kind::Token, token).await?;
+    remove(tx, Kind::ProjectToken, token).await?;
     index_token(tx, list, project, token, words).await
 }
 
