@@ -26,7 +26,7 @@ use futures::stream::{self, StreamExt};
 
 use answer::Answer;
 use common::Server;
-use operation::{Operation, Variant};
+use operation::{Kind, Operation, Variant};
 use table::{Row, Table};
 use world::{Credential, INVITED, Organization, Power, World};
 
@@ -46,8 +46,9 @@ const EMPTY: [&str; 9] = [
 ];
 /// Where whoever asks pins the organization that a decision is about. That one does not exist is said there, since a name
 /// that is misspelt in a proxy's configuration would look like a token of another organization.
-const PINS: [(&str, &str); 4] = [
+const PINS: [(&str, &str); 5] = [
     ("GET /orgs/{organization}/forward-auth", "{organization}"),
+    ("GET /orgs/{organization}/forward-auth", "{organization}, named otherwise"),
     ("POST /api/verify", "organizations.0"),
     ("POST /api/verify/batch", "organizations.0"),
     ("POST /api/verify/batch", "requests.0.organizations.0"),
@@ -182,8 +183,12 @@ async fn whole_instance(world: &World, operation: &Operation, variant: &Variant,
 async fn own(world: &World, operation: &Operation, variant: &Variant, table: &mut Table, faults: &mut Vec<String>) {
     let mut organization = Organization::create(world).await;
     let ladder = organization.ladder(world).await;
+    if EMPTY.contains(&&*operation.name) {
+        organization.fill_project(world).await;
+    }
+    let about_invitation = variant.references(operation).any(|reference| reference.kind == Kind::Invitation);
     let mut refused = Vec::new();
-    for credential in &ladder {
+    for credential in ladder.iter().filter(|credential| about_invitation || credential.name != INVITED) {
         let mut values = Vec::new();
         for reference in variant.references(operation) {
             values.push(organization.object(world, reference.kind, credential).await);

@@ -347,12 +347,11 @@ impl Organization {
         ladder
     }
 
-    async fn join(&self, world: &World, person: &Person, role: &str) -> String {
+    async fn join(&self, world: &World, person: &Person, role: &str) {
         let path = format!("/api/orgs/{}/invitations", self.name);
         let invited = world.by_admin(None, Method::POST, &path, json!({ "email": person.email, "role": role })).await;
         let path = format!("/api/invitations/{}/accept", text(&invited["id"]));
         world.call(&person.token, None, Method::POST, &path, json!({})).await;
-        self.membership(world, &person.email).await
     }
 
     async fn membership(&self, world: &World, email: &str) -> String {
@@ -377,6 +376,14 @@ impl Organization {
         self.objects[&kind].clone()
     }
 
+    /// Adds a token to its project, for lists to find.
+    pub(crate) async fn fill_project(&mut self, world: &World) {
+        let project = self.object(world, Kind::ProjectId, &world.instance_admin).await;
+        let body =
+            json!({ "name": "Of a project", "scopes": ["scans:read"], "allRepositories": true, "project": project });
+        world.by_admin(Some(&self.name), Method::POST, "/api/auth/cli-tokens", body).await;
+    }
+
     async fn make(&mut self, world: &World, kind: Kind) {
         let organization = self.name.clone();
         let own = Some(&*organization);
@@ -397,8 +404,6 @@ impl Organization {
             }
             Kind::ProjectId | Kind::ProjectName => {
                 let made = world.by_admin(own, Method::POST, "/api/projects", json!({ "name": name })).await;
-                let body = json!({ "name": format!("In {name}"), "scopes": ["scans:read"], "allRepositories": true, "project": name });
-                world.by_admin(own, Method::POST, "/api/auth/cli-tokens", body).await;
                 self.keep(Kind::ProjectId, text(&made["id"]));
                 self.keep(Kind::ProjectName, name);
             }
@@ -411,13 +416,15 @@ impl Organization {
             Kind::Membership if self.name == "globex" => {
                 // Not who moves on to others.
                 let person = world.person("", "member@globex.example").await;
-                let membership = self.join(world, &person, "member").await;
+                self.join(world, &person, "member").await;
+                let membership = self.membership(world, &person.email).await;
                 self.keep(kind, membership);
                 let user = world.server.user_id(world.instance_admin.bearer.as_deref().unwrap(), &person.email).await;
                 self.keep(Kind::User, user);
             }
             Kind::Membership => {
-                let membership = self.join(world, &world.joining, "member").await;
+                self.join(world, &world.joining, "member").await;
+                let membership = self.membership(world, &world.joining.email).await;
                 self.keep(kind, membership);
             }
             Kind::OwnMembership => {}
