@@ -16,8 +16,8 @@ use latchkey_service::{
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
+use super::list_all::list_all;
 use super::status::{invalid_field, status};
-use super::whole::whole;
 use super::{PAGE, convert, credential};
 use crate::state::ServerState;
 
@@ -51,7 +51,7 @@ impl ApiTokenService for ApiTokens {
         } else {
             let after =
                 |next: Option<Position>| page(ListTokens { cursor: next.or(list.cursor.clone()), ..list.clone() });
-            (whole("ask for pages, with page_size and page_token", after).await?, None)
+            (list_all("ask for pages, with page_size and page_token", after).await?, None)
         };
         let next_page_token = next.as_ref().map(cursor::encode).unwrap_or_default();
         Ok(Response::new(ApiTokenServiceListResponse { result, next_page_token }))

@@ -1,4 +1,4 @@
-//! What people see: the pages, what their islands ask for, and the layers around them.
+//! The pages, their server functions, and the layers around them.
 
 mod admission;
 mod body;

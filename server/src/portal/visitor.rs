@@ -25,7 +25,7 @@ pub(super) async fn layer(
     match person {
         Ok(person) => {
             if let Some(person) = &person {
-                admission::recognize(request.extensions(), &Principal::Session(person.clone()));
+                admission::mark_authenticated(request.extensions(), &Principal::Session(person.clone()));
             }
             request.extensions_mut().insert(Visitor { person, origin, theme });
             next.run(request).await

@@ -1,4 +1,5 @@
 use latchkey_domain::Role;
+use latchkey_domain::Timestamp;
 use latchkey_service::{
     Counts, Error, Organization, OrganizationAccess, Overview, Position, Project, Service, StateFilter, TokenDetail,
     TokenPage,
@@ -8,15 +9,12 @@ use super::{
     cursor::Cursor,
     query::{ListQuery, PageAt},
 };
-use crate::{
-    fields::Fields,
-    page_request::{LayoutContext, PageRequest},
-    paths,
-};
+use crate::{fields::Fields, page_request::PageRequest, paths};
 
 /// Everything that the list page shows.
 pub(super) struct List {
-    pub layout: LayoutContext,
+    /// The time that relative times are counted from.
+    pub now: Timestamp,
     pub organization: Organization,
     /// Of the reader.
     pub role: Option<Role>,
@@ -46,13 +44,9 @@ pub(super) struct List {
 impl List {
     pub(super) async fn load(request: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
         let (service, caller) = (&request.portal.service, &request.caller);
-        let overview = async {
-            let access = service.organizations().access(caller, organization).await?;
-            let overview = read(service, &access, fields).await?;
-            Ok((access, overview))
-        };
-        let ((access, overview), layout) = futures::try_join!(overview, request.layout(Some(organization)))?;
-        let (query, Overview { page, total, counts, projects }, start) = overview;
+        let access = service.organizations().access(caller, organization).await?;
+        let (query, overview, start) = read(service, &access, fields).await?;
+        let Overview { page, total, counts, projects } = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
             let any = ListQuery::of(StateFilter::All).asked();
@@ -87,7 +81,7 @@ impl List {
             revoked,
             fresh: fields.text("new").to_owned(),
             me: request.person.id.to_string(),
-            layout,
+            now: service.now(),
             organization: access.organization().clone(),
             role: access.role(),
             query,
