@@ -2,13 +2,10 @@
 //! theme they chose.
 
 use http::{HeaderMap, HeaderValue, header};
-use latchkey_domain::Secret;
-use latchkey_service::{Browser, Device};
+use latchkey_service::{Browser, BrowserSession, Device, SessionId};
 
 use crate::portal::{Site, Theme};
 
-/// As long as a session lives at most, in seconds.
-const SESSION_MAX_AGE: u32 = 7 * 86_400;
 const YEAR: u32 = 365 * 86_400;
 const THEME: &str = "latchkey-theme";
 
@@ -17,21 +14,19 @@ pub const fn session_name(site: &Site) -> &'static str {
     if site.secure { "__Host-latchkey" } else { "latchkey" }
 }
 
-/// The session cookie's value in a request.
-pub fn session<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
-    value(headers, session_name(site))
+/// The session that the cookie of a request names.
+pub fn session(site: &Site, headers: &HeaderMap) -> Option<SessionId> {
+    SessionId::parse(value(headers, session_name(site))?)
 }
 
-/// Sets the session cookie to a new secret, as happens at each sign-in.
-pub fn set_session(site: &Site, session: &Secret) -> Option<HeaderValue> {
-    let mut header = cookie(site, session_name(site), session.reveal(), SESSION_MAX_AGE)?;
-    header.set_sensitive(true);
-    Some(header)
+/// The same cookie, as a request sends it.
+pub fn session_pair(site: &Site, session: SessionId) -> String {
+    [session_name(site), "=", &session.reveal()].concat()
 }
 
 /// What a browser that signs in has from earlier.
-pub(crate) fn browser<'a>(site: &Site, headers: &'a HeaderMap) -> Browser<'a> {
-    Browser { session: session(site, headers), device: value(headers, device_name(site)) }
+pub(crate) fn browser<'a>(site: &Site, headers: &'a HeaderMap, session: &BrowserSession) -> Browser<'a> {
+    Browser { session: session.id(), device: value(headers, device_name(site)) }
 }
 
 /// Sets the cookie that a browser is known by, as happens at each sign-in. Signing out leaves it.
@@ -43,14 +38,6 @@ pub(crate) fn set_device(site: &Site, device: &Device) -> Option<HeaderValue> {
 
 const fn device_name(site: &Site) -> &'static str {
     if site.secure { "__Host-latchkey-device" } else { "latchkey-device" }
-}
-
-/// The session that an answer of [`set_session`] begins.
-pub(crate) fn set_in<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
-    let cookies = headers.get_all(header::SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
-    cookies
-        .filter_map(|cookie| cookie.split(';').next()?.split_once('='))
-        .find_map(|(name, value)| (name == session_name(site) && !value.is_empty()).then_some(value))
 }
 
 /// Takes the session cookie away.
@@ -101,26 +88,30 @@ mod tests {
 
     #[test]
     fn cookies_are_as_narrow_as_they_can_be() {
-        let secret = Secret::generate(latchkey_domain::SecretKind::Session, |bytes| bytes.fill(7));
         let text = |header: Option<HeaderValue>| header.unwrap().to_str().unwrap().to_owned();
-        assert_eq!(
-            text(set_session(&site(true), &secret)),
-            format!("__Host-latchkey={}; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure", secret.reveal())
-        );
         assert_eq!(text(clear_session(&site(false))), "latchkey=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            text(clear_session(&site(true))),
+            "__Host-latchkey=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
+        );
         assert!(text(set_theme(&site(false), Some(Theme::Dark))).starts_with("latchkey-theme=dark; "));
     }
 
     #[test]
     fn cookies_are_found_by_their_exact_name() {
+        let (one, other) =
+            ["AAAAAAAAAAAAAAAAAAAAAA", "BBBBBBBBBBBBBBBBBBBBBA"].map(|id| SessionId::parse(id).unwrap()).into();
+        let pair = |id| HeaderValue::try_from(session_pair(&site(false), id)).unwrap();
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("xlatchkey=a; latchkey=b=c;latchkey-theme=dark"));
-        assert_eq!(session(&site(false), &headers), Some("b=c"));
+        headers.append(header::COOKIE, HeaderValue::from_static("xlatchkey=a;latchkey-theme=dark"));
+        assert_eq!(session(&site(false), &headers), None);
+        headers.append(header::COOKIE, pair(one));
+        assert_eq!(session(&site(false), &headers), Some(one));
         assert_eq!(session(&site(true), &headers), None);
         assert_eq!(theme(&headers), Some(Theme::Dark));
-        headers.append(header::COOKIE, HeaderValue::from_static("latchkey=b=c"));
-        assert_eq!(session(&site(false), &headers), Some("b=c"));
-        headers.append(header::COOKIE, HeaderValue::from_static("latchkey=other"));
+        headers.append(header::COOKIE, pair(one));
+        assert_eq!(session(&site(false), &headers), Some(one));
+        headers.append(header::COOKIE, pair(other));
         assert_eq!(session(&site(false), &headers), None);
         headers.insert(header::COOKIE, HeaderValue::from_static("latchkey-theme=pink"));
         assert_eq!(theme(&headers), None);

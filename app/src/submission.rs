@@ -1,12 +1,12 @@
 //! What somebody who is signed in has sent with a form, and what becomes of it when they are signed in no more.
 
 use axum::{
-    Form,
+    Extension, Form,
     extract::{FromRequest, FromRequestParts, Request},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderValue, header};
-use latchkey_service::Error;
+use http::{HeaderName, HeaderValue};
+use latchkey_service::{BrowserSession, Error};
 use leptos::prelude::*;
 
 use crate::{
@@ -28,8 +28,8 @@ pub(crate) struct Submission {
     pub(crate) fields: Fields,
     /// Brought back: to be shown, and not to be done.
     pub(crate) restored: bool,
-    /// Of a session that has just begun.
-    cookies: Vec<HeaderValue>,
+    /// The device cookie of a browser that has just signed in.
+    device: Option<(HeaderName, HeaderValue)>,
 }
 
 /// A form's fields on their way through a page that is none of its own.
@@ -70,18 +70,16 @@ impl FromRequest<Portal> for Submission {
         if let Some(kept) = &kept
             && fields.has("password")
         {
-            let browser = cookies::browser(&portal.site, &parts.headers);
+            let Extension(session) = Extension::<BrowserSession>::from_request_parts(&mut parts, &())
+                .await
+                .map_err(IntoResponse::into_response)?;
+            let browser = cookies::browser(&portal.site, &parts.headers, &session);
             let again = Kept::new(&path, kept);
-            let entered = session::attempt(portal, &seen, browser, &fields, again.as_ref()).await;
-            let session = cookies::set_in(&portal.site, entered.headers()).map(str::to_owned);
-            let cookies = entered.headers().get_all(header::SET_COOKIE).iter().cloned().collect();
-            let Some(session) = session else { return Err(entered) };
-            let person =
-                portal.service.session(&session).await.map_err(|error| failure::of_visitor(portal, &seen, &error))?;
-            // Ended already, perhaps by an admin: the page says what to do.
-            let Some(person) = person else { return Err(entered) };
-            let visit = PageRequest::new(portal, person, seen, path);
-            return Ok(Self { visit, fields: kept.clone(), restored, cookies });
+            let signed_in = session::attempt(portal, &seen, browser, &fields, again.as_ref()).await?;
+            session.replace(signed_in.session).await.map_err(|error| failure::of_visitor(portal, &seen, &error))?;
+            let device = session::device_cookie(portal, &signed_in);
+            let visit = PageRequest::new(portal, signed_in.person, seen, path);
+            return Ok(Self { visit, fields: kept.clone(), restored, device });
         }
         let fields = kept.unwrap_or(fields);
         if seen.person.is_none()
@@ -94,7 +92,7 @@ impl FromRequest<Portal> for Submission {
             });
         }
         let visit = PageRequest::from_request_parts(&mut parts, portal).await?;
-        Ok(Self { visit, fields, restored, cookies: Vec::new() })
+        Ok(Self { visit, fields, restored, device: None })
     }
 }
 
@@ -110,9 +108,7 @@ impl Submission {
             }
             Err(error) => failure::framed(&self.visit, &error, kept().as_ref()).await,
         };
-        for cookie in self.cookies {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+        response.headers_mut().extend(self.device);
         no_store(response)
     }
 

@@ -25,7 +25,7 @@ use crate::middleware::admission::{self, Admission};
 use crate::middleware::budget::Budget;
 use crate::middleware::limit::{self, Limiter};
 use crate::middleware::limits::Limited;
-use crate::middleware::{body, context, same_origin, security, visitor};
+use crate::middleware::{body, context, same_origin, security, session, visitor};
 use crate::rest::tokens;
 use crate::verification;
 use crate::{assets, grpc, rest};
@@ -116,6 +116,8 @@ fn portal_routes(portal: &Portal, written: &rest::openapi::Written, admission: A
         .fallback(pages::not_found)
         .layer(DefaultBodyLimit::max(pages::FORM_MAX))
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
+        .layer(from_fn(session::inner))
+        .layer(from_fn_with_state(portal.clone(), session::layer))
         .layer(from_fn_with_state((admission, portal.clone()), admission::page_layer))
         // A form is read whole before anybody looks whose it is: a session that ends meanwhile sends none.
         .layer(from_fn_with_state(portal.clone(), body::layer))

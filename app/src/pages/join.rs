@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode};
-use latchkey_service::{Error, Invitation};
+use latchkey_service::{BrowserSession, Error, Invitation};
 use leptos::{either::Either, prelude::*};
 
 use super::{failure, session};
@@ -34,12 +34,13 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    Extension(browser_session): Extension<BrowserSession>,
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let browser = cookies::browser(&portal.site, &headers);
+    let browser = cookies::browser(&portal.site, &headers, &browser_session);
     match portal.service.join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await {
-        Ok(signed_in) => session::enter(&portal, &signed_in, "/"),
+        Ok(signed_in) => session::enter(&portal, &visitor, &browser_session, &signed_in, "/").await,
         Err(Error::Invalid(problems)) => answer(&portal, &visitor, &fields, problems.into()).await,
         Err(Error::Conflict(problem)) => answer(&portal, &visitor, &fields, vec![problem].into()).await,
         Err(Error::NotFound(_)) => answer(&portal, &visitor, &fields, Problems::default()).await,

@@ -5,8 +5,8 @@ use axum::{
     extract::{Query, State},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use latchkey_service::{Browser, Error, SignedIn};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use latchkey_service::{Browser, BrowserSession, Error, SignedIn};
 use leptos::prelude::*;
 
 use super::failure;
@@ -41,20 +41,25 @@ pub(crate) async fn show(
 pub(crate) async fn sign_in(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    Extension(session): Extension<BrowserSession>,
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    attempt(&portal, &visitor, cookies::browser(&portal.site, &headers), &fields, None).await
+    let browser = cookies::browser(&portal.site, &headers, &session);
+    match attempt(&portal, &visitor, browser, &fields, None).await {
+        Ok(signed_in) => enter(&portal, &visitor, &session, &signed_in, next(&fields)).await,
+        Err(asked_again) => asked_again,
+    }
 }
 
-/// Signs somebody in and sends them on their way, or asks again. `kept` is the form that they had sent before.
+/// Signs somebody in, or asks again. `kept` is the form that they had sent before.
 pub(crate) async fn attempt(
     portal: &Portal,
     visitor: &Visitor,
     browser: Browser<'_>,
     fields: &Fields,
     kept: Option<&Kept>,
-) -> Response {
+) -> Result<SignedIn, Response> {
     // One message for an unknown email, a wrong password and no password: nobody learns who has an account.
     let wrong = |message: String| form(portal, visitor, fields, kept, Problems::new([("", message)]));
     let again = |status: StatusCode, said: &str, retry_after: u64| {
@@ -63,24 +68,24 @@ pub(crate) async fn attempt(
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
         response
     };
-    match portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password")).await {
-        Ok(signed_in) => enter(portal, &signed_in, next(fields)),
-        Err(Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_)) => {
+    let signed_in = portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password"));
+    signed_in.await.map_err(|error| match error {
+        Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_) => {
             wrong("This email and password don't match. Check both and try again".to_owned())
         }
-        Err(Error::TooManyAttempts { retry_after }) => {
+        Error::TooManyAttempts { retry_after } => {
             again(StatusCode::TOO_MANY_REQUESTS, "Too many attempts. ", retry_after)
         }
-        Err(Error::Busy { retry_after }) => {
+        Error::Busy { retry_after } => {
             again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in at this moment. ", retry_after)
         }
-        Err(error) => {
+        error => {
             let (status, message) = failure::said(&error, visitor.origin.request_id());
             let mut response = wrong(message);
             *response.status_mut() = status;
             response
         }
-    }
+    })
 }
 
 /// The sign-in page in answer to a form that was sent after the session had ended.
@@ -94,29 +99,33 @@ pub(crate) fn ask_again(portal: &Portal, visitor: &Visitor, kept: &Kept) -> Resp
 pub(crate) async fn sign_out(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
+    Extension(session): Extension<BrowserSession>,
 ) -> Response {
-    if let Some(session) = cookies::session(&portal.site, &headers)
-        && let Err(error) = portal.service.sign_out(&visitor.origin, session).await
-    {
-        return failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error);
+    match session.end().await {
+        Ok(()) => no_store(Redirect::to("/login").into_response()),
+        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
     }
-    let mut response = Redirect::to("/login").into_response();
-    if let Some(cookie) = cookies::clear_session(&portal.site) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// Sends somebody who has just signed in on their way, with the cookies of the new session.
+pub(super) async fn enter(
+    portal: &Portal,
+    visitor: &Visitor,
+    session: &BrowserSession,
+    signed_in: &SignedIn,
+    next: &str,
+) -> Response {
+    if let Err(error) = session.replace(signed_in.session).await {
+        return failure::plain(portal, visitor.theme, visitor.origin.request_id(), &error);
     }
+    let mut response = Redirect::to(next).into_response();
+    response.headers_mut().extend(device_cookie(portal, signed_in));
     no_store(response)
 }
 
-/// Sends somebody who has just signed in on their way, with a new session.
-pub(super) fn enter(portal: &Portal, signed_in: &SignedIn, next: &str) -> Response {
-    let mut response = Redirect::to(next).into_response();
-    let site = &portal.site;
-    let cookies = [cookies::set_session(site, &signed_in.session), cookies::set_device(site, &signed_in.device)];
-    for cookie in cookies.into_iter().flatten() {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    no_store(response)
+/// The browser is known from now on.
+pub(crate) fn device_cookie(portal: &Portal, signed_in: &SignedIn) -> Option<(HeaderName, HeaderValue)> {
+    cookies::set_device(&portal.site, &signed_in.device).map(|cookie| (header::SET_COOKIE, cookie))
 }
 
 fn next(fields: &Fields) -> &str {

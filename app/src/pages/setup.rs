@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, StatusCode};
-use latchkey_service::{AuthenticationError, Error};
+use latchkey_service::{AuthenticationError, BrowserSession, Error};
 use leptos::{either::Either, prelude::*};
 
 use super::{failure, session};
@@ -38,13 +38,14 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    Extension(browser_session): Extension<BrowserSession>,
     headers: HeaderMap,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers));
+    let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers, &browser_session));
     let (link, email, password) = (fields.text("link"), fields.text("email"), fields.raw("password"));
     match portal.service.set_up(origin, browser, link, email, password).await {
-        Ok(signed_in) => session::enter(&portal, &signed_in, "/"),
+        Ok(signed_in) => session::enter(&portal, &visitor, &browser_session, &signed_in, "/").await,
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, true, problems.into()),
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, true, vec![problem].into()),
         Err(Error::Unauthenticated(AuthenticationError::Password)) => no_store(Redirect::to("/login").into_response()),

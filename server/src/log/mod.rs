@@ -96,6 +96,11 @@ fn tell() {
 
 /// What other crates say at `debug` and `trace` may quote a request: its address with a set-up link, its headers, its
 /// body. Nobody can promise for their next version, so it is not written, whatever the filter asks for.
+///
+/// The spans of `tower-sessions`, around every handler, say nothing.
 fn quotes_nobody(metadata: &Metadata<'_>) -> bool {
+    if metadata.is_span() && metadata.target().starts_with("tower_sessions") {
+        return false;
+    }
     *metadata.level() <= Level::INFO || metadata.target().starts_with("latchkey_")
 }

@@ -10,5 +10,6 @@ pub(crate) mod limit;
 pub(crate) mod limits;
 pub(crate) mod same_origin;
 pub(crate) mod security;
+pub(crate) mod session;
 pub(crate) mod source;
 pub(crate) mod visitor;
