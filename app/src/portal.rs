@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use latchkey_domain::Secret;
 use latchkey_service::{Caller, Origin, Person, Principal, Service};
 
 /// State of the page handlers. Cheap to clone.
@@ -22,13 +21,6 @@ pub struct Site {
     /// Folder of the built assets under `/`, such as `pkg/3f2a…`; its name changes with its content.
     pub pkg_dir: String,
     pub version: &'static str,
-}
-
-impl Site {
-    /// Where somebody who was invited makes their account.
-    pub fn join_url(&self, link: &Secret) -> String {
-        [&self.public_url, "/join?link=", link.reveal()].concat()
-    }
 }
 
 /// Who looks at a page, put into the request's extensions by the server's session layer.

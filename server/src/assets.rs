@@ -1,10 +1,14 @@
 //! The built site (`dist/`), inside the binary; debug builds read the folder instead.
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::state::ServerState;
 
 #[derive(RustEmbed)]
 #[folder = "../dist"]
@@ -18,13 +22,23 @@ pub(crate) fn pkg_dir() -> Option<String> {
     Some(format!("{}/{}", parts.next()?, parts.next()?))
 }
 
+/// Everything below `/pkg/`, and the files whose address is given.
+pub(crate) fn router() -> Router<ServerState> {
+    let plain = |name: &'static str| get(move |headers: HeaderMap| plain_file(name, headers));
+    Router::new()
+        .route("/pkg/{*path}", get(hashed))
+        .route("/favicon.svg", plain("favicon.svg"))
+        .route("/robots.txt", plain("robots.txt"))
+        .route("/favicon.ico", get(|| async { (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, "/favicon.svg")]) }))
+}
+
 /// `/pkg/{hash}/{file}`: the name changes with the content, so it may be kept for ever.
-pub(crate) async fn hashed(Path(path): Path<String>, headers: HeaderMap) -> Response {
+async fn hashed(Path(path): Path<String>, headers: HeaderMap) -> Response {
     serve(&format!("pkg/{path}"), &headers, "public, max-age=31536000, immutable")
 }
 
 /// A file whose name stays the same, such as the favicon.
-pub(crate) async fn plain(name: &'static str, headers: HeaderMap) -> Response {
+async fn plain_file(name: &'static str, headers: HeaderMap) -> Response {
     serve(name, &headers, "public, max-age=86400")
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use latchkey_service::{Error, Service};
 
 use crate::config::Config;
+use crate::http::untrusted_proxy_hint;
 use crate::secret_key;
 
 /// All that there is to say.
@@ -15,7 +15,7 @@ pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String
     let mut hints = service.database_warnings().await?;
     let trusted = |peer| config.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
     if let Some(peer) = service.untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
-        hints.push(untrusted(peer));
+        hints.push(untrusted_proxy_hint(peer));
     } else if config.trusted_proxies.is_none() && config.is_https() {
         hints.push(
             "the public URL is https, so a proxy stands in front; name its network in LATCHKEY_TRUSTED_PROXIES, or \
@@ -44,13 +44,4 @@ pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String
         format!("others can look into {}; make it yours alone with `chmod {mode}`", place.display())
     }));
     Ok(hints)
-}
-
-/// A peer that sends `X-Forwarded-For` and is not trusted.
-pub(crate) fn untrusted(peer: IpAddr) -> String {
-    format!(
-        "{peer} sends X-Forwarded-For and is not a trusted proxy, so what it says is not believed; if it is a proxy of \
-         yours, name its network in LATCHKEY_TRUSTED_PROXIES, or everybody behind it counts as one address, for allowed \
-         networks and guesses at passwords alike"
-    )
 }

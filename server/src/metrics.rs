@@ -4,7 +4,6 @@ use std::fmt::Error as FormatError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::middleware::admission::Admission;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use latchkey_service::{Service, Stats};
@@ -17,8 +16,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::connections::places::{Counts, Places};
+use crate::http::admission::Admission;
+use crate::http::body_budget::BodyBudget;
 use crate::log;
-use crate::middleware::budget::Budget;
 
 /// Upper bounds of the latencies, in seconds: from an answer out of memory to one that waits for a database.
 const BOUNDS: [f64; 12] = [2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0];
@@ -81,7 +81,7 @@ impl Metrics {
 pub(crate) struct Counted {
     pub(crate) service: Service,
     pub(crate) places: Arc<Places>,
-    pub(crate) budget: Arc<Budget>,
+    pub(crate) body_budget: Arc<BodyBudget>,
     pub(crate) admission: Arc<Admission>,
 }
 
@@ -117,7 +117,7 @@ impl Collector for Counted {
         gauge("cached_tokens", "Tokens in the cache", cached_tokens)?;
         gauge("cache_bytes", "Memory of the cache, about", cache_bytes)?;
         gauge("connections", "Connections that are open", open)?;
-        gauge("body_bytes", "Bytes of requests' bodies in memory", self.budget.in_flight())?;
+        gauge("body_bytes", "Bytes of requests' bodies in memory", self.body_budget.in_flight())?;
         let mut counter = |name: &str, help: &str, value: u64| {
             let counter = ConstCounter::new(value);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
@@ -135,7 +135,7 @@ impl Collector for Counted {
             "Connections that had waited longest when there was none",
             closed_for_room,
         )?;
-        counter("bodies_refused", "Requests whose body there was no memory for", self.budget.refused())?;
+        counter("bodies_refused", "Requests whose body there was no memory for", self.body_budget.refused())?;
         counter("log_lines_dropped", "Lines that could not be written to the log", dropped)?;
         counter("log_lines_left_out", "Lines of the log that were alike, and not written", left_out)?;
         counter("sweeps", "Auto-revoke sweeps of this replica", sweeps)?;

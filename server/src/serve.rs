@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey_app::portal::{Portal, Site};
 use latchkey_service::Service;
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -14,6 +13,12 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::connections::places::Places;
+use crate::http::admission::Admission;
+use crate::http::body_budget::BodyBudget;
+use crate::http::context::RequestContext;
+use crate::http::rate_limit::RateLimiter;
+use crate::metrics::{Counted, Metrics};
+use crate::state::{ServerState, Shared, Site};
 use crate::{assets, connections, jobs, open_files, router};
 
 /// How long requests in flight may take after the signal to stop.
@@ -30,30 +35,35 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     let public_url = config.public_url(bound);
     first_account(&config, &service, &public_url, demo).await?;
 
-    let site =
-        Site { secure: public_url.starts_with("https://"), public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") };
-    let portal = Portal { service: service.clone(), site: Arc::new(site) };
     let (stop, stopping) = watch::channel(false);
     let trusted_proxies = config.trusted_proxies.map(Arc::new);
     let limits = open_files::limits(config.max_connections, config.max_connections_per_address);
     tracing::debug!(total = limits.total, per_address = limits.per_address, "connections that there may be");
     let places = Places::new(limits, trusted_proxies.clone());
-    let settings = router::Settings {
-        trusted_proxies,
-        routes: config.routes,
-        forward_auth_organizations: config.forward_auth_organizations,
-        api_rate_limit: config.api_rate_limit,
-        organization_rate_limit: config.organization_rate_limit,
-        cors_origins: config.cors_origins,
+    let (admission, body_budget) = (Admission::new(), BodyBudget::new());
+    let metrics = Metrics::new(Counted {
+        service: service.clone(),
         places: places.clone(),
-        stopping: stopping.clone(),
-    };
-    let app = router::router(portal, settings).await?;
+        body_budget: body_budget.clone(),
+        admission: admission.clone(),
+    });
+    let state = ServerState::from(Shared {
+        site: Site { public_url, pkg_dir, version: env!("CARGO_PKG_VERSION") },
+        routes: config.routes,
+        pin: config.forward_auth_organizations,
+        context: RequestContext { service: service.clone(), trusted_proxies },
+        admission,
+        body_budget,
+        rate_limiter: RateLimiter::new(config.api_rate_limit, config.organization_rate_limit),
+        metrics,
+        service: service.clone(),
+    });
+    let routes = router::router(state, config.cors_origins, stopping.clone()).await?;
 
     let jobs = jobs::start(service.clone(), stopping.clone());
     tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
 
-    let server = tokio::spawn(connections::serve(listener, Arc::new(app), places, stopping));
+    let server = tokio::spawn(connections::serve(listener, Arc::new(routes), places, stopping));
     asked_to_stop.await;
     tracing::info!("stopping: finishing requests");
     stop.send_replace(true);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
 use axum::http::{Request, Version};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,7 +23,12 @@ use tokio::time::sleep;
 
 use self::io::{Answer, Watched};
 use self::places::{IdleDeadline, Places, Seat};
-use crate::middleware::limits::Limited;
+
+/// What answers the requests that come over connections.
+pub(crate) trait RequestHandler: Send + Sync + 'static {
+    /// Answers a request that came over a connection of `peer`.
+    fn handle(&self, request: Request<Body>, peer: SocketAddr) -> impl Future<Output = Response> + Send;
+}
 
 /// Largest head of a request, in bytes. A connection of HTTP/1 buffers no more.
 const HEAD_MAX: usize = 32 * 1024;
@@ -48,7 +54,7 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Accepts and serves until `stopping`, and returns when all connections have ended.
 pub(crate) async fn serve(
     listener: TcpListener,
-    app: Arc<Limited>,
+    handler: Arc<impl RequestHandler>,
     places: Arc<Places>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -77,9 +83,9 @@ pub(crate) async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "can't set TCP_NODELAY");
         }
-        let (app, builder, stopping, open) = (app.clone(), builder.clone(), stopping.clone(), open.clone());
+        let (handler, builder, stopping, open) = (handler.clone(), builder.clone(), stopping.clone(), open.clone());
         tokio::spawn(async move {
-            connection(stream, peer, seat, &app, &builder, stopping).await;
+            connection(stream, peer, seat, &handler, &builder, stopping).await;
             drop(open);
         });
     }
@@ -115,7 +121,7 @@ async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     seat: Seat,
-    app: &Arc<Limited>,
+    handler: &Arc<impl RequestHandler>,
     builder: &Builder<TokioExecutor>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -123,9 +129,9 @@ async fn connection(
     let service = service_fn(|request: Request<Incoming>| {
         let under_way = place.begin(request.version() == Version::HTTP_2);
         let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-        let app = app.clone();
+        let handler = handler.clone();
         async move {
-            let response = app.answer(request, peer).await;
+            let response = handler.handle(request, peer).await;
             Ok::<_, Infallible>(response.map(|body| Answer::new(body, under_way)))
         }
     });

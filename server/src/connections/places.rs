@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use latchkey_domain::AllowedNetworks;
 use tokio::sync::Notify;
 
-use crate::middleware::source::Source;
+use crate::http::source::Source;
 
 /// A head has to be there so long after its first byte, the first one so long after the connection is made.
 const HEAD: Duration = Duration::from_secs(10);

@@ -1,6 +1,5 @@
 //! `ContextService`: who the credential is.
 
-use latchkey_app::portal::Portal;
 use latchkey_proto::v1::context_service_current_response::Result as Current;
 use latchkey_proto::v1::context_service_server::ContextService;
 use latchkey_proto::v1::{ContextServiceCurrentRequest, ContextServiceCurrentResponse, OrgItem, OrgMembershipItem};
@@ -10,8 +9,9 @@ use tonic::{Request, Response, Status, async_trait};
 use super::convert;
 use super::credential::{self, Credential};
 use super::status::status;
+use crate::state::ServerState;
 
-pub(super) struct Contexts(pub(super) Portal);
+pub(super) struct Contexts(pub(super) ServerState);
 
 #[async_trait]
 impl ContextService for Contexts {

@@ -5,18 +5,18 @@ use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use latchkey_app::portal::Portal;
 use latchkey_service::AuthenticationError;
 use tonic::Status;
 
 use super::status::{exceeded, status};
-use crate::middleware::{admission, limit};
-pub(super) use crate::rest::credential::Credential;
+pub(super) use crate::http::credential::Credential;
+use crate::http::{admission, rate_limit};
+use crate::state::ServerState;
 
 /// Puts a [`Credential`] into the call's extensions, or refuses the call. The message has come whole before anybody looks
-/// at the credential: see `middleware/body.rs`. (It is a small one: `verification::read_body` has bounded it.)
-pub(super) async fn layer(State(portal): State<Portal>, mut request: Request, next: Next) -> Response {
-    match admit(&portal, request.headers(), request.extensions()).await {
+/// at the credential: see `http/body.rs`.
+pub(super) async fn layer(State(state): State<ServerState>, mut request: Request, next: Next) -> Response {
+    match authenticate(&state, request.headers(), request.extensions()).await {
         Ok(credential) => {
             request.extensions_mut().insert(credential);
             next.run(request).await
@@ -25,10 +25,10 @@ pub(super) async fn layer(State(portal): State<Portal>, mut request: Request, ne
     }
 }
 
-async fn admit(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
-    let credential = Credential::read(portal, headers, extensions).await.map_err(status)?;
+async fn authenticate(state: &ServerState, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
+    let credential = Credential::read(&state.service, headers, extensions).await.map_err(status)?;
     admission::recognize(extensions, &credential.caller.principal);
-    limit::count(extensions, &credential.caller.principal, portal.service.now()).map_err(exceeded)?;
+    rate_limit::count(extensions, &credential.caller.principal, state.service.now()).map_err(exceeded)?;
     Ok(credential)
 }
 

@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
-/// As REST: less than `middleware/limits.rs` gives to the whole of it, so that the call's own status comes first.
-const MAX: Duration = crate::router::API_TIMEOUT;
+/// As REST: less than `request_limits.rs` gives to the whole of it, so that the call's own status comes first.
+const MAX: Duration = crate::http::timeout::API_TIMEOUT;
 
 pub(super) async fn layer(request: Request, next: Next) -> Response {
     let deadline = asked(request.headers()).map_or(MAX, |asked| asked.min(MAX));

@@ -1,13 +1,13 @@
 //! `StatusService`: what anybody may know of the instance.
 
-use latchkey_app::portal::Portal;
 use latchkey_proto::v1::status_service_server::StatusService;
 use latchkey_proto::v1::{InfozRequest, InfozResponse, StatuszRequest, StatuszResponse};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::status::unready;
+use crate::state::ServerState;
 
-pub(super) struct Instance(pub(super) Portal);
+pub(super) struct Instance(pub(super) ServerState);
 
 #[async_trait]
 impl StatusService for Instance {

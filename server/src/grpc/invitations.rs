@@ -1,6 +1,5 @@
 //! `OrgInvitationService`.
 
-use latchkey_app::portal::Portal;
 use latchkey_proto::v1::org_invitation_service_server::OrgInvitationService;
 use latchkey_proto::v1::{
     OrgInvitationItem, OrgInvitationServiceCreateRequest, OrgInvitationServiceCreateResponse,
@@ -14,8 +13,9 @@ use super::credential::{self, Credential};
 use super::status::{invalid_field, status};
 use super::whole::whole;
 use super::{PAGE, convert};
+use crate::state::ServerState;
 
-pub(super) struct Invitations(pub(super) Portal);
+pub(super) struct Invitations(pub(super) ServerState);
 
 #[async_trait]
 impl OrgInvitationService for Invitations {

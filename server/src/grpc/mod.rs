@@ -21,7 +21,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use latchkey_app::portal::Portal;
 use latchkey_proto::DESCRIPTORS;
 use latchkey_proto::v1::api_token_service_server::ApiTokenServiceServer;
 use latchkey_proto::v1::context_service_server::ContextServiceServer;
@@ -29,6 +28,7 @@ use latchkey_proto::v1::org_invitation_service_server::OrgInvitationServiceServe
 use latchkey_proto::v1::organization_service_server::OrganizationServiceServer;
 use latchkey_proto::v1::status_service_server::StatusServiceServer;
 use latchkey_proto::v1::user_service_server::UserServiceServer;
+use latchkey_service::Error;
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::server::NamedService;
@@ -39,14 +39,12 @@ use tonic_web::GrpcWebLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::middleware::admission::{Admission, admit};
-use crate::middleware::body::{self, Unread};
-use crate::middleware::context as request_context;
-use crate::middleware::limit::{self, Limiter};
-use crate::rest::problem::Problem;
-use crate::verification;
-
-pub(crate) use self::status::status as refused;
+use crate::http::admission::{Admission, admit};
+use crate::http::body::{self, Unread};
+use crate::http::context as request_context;
+use crate::http::problem::Problem;
+use crate::http::{rate_limit, signature};
+use crate::state::ServerState;
 
 /// Largest message, in bytes: as large as a body of REST.
 const MESSAGE_MAX: usize = body::MAX;
@@ -57,39 +55,36 @@ const PAGE: u32 = 100;
 
 /// Everything below `/controlplane.v1.…/` and `/grpc.…/`, in layers of its own: never compressed.
 pub(crate) async fn router(
-    portal: Portal,
-    context: request_context::Context,
-    admission: Arc<Admission>,
-    limiter: Option<Arc<Limiter>>,
+    state: ServerState,
     origins: Vec<HeaderValue>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let authenticated = own(portal.clone())
-        .layer(from_fn_with_state(portal.clone(), credential::layer))
-        .layer(from_fn_with_state(limiter, limit::layer))
+    let authenticated = own(&state)
+        .layer(from_fn_with_state(state.clone(), credential::layer))
+        .layer(from_fn_with_state(state.rate_limiter.clone(), rate_limit::layer))
         .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(GrpcWebLayer::new())
-        .layer(from_fn_with_state(admission, admitted))
+        .layer(from_fn_with_state(state.admission.clone(), admitted))
         // Outside of what translates gRPC-Web: the signature is over the bytes as they were sent.
         .layer(from_fn(read_message));
-    let public = public(portal, stopping)
+    let public = public(&state, stopping)
         .await?
         .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(GrpcWebLayer::new());
     let all = authenticated.merge(public);
     let all = if origins.is_empty() { all } else { all.layer(cors(origins)) };
-    Ok(all.layer(from_fn_with_state(context, request_context::layer)))
+    Ok(all.layer(from_fn_with_state(state.context.clone(), request_context::layer)))
 }
 
 /// What needs a credential.
-fn own(portal: Portal) -> Router {
-    let tokens = ApiTokenServiceServer::new(tokens::ApiTokens(portal.clone()));
-    let organizations = OrganizationServiceServer::new(organizations::Organizations(portal.clone()));
-    let invitations = OrgInvitationServiceServer::new(invitations::Invitations(portal.clone()));
-    let users = UserServiceServer::new(users::Users(portal.clone()));
-    let context = ContextServiceServer::new(context::Contexts(portal));
+fn own(state: &ServerState) -> Router {
+    let tokens = ApiTokenServiceServer::new(tokens::ApiTokens(state.clone()));
+    let organizations = OrganizationServiceServer::new(organizations::Organizations(state.clone()));
+    let invitations = OrgInvitationServiceServer::new(invitations::Invitations(state.clone()));
+    let users = UserServiceServer::new(users::Users(state.clone()));
+    let context = ContextServiceServer::new(context::Contexts(state.clone()));
     Routes::new(tokens.max_decoding_message_size(MESSAGE_MAX))
         .add_service(organizations.max_decoding_message_size(MESSAGE_MAX))
         .add_service(invitations.max_decoding_message_size(MESSAGE_MAX))
@@ -100,7 +95,10 @@ fn own(portal: Portal) -> Router {
 }
 
 /// What anybody may ask.
-async fn public(portal: Portal, stopping: watch::Receiver<bool>) -> Result<Router, tonic_reflection::server::Error> {
+async fn public(
+    state: &ServerState,
+    stopping: watch::Receiver<bool>,
+) -> Result<Router, tonic_reflection::server::Error> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -108,7 +106,7 @@ async fn public(portal: Portal, stopping: watch::Receiver<bool>) -> Result<Route
             // So that clients can show the details of errors.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let status = StatusServiceServer::new(instance::Instance(portal));
+    let status = StatusServiceServer::new(instance::Instance(state.clone()));
     Ok(Routes::new(reflection().build_v1()?.max_decoding_message_size(PUBLIC_MESSAGE_MAX))
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(PUBLIC_MESSAGE_MAX))
         .add_service(health(stopping).await.max_decoding_message_size(PUBLIC_MESSAGE_MAX))
@@ -165,13 +163,13 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .expose_headers(answered.map(HeaderName::from_static))
 }
 
-/// Takes a message in whole before anybody looks at the credential (see `middleware/body.rs`), and its signature.
+/// Takes a message in whole before anybody looks at the credential (see `http/body.rs`), and its signature.
 async fn read_message(request: Request, next: Next) -> Response {
     // Twice as much as a message may have: gRPC-Web can send it in Base64. What is too large for a message is refused
     // where it is decoded.
-    match body::whole(body::without_what_nobody_sent(request), 2 * MESSAGE_MAX).await {
-        Ok((parts, bytes)) => next.run(verification::with_signature(parts, bytes)).await,
-        Err(Unread::NoRoom(error)) => refused(error).into_http::<Body>().into_response(),
+    match body::read_whole(body::without_unauthenticated_body(request), 2 * MESSAGE_MAX).await {
+        Ok((parts, bytes)) => next.run(signature::with_signature(parts, bytes)).await,
+        Err(Unread::NoRoom(error)) => error_response(error),
         Err(unread) => {
             let detail = Problem::from(unread);
             let status = Status::out_of_range(format!("the message is too large or broken: {}", detail.detail()));
@@ -184,7 +182,7 @@ async fn read_message(request: Request, next: Next) -> Response {
 async fn admitted(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
     match admit(&admission, &mut request).await {
         Ok(_place) => next.run(request).await,
-        Err(error) => refused(error).into_http::<Body>().into_response(),
+        Err(error) => error_response(error),
     }
 }
 
@@ -195,6 +193,11 @@ pub(crate) async fn unimplemented(request: Request, next: Next) -> Response {
         return Status::unimplemented("there is no such service").into_http::<Body>().into_response();
     }
     next.run(request).await
+}
+
+/// The answer to a call that failed before a service had it.
+pub(crate) fn error_response(error: Error) -> Response {
+    status::status(error).into_http::<Body>().into_response()
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> axum::http::Response<Body> {

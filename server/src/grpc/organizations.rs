@@ -1,6 +1,5 @@
 //! `OrganizationService`.
 
-use latchkey_app::portal::Portal;
 use latchkey_proto::v1::organization_service_server::OrganizationService;
 use latchkey_proto::v1::{
     OffsetPaginationRequest, OffsetPaginationResponse, OrgItem, OrganizationServiceCreateRequest,
@@ -16,8 +15,9 @@ use tonic::{Request, Response, Status, async_trait};
 use super::credential::{self, Credential};
 use super::status::{invalid_field, status};
 use super::{PAGE, convert};
+use crate::state::ServerState;
 
-pub(super) struct Organizations(pub(super) Portal);
+pub(super) struct Organizations(pub(super) ServerState);
 
 #[async_trait]
 impl OrganizationService for Organizations {

@@ -7,7 +7,7 @@ use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldErro
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::middleware::limit::Exceeded;
+use crate::http::rate_limit::Exceeded;
 
 /// Whose reasons they are, in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "latchkey";

@@ -1,6 +1,5 @@
 //! `APITokenService`.
 
-use latchkey_app::portal::Portal;
 use latchkey_domain::LevelKind;
 use latchkey_proto::v1::api_token_service_create_response::ApiTokenFull;
 use latchkey_proto::v1::api_token_service_list_request::{Scope, StatusFilter};
@@ -20,8 +19,9 @@ use uuid::Uuid;
 use super::status::{invalid_field, status};
 use super::whole::whole;
 use super::{PAGE, convert, credential};
+use crate::state::ServerState;
 
-pub(super) struct ApiTokens(pub(super) Portal);
+pub(super) struct ApiTokens(pub(super) ServerState);
 
 #[async_trait]
 impl ApiTokenService for ApiTokens {

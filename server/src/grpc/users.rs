@@ -1,6 +1,5 @@
 //! `UserService`: the caller's own memberships.
 
-use latchkey_app::portal::Portal;
 use latchkey_proto::v1::user_service_server::UserService;
 use latchkey_proto::v1::{
     DeleteMembershipRequest, DeleteMembershipResponse, SetCurrentMembershipRequest, SetCurrentMembershipResponse,
@@ -11,8 +10,9 @@ use tonic::{Request, Response, Status, async_trait};
 use super::status::status;
 use super::whole::whole;
 use super::{PAGE, convert, credential};
+use crate::state::ServerState;
 
-pub(super) struct Users(pub(super) Portal);
+pub(super) struct Users(pub(super) ServerState);
 
 #[async_trait]
 impl UserService for Users {

@@ -2,18 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::{ListEvents, RecordedEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// Something that was done, or tried.
 #[derive(Serialize, ToSchema)]
@@ -28,7 +28,7 @@ pub(crate) struct EventJson {
     /// Such as `token.created`.
     action: String,
     target: ThingJson,
-    #[schema(value_type = openapi::Outcome)]
+    #[schema(value_type = schema::Outcome)]
     outcome: String,
     address: Option<String>,
     user_agent: String,
@@ -81,7 +81,7 @@ pub(crate) struct List {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
-    #[param(inline, value_type = Option<openapi::Cursor>)]
+    #[param(inline, value_type = Option<schema::Cursor>)]
     cursor: Option<String>,
     /// `instance` for what concerns no organization.
     #[param(inline)]
@@ -95,7 +95,7 @@ pub(crate) struct List {
     /// Id of what it was done to.
     #[param(format = "uuid")]
     target: Option<String>,
-    #[param(inline, value_type = Option<openapi::Outcome>)]
+    #[param(inline, value_type = Option<schema::Outcome>)]
     outcome: Option<String>,
     /// A moment of RFC 3339, itself included.
     #[param(format = "date-time")]
@@ -117,21 +117,21 @@ enum EventLevel {
 /// Newest first.
 #[utoipa::path(
     get, path = "/api/audit", operation_id = "listEvents", tag = "Audit",
-    params(List, openapi::OrganizationHeader),
+    params(List, schema::OrganizationHeader),
     responses((status = 200, description = "A page of events", body = Page<EventJson>, example = json!({
         "items": [{
-            "id": openapi::ID, "occurredAt": "2026-11-22T08:00:00Z",
-            "actor": { "kind": "user", "id": openapi::ID, "name": "ada@example.com" }, "action": "token.created",
-            "target": { "kind": "token", "id": openapi::ID, "name": "GitHub Actions CI" }, "outcome": "success",
-            "address": "192.0.2.7", "userAgent": "curl/8.5.0", "requestId": openapi::ID, "details": { "level": "organization" },
+            "id": schema::ID, "occurredAt": "2026-11-22T08:00:00Z",
+            "actor": { "kind": "user", "id": schema::ID, "name": "ada@example.com" }, "action": "token.created",
+            "target": { "kind": "token", "id": schema::ID, "name": "GitHub Actions CI" }, "outcome": "success",
+            "address": "192.0.2.7", "userAgent": "curl/8.5.0", "requestId": schema::ID, "details": { "level": "organization" },
         }],
         "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<List>,
 ) -> Result<Json<Page<EventJson>>, Problem> {
     let asked = ListEvents {
         action: list.action,
@@ -144,9 +144,9 @@ pub(crate) async fn list(
         limit: list.limit.unwrap_or(50),
     };
     let page = match list.level {
-        Some(EventLevel::Instance) => portal.service.instance_events(&credential.caller, &asked).await?,
+        Some(EventLevel::Instance) => state.service.instance_events(&credential.caller, &asked).await?,
         None | Some(EventLevel::Organization) => {
-            portal.service.events(&credential.caller, credential.organization()?, &asked).await?
+            state.service.events(&credential.caller, credential.organization()?, &asked).await?
         }
     };
     Ok(Json(page.into()))

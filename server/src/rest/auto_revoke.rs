@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Timestamp};
 use latchkey_service::{AutoRevoke, Error, FieldError, Preview, Sweep};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::credential::Credential;
-use super::json::{Body, Parameters, whole_number};
-use super::openapi;
-use super::problem::Problem;
 use super::tokens::json::TokenJson;
+use crate::http::credential::Credential;
+use crate::http::json::{JsonBody, whole_number};
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// The setting of an organization, and what came of it.
 #[derive(Serialize, ToSchema)]
@@ -94,18 +95,18 @@ impl PreviewJson {
 /// With its last sweeps.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke", operation_id = "getAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 200, description = "The setting", body = AutoRevokeJson, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
         "sweeps": [{ "days": 90, "startedAt": "2026-11-22T08:00:00Z", "finishedAt": "2026-11-22T08:00:01Z", "revoked": 2 }],
     }))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<AutoRevokeJson>, Problem> {
-    Ok(Json(portal.service.auto_revoke(&credential.caller, &name).await?.into()))
+    Ok(Json(state.service.auto_revoke(&credential.caller, &name).await?.into()))
 }
 
 /// A threshold: tokens are revoked that were not used for so many days.
@@ -125,7 +126,7 @@ pub(crate) struct Days {
 /// People only. What the next sweep would revoke can be seen before.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/auto-revoke", operation_id = "setAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = Days, example = json!({ "days": 90 })),
     responses((status = 200, description = "The setting as it is now", body = AutoRevokeJson, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
@@ -133,13 +134,13 @@ pub(crate) struct Days {
     }))),
 )]
 pub(crate) async fn set(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
-    Body(set): Body<Days>,
+    JsonBody(set): JsonBody<Days>,
 ) -> Result<Json<AutoRevokeJson>, Problem> {
-    portal.service.set_auto_revoke(&credential.caller, &name, set.days).await.map_err(named)?;
-    Ok(Json(portal.service.auto_revoke(&credential.caller, &name).await?.into()))
+    state.service.set_auto_revoke(&credential.caller, &name, set.days).await.map_err(named)?;
+    Ok(Json(state.service.auto_revoke(&credential.caller, &name).await?.into()))
 }
 
 /// Shows what auto-revoke would do.
@@ -147,20 +148,20 @@ pub(crate) async fn set(
 /// Exactly what the next sweep would revoke with a threshold.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke/preview", operation_id = "previewAutoRevoke", tag = "Auto-revoke",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), Days),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), Days),
     responses((status = 200, description = "What would be revoked", body = PreviewJson, example = json!({
-        "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [openapi::token(false)],
+        "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [schema::token(false)],
         "nextSweepAt": "2026-11-22T09:00:00Z",
     }))),
 )]
 pub(crate) async fn preview(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
-    Parameters(preview): Parameters<Days>,
+    QueryParams(preview): QueryParams<Days>,
 ) -> Result<Json<PreviewJson>, Problem> {
-    let preview = portal.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
-    Ok(Json(PreviewJson::new(preview, portal.service.now())))
+    let preview = state.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
+    Ok(Json(PreviewJson::new(preview, state.service.now())))
 }
 
 /// The field as it is called here; the use cases know it by its name in gRPC.

@@ -3,18 +3,17 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::Organization;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::orgs::List;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// An organization that is deleted, and whose name is still taken.
 #[derive(Serialize, ToSchema)]
@@ -46,21 +45,21 @@ impl From<Organization> for DeletedJson {
 /// Instance admins only. Those whose names are still taken, by name.
 #[utoipa::path(
     get, path = "/api/deleted-orgs", operation_id = "listDeletedOrganizations", tag = "Organizations",
-    params(List),
+    params(PageQuery),
     responses((status = 200, description = "A page of organizations", body = Page<DeletedJson>, example = json!({
         "items": [{
-            "id": openapi::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
+            "id": schema::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
         }],
         "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<PageQuery>,
 ) -> Result<Json<Page<DeletedJson>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(Json(portal.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+    Ok(Json(state.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
 }
 
 /// Frees the name of a deleted organization.
@@ -69,14 +68,14 @@ pub(crate) async fn list(
 /// knows organizations by name.
 #[utoipa::path(
     delete, path = "/api/deleted-orgs/{name}", operation_id = "freeOrganizationName", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "Another organization can have the name")),
 )]
 pub(crate) async fn free(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.free_name(&credential.caller, &name).await?;
+    state.service.free_name(&credential.caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,18 +4,19 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_app::portal::Portal;
 use latchkey_domain::{Role, Timestamp};
 use latchkey_service::Invitation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::orgs::{List, OrganizationJson};
-use super::problem::Problem;
+use super::orgs::OrganizationJson;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// An invitation of a person to be a member.
 #[derive(Serialize, ToSchema)]
@@ -26,7 +27,7 @@ pub(crate) struct InvitationJson {
     id: String,
     organization: String,
     email: String,
-    #[schema(value_type = openapi::Role)]
+    #[schema(value_type = schema::Role)]
     role: Role,
     #[schema(inline)]
     status: Status,
@@ -75,18 +76,18 @@ impl From<Invitation> for InvitationJson {
 /// Pending and accepted ones, newest first.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/invitations", operation_id = "listSentInvitations", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), PageQuery),
     responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
-        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+        example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn sent(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<PageQuery>,
 ) -> Result<Json<Page<InvitationJson>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = portal.service.sent_invitations(&credential.caller, &organization, before, limit).await?;
+    let page = state.service.sent_invitations(&credential.caller, &organization, before, limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -95,9 +96,9 @@ pub(crate) async fn sent(
 #[serde(deny_unknown_fields)]
 #[schema(as = NewInvitation)]
 pub(crate) struct Create {
-    #[schema(value_type = openapi::Email)]
+    #[schema(value_type = schema::Email)]
     email: String,
-    #[schema(value_type = openapi::Role)]
+    #[schema(value_type = schema::Role)]
     role: Role,
 }
 
@@ -107,21 +108,21 @@ pub(crate) struct Create {
 /// the only time, to be passed on: it makes the account, within 7 days.
 #[utoipa::path(
     post, path = "/api/orgs/{name}/invitations", operation_id = "createInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = Create, example = json!({ "email": "grace@example.com", "role": "member" })),
     responses(
-        (status = 201, description = "The invitation", body = CreatedJson, example = json!(openapi::invitation(true))),
+        (status = 201, description = "The invitation", body = CreatedJson, example = json!(schema::invitation(true))),
         (status = 409, description = "It is the email of a member, or invited already"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    Body(create): Body<Create>,
+    JsonBody(create): JsonBody<Create>,
 ) -> Result<impl IntoResponse, Problem> {
-    let made = portal.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
-    let link = made.link.map(|link| portal.site.join_url(&link));
+    let made = state.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
+    let link = made.link.map(|link| state.site.join_url(&link));
     let body = CreatedJson { link, invitation: made.invitation.into() };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }
@@ -131,15 +132,15 @@ pub(crate) async fn create(
 /// While it is pending.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/invitations/{id}", operation_id = "revokeInvitation", tag = "Invitations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses((status = 204, description = "It is taken back")),
 )]
 pub(crate) async fn revoke(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.revoke_invitation(&credential.caller, &organization, &id).await?;
+    state.service.revoke_invitation(&credential.caller, &organization, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,17 +149,17 @@ pub(crate) async fn revoke(
 /// People only: pending ones to their email, newest first.
 #[utoipa::path(
     get, path = "/api/invitations", operation_id = "listReceivedInvitations", tag = "Invitations",
-    params(List),
+    params(PageQuery),
     responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
-        example = json!({ "items": [openapi::invitation(false)], "nextCursor": null }))),
+        example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn received(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<PageQuery>,
 ) -> Result<Json<Page<InvitationJson>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = portal.service.received_invitations(&credential.caller, before, limit).await?;
+    let page = state.service.received_invitations(&credential.caller, before, limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -169,15 +170,15 @@ pub(crate) async fn received(
     post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
     params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses(
-        (status = 200, description = "The organization, with the role in it", body = OrganizationJson, example = json!(openapi::organization(false))),
+        (status = 200, description = "The organization, with the role in it", body = OrganizationJson, example = json!(schema::organization(false))),
         (status = 409, description = "The caller is a member already"),
     ),
 )]
 pub(crate) async fn accept(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<OrganizationJson>, Problem> {
-    let joined = portal.service.accept_invitation(&credential.caller, &id).await?;
+    let joined = state.service.accept_invitation(&credential.caller, &id).await?;
     Ok(Json(OrganizationJson::new(joined.organization, Some(joined.member.role))))
 }

@@ -1,13 +1,13 @@
 use axum::extract::State;
 use axum::{Extension, Json};
-use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::Origin;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::json::Body;
-use super::problem::Problem;
+use crate::http::json::JsonBody;
+use crate::http::problem::Problem;
+use crate::state::ServerState;
 
 /// Email and password of a local account.
 #[derive(Deserialize, ToSchema)]
@@ -38,10 +38,10 @@ pub(crate) struct LoggedIn {
     }))),
 )]
 pub(crate) async fn login(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     Extension(origin): Extension<Origin>,
-    Body(login): Body<Login>,
+    JsonBody(login): JsonBody<Login>,
 ) -> Result<Json<LoggedIn>, Problem> {
-    let made = portal.service.log_in(&origin, &login.email, &login.password).await?;
+    let made = state.service.log_in(&origin, &login.email, &login.password).await?;
     Ok(Json(LoggedIn { token: made.token.reveal().to_owned(), expires_at: made.expires_at }))
 }

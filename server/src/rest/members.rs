@@ -3,17 +3,18 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use latchkey_app::portal::Portal;
 use latchkey_domain::{Role, Timestamp};
 use latchkey_service::{ListMembers, Member};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// A membership of a person.
 #[derive(Serialize, ToSchema)]
@@ -26,7 +27,7 @@ pub(crate) struct MemberJson {
     #[schema(format = "uuid")]
     user_id: String,
     email: String,
-    #[schema(value_type = openapi::Role)]
+    #[schema(value_type = schema::Role)]
     role: Role,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -55,7 +56,7 @@ pub(crate) struct List {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
-    #[param(inline, value_type = Option<openapi::Cursor>)]
+    #[param(inline, value_type = Option<schema::Cursor>)]
     cursor: Option<String>,
     /// A whole email.
     #[param(max_length = 254)]
@@ -64,7 +65,7 @@ pub(crate) struct List {
     #[param(max_length = 254)]
     name: Option<String>,
     /// Members with this role.
-    #[param(inline, value_type = Option<openapi::Role>)]
+    #[param(inline, value_type = Option<schema::Role>)]
     role: Option<Role>,
     /// Id of a membership.
     id: Option<String>,
@@ -75,34 +76,34 @@ pub(crate) struct List {
 /// By email.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/members", operation_id = "listMembers", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), List),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), List),
     responses((status = 200, description = "A page of members", body = Page<MemberJson>,
-        example = json!({ "items": [openapi::member()], "nextCursor": null }))),
+        example = json!({ "items": [schema::member()], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<List>,
 ) -> Result<Json<Page<MemberJson>>, Problem> {
     let (limit, after) = (list.limit.unwrap_or(50), list.cursor.as_deref());
     let filter = ListMembers { email: list.email, name: list.name, role: list.role, id: list.id };
-    let page = portal.service.members(&credential.caller, &organization, &filter, after, limit).await?;
+    let page = state.service.members(&credential.caller, &organization, &filter, after, limit).await?;
     Ok(Json(page.into()))
 }
 
 /// Shows a member.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/members/{id}", operation_id = "getMember", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
-    responses((status = 200, description = "The member", body = MemberJson, example = json!(openapi::member()))),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
+    responses((status = 200, description = "The member", body = MemberJson, example = json!(schema::member()))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<Json<MemberJson>, Problem> {
-    Ok(Json(portal.service.member(&credential.caller, &organization, &id).await?.into()))
+    Ok(Json(state.service.member(&credential.caller, &organization, &id).await?.into()))
 }
 
 /// What a member may do from now on.
@@ -110,7 +111,7 @@ pub(crate) async fn get(
 #[serde(deny_unknown_fields)]
 #[schema(as = MemberChanges)]
 pub(crate) struct Change {
-    #[schema(value_type = openapi::Role)]
+    #[schema(value_type = schema::Role)]
     role: Role,
 }
 
@@ -119,20 +120,20 @@ pub(crate) struct Change {
 /// People only. Owners make and unmake owners, and one of them always stays.
 #[utoipa::path(
     patch, path = "/api/orgs/{name}/members/{id}", operation_id = "changeMember", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     request_body(content = Change, example = json!({ "role": "owner" })),
     responses(
-        (status = 200, description = "The member as it is now", body = MemberJson, example = json!(openapi::member())),
+        (status = 200, description = "The member as it is now", body = MemberJson, example = json!(schema::member())),
         (status = 409, description = "It is the last owner"),
     ),
 )]
 pub(crate) async fn change(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
-    Body(change): Body<Change>,
+    JsonBody(change): JsonBody<Change>,
 ) -> Result<Json<MemberJson>, Problem> {
-    let member = portal.service.change_role(&credential.caller, &organization, &id, change.role).await?;
+    let member = state.service.change_role(&credential.caller, &organization, &id, change.role).await?;
     Ok(Json(member.into()))
 }
 
@@ -141,17 +142,17 @@ pub(crate) async fn change(
 /// People only; with the id of one's own membership, leaves. The tokens that the person has made stay.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/members/{id}", operation_id = "removeMember", tag = "Members",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     responses(
         (status = 204, description = "It is removed"),
         (status = 409, description = "It is the last owner"),
     ),
 )]
 pub(crate) async fn remove(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.remove_member(&credential.caller, &organization, &id).await?;
+    state.service.remove_member(&credential.caller, &organization, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

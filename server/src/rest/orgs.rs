@@ -4,17 +4,18 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_app::portal::Portal;
 use latchkey_domain::{InactivityThreshold, Role, Timestamp};
 use latchkey_service::{ListedOrganization, Organization, Power};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// An organization.
 #[derive(Serialize, ToSchema)]
@@ -28,7 +29,7 @@ pub(crate) struct OrganizationJson {
     #[schema(maximum = 365)]
     api_token_max_days_inactive: u16,
     /// The person's; `null` for tokens.
-    #[schema(value_type = Option<openapi::Role>)]
+    #[schema(value_type = Option<schema::Role>)]
     role: Option<Role>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -65,35 +66,22 @@ impl From<ListedOrganization> for ListedJson {
     }
 }
 
-/// The query of a list without filters.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct List {
-    /// 1 to 100; 50 if not named.
-    #[param(minimum = 1, maximum = 100)]
-    pub(super) limit: Option<u32>,
-    /// The `nextCursor` of the page before.
-    #[param(inline, value_type = Option<openapi::Cursor>)]
-    pub(super) cursor: Option<String>,
-}
-
 /// Lists organizations.
 ///
 /// The caller's, by name; all of them for who acts on the whole instance.
 #[utoipa::path(
     get, path = "/api/orgs", operation_id = "listOrganizations", tag = "Organizations",
-    params(List),
+    params(PageQuery),
     responses((status = 200, description = "A page of organizations", body = Page<ListedJson>,
-        example = json!({ "items": [openapi::organization(true)], "nextCursor": null }))),
+        example = json!({ "items": [schema::organization(true)], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<PageQuery>,
 ) -> Result<Json<Page<ListedJson>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    let page = portal.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
+    let page = state.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -102,7 +90,7 @@ pub(crate) async fn list(
 #[serde(deny_unknown_fields)]
 #[schema(as = NewOrganization)]
 pub(crate) struct Create {
-    #[schema(value_type = openapi::OrganizationName)]
+    #[schema(value_type = schema::OrganizationName)]
     name: String,
 }
 
@@ -114,16 +102,16 @@ pub(crate) struct Create {
     request_body(content = Create, example = json!({ "name": "acme-2" })),
     responses(
         (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = OrganizationJson,
-            example = json!(openapi::organization(false))),
+            example = json!(schema::organization(false))),
         (status = 409, description = "The name is taken"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Body(create): Body<Create>,
+    JsonBody(create): JsonBody<Create>,
 ) -> Result<impl IntoResponse, Problem> {
-    let organization = portal.service.create_organization(&credential.caller, &create.name).await?;
+    let organization = state.service.create_organization(&credential.caller, &create.name).await?;
     let role = credential.caller.principal.person().map(|_| Role::Owner);
     let location = format!("/api/orgs/{}", organization.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(OrganizationJson::new(organization, role))))
@@ -132,15 +120,15 @@ pub(crate) async fn create(
 /// Shows an organization.
 #[utoipa::path(
     get, path = "/api/orgs/{name}", operation_id = "getOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 200, description = "The organization", body = OrganizationJson, example = json!(openapi::organization(false)))),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
+    responses((status = 200, description = "The organization", body = OrganizationJson, example = json!(schema::organization(false)))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<OrganizationJson>, Problem> {
-    let access = portal.service.organization(&credential.caller, &name).await?;
+    let access = state.service.organization(&credential.caller, &name).await?;
     let role = match access.power {
         Power::Role(role) => Some(role),
         Power::Token => None,
@@ -153,15 +141,15 @@ pub(crate) async fn get(
 /// Owners only. Its tokens are revoked: when this has returned, none of them is accepted.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}", operation_id = "deleteOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "It is deleted")),
 )]
 pub(crate) async fn delete(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_organization(&credential.caller, &name).await?;
+    state.service.delete_organization(&credential.caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -170,16 +158,16 @@ pub(crate) async fn delete(
 /// People only. It is the one that counts when a request of theirs names none.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/current", operation_id = "setCurrentOrganization", tag = "Organizations",
-    params(("name" = openapi::OrganizationName, Path, description = "Name of the organization")),
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     responses((status = 204, description = "It is the current one")),
 )]
 pub(crate) async fn set_current(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let own = portal.service.own_membership(&credential.caller, &name).await?;
+    let own = state.service.own_membership(&credential.caller, &name).await?;
     let own = own.ok_or(latchkey_service::Error::NotFound("membership"))?;
-    portal.service.set_current_membership(&credential.caller, &own.member.id.to_string()).await?;
+    state.service.set_current_membership(&credential.caller, &own.member.id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

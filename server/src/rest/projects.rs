@@ -4,18 +4,18 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::Project;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::orgs::List;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// A project.
 #[derive(Serialize, ToSchema)]
@@ -40,18 +40,18 @@ impl From<Project> for ProjectJson {
 /// By name.
 #[utoipa::path(
     get, path = "/api/projects", operation_id = "listProjects", tag = "Projects",
-    params(List, openapi::OrganizationHeader),
+    params(PageQuery, schema::OrganizationHeader),
     responses((status = 200, description = "A page of projects", body = Page<ProjectJson>, example = json!({
-        "items": [{ "id": openapi::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
+        "items": [{ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<PageQuery>,
 ) -> Result<Json<Page<ProjectJson>>, Problem> {
     let (organization, limit) = (credential.organization()?, list.limit.unwrap_or(50));
-    let page = portal.service.list_projects(&credential.caller, organization, list.cursor.as_deref(), limit).await?;
+    let page = state.service.list_projects(&credential.caller, organization, list.cursor.as_deref(), limit).await?;
     Ok(Json(page.into()))
 }
 
@@ -60,28 +60,28 @@ pub(crate) async fn list(
 #[serde(deny_unknown_fields)]
 #[schema(as = NewProject)]
 pub(crate) struct Create {
-    #[schema(value_type = openapi::Name)]
+    #[schema(value_type = schema::Name)]
     name: String,
 }
 
 /// Creates a project.
 #[utoipa::path(
     post, path = "/api/projects", operation_id = "createProject", tag = "Projects",
-    params(openapi::OrganizationHeader),
+    params(schema::OrganizationHeader),
     request_body(content = Create, example = json!({ "name": "backend" })),
     responses(
         (status = 201, description = "The project", headers(("Location" = String, description = "Where it is from now on")), body = ProjectJson,
-            example = json!({ "id": openapi::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" })),
+            example = json!({ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Body(create): Body<Create>,
+    JsonBody(create): JsonBody<Create>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
-    let project = portal.service.create_project(&credential.caller, organization, &create.name).await?;
+    let project = state.service.create_project(&credential.caller, organization, &create.name).await?;
     let location = format!("/api/projects/{}", project.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ProjectJson::from(project))))
 }
@@ -89,33 +89,33 @@ pub(crate) async fn create(
 /// Shows a project.
 #[utoipa::path(
     get, path = "/api/projects/{id}", operation_id = "getProject", tag = "Projects",
-    params(("id" = String, Path, description = "Id or name, percent-encoded"), openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id or name, percent-encoded"), schema::OrganizationHeader),
     responses((status = 200, description = "The project", body = ProjectJson,
-        example = json!({ "id": openapi::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }))),
+        example = json!({ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<ProjectJson>, Problem> {
-    let project = portal.service.project(&credential.caller, credential.organization()?, &id).await?;
+    let project = state.service.project(&credential.caller, credential.organization()?, &id).await?;
     Ok(Json(project.into()))
 }
 
 /// Deletes a project.
 #[utoipa::path(
     delete, path = "/api/projects/{id}", operation_id = "deleteProject", tag = "Projects",
-    params(("id" = String, Path, description = "Id or name, percent-encoded"), openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id or name, percent-encoded"), schema::OrganizationHeader),
     responses(
         (status = 204, description = "It is deleted"),
         (status = 409, description = "It has tokens that are not revoked"),
     ),
 )]
 pub(crate) async fn delete(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_project(&credential.caller, credential.organization()?, &id).await?;
+    state.service.delete_project(&credential.caller, credential.organization()?, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,18 +4,18 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::Repository;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::Parameters;
-use super::openapi;
-use super::problem::Problem;
-use super::repeatable::Repeatable;
+use crate::http::credential::Credential;
+use crate::http::idempotency::IdempotentJson;
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// A repository configuration.
 #[derive(Serialize, ToSchema)]
@@ -44,7 +44,7 @@ pub(crate) struct List {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
-    #[param(inline, value_type = Option<openapi::Cursor>)]
+    #[param(inline, value_type = Option<schema::Cursor>)]
     cursor: Option<String>,
     /// Beginnings of words of the name.
     #[serde(default)]
@@ -56,19 +56,19 @@ pub(crate) struct List {
 /// Those that the credential reaches, by name.
 #[utoipa::path(
     get, path = "/api/repos", operation_id = "listRepositories", tag = "Repositories",
-    params(List, openapi::OrganizationHeader),
+    params(List, schema::OrganizationHeader),
     responses((status = 200, description = "A page of repositories", body = Page<RepositoryJson>, example = json!({
-        "items": [{ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
+        "items": [{ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<List>,
 ) -> Result<Json<Page<RepositoryJson>>, Problem> {
     let organization = credential.organization()?;
     let limit = list.limit.unwrap_or(50);
-    let page = portal
+    let page = state
         .service
         .repositories(&credential.caller, organization, &list.query, list.cursor.as_deref(), limit)
         .await?;
@@ -80,7 +80,7 @@ pub(crate) async fn list(
 #[serde(deny_unknown_fields)]
 #[schema(as = NewRepository)]
 pub(crate) struct Create {
-    #[schema(value_type = openapi::RepositoryName)]
+    #[schema(value_type = schema::RepositoryName)]
     name: String,
 }
 
@@ -89,23 +89,23 @@ pub(crate) struct Create {
 /// A token that is confined to a list can't: it would not reach what it adds.
 #[utoipa::path(
     post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
-    params(openapi::IdempotencyKey, openapi::OrganizationHeader),
+    params(schema::IdempotencyKey, schema::OrganizationHeader),
     request_body(content = Create, example = json!({ "name": "acme/api" })),
     responses(
         (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = RepositoryJson,
-            example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
+            example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken; or a request with this key is under way"),
     ),
 )]
 pub(crate) async fn create(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Repeatable { body, idempotency }: Repeatable<Create>,
+    IdempotentJson { body, idempotency }: IdempotentJson<Create>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
     let caller = &credential.caller;
     let repository =
-        portal.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
+        state.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
     let location = format!("/api/repos/{}", repository.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RepositoryJson::from(repository))))
 }
@@ -113,15 +113,15 @@ pub(crate) async fn create(
 /// Shows a repository.
 #[utoipa::path(
     get, path = "/api/repos/{id}", operation_id = "getRepository", tag = "Repositories",
-    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
-    responses((status = 200, description = "The repository", body = RepositoryJson, example = json!({ "id": openapi::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
+    responses((status = 200, description = "The repository", body = RepositoryJson, example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<RepositoryJson>, Problem> {
-    let repository = portal.service.repository(&credential.caller, credential.organization()?, &id).await?;
+    let repository = state.service.repository(&credential.caller, credential.organization()?, &id).await?;
     Ok(Json(repository.into()))
 }
 
@@ -130,14 +130,14 @@ pub(crate) async fn get(
 /// Also from the lists of tokens: one that listed nothing else then reaches nothing.
 #[utoipa::path(
     delete, path = "/api/repos/{id}", operation_id = "deleteRepository", tag = "Repositories",
-    params(("id" = String, Path, description = "Id or full name, percent-encoded"), openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
     responses((status = 204, description = "It is removed")),
 )]
 pub(crate) async fn delete(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
+    state.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,18 +3,18 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use latchkey_app::portal::Portal;
 use latchkey_domain::Timestamp;
 use latchkey_service::{CredentialKind, SignedInWith, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Page;
-use super::credential::Credential;
-use super::json::{Body, Parameters};
-use super::openapi;
-use super::orgs::List;
-use super::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// A person's account.
 #[derive(Serialize, ToSchema)]
@@ -62,7 +62,7 @@ pub(crate) struct CredentialJson {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// From where the person signed in.
-    #[schema(value_type = Option<openapi::Address>)]
+    #[schema(value_type = Option<schema::Address>)]
     address: Option<String>,
     user_agent: String,
 }
@@ -98,17 +98,17 @@ impl From<SignedInWith> for CredentialJson {
 /// Instance admins only. By email.
 #[utoipa::path(
     get, path = "/api/users", operation_id = "listUsers", tag = "Users",
-    params(List),
+    params(PageQuery),
     responses((status = 200, description = "A page of users", body = Page<UserJson>,
-        example = json!({ "items": [openapi::user()], "nextCursor": null }))),
+        example = json!({ "items": [schema::user()], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<PageQuery>,
 ) -> Result<Json<Page<UserJson>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(Json(portal.service.users(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+    Ok(Json(state.service.users(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
 }
 
 /// Shows a user.
@@ -117,14 +117,14 @@ pub(crate) async fn list(
 #[utoipa::path(
     get, path = "/api/users/{id}", operation_id = "getUser", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
-    responses((status = 200, description = "The user", body = UserJson, example = json!(openapi::user()))),
+    responses((status = 200, description = "The user", body = UserJson, example = json!(schema::user()))),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<UserJson>, Problem> {
-    Ok(Json(portal.service.user(&credential.caller, &id).await?.into()))
+    Ok(Json(state.service.user(&credential.caller, &id).await?.into()))
 }
 
 /// What a user is to be.
@@ -145,17 +145,17 @@ pub(crate) struct Change {
     params(("id" = String, Path, description = "Id of the user", format = "uuid")),
     request_body(content = Change, example = json!({ "locked": true })),
     responses(
-        (status = 200, description = "The user as it is now", body = UserJson, example = json!(openapi::user())),
+        (status = 200, description = "The user as it is now", body = UserJson, example = json!(schema::user())),
         (status = 409, description = "It is your own account"),
     ),
 )]
 pub(crate) async fn change(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    Body(change): Body<Change>,
+    JsonBody(change): JsonBody<Change>,
 ) -> Result<Json<UserJson>, Problem> {
-    Ok(Json(portal.service.set_user_locked(&credential.caller, &id, change.locked).await?.into()))
+    Ok(Json(state.service.set_user_locked(&credential.caller, &id, change.locked).await?.into()))
 }
 
 /// A new password.
@@ -183,13 +183,13 @@ pub(crate) struct SetPassword {
     responses((status = 204, description = "It is set")),
 )]
 pub(crate) async fn set_password(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    Body(set): Body<SetPassword>,
+    JsonBody(set): JsonBody<SetPassword>,
 ) -> Result<StatusCode, Problem> {
     let current = set.current_password.as_deref();
-    portal.service.set_password(&credential.caller, &id, current, &set.new_password).await?;
+    state.service.set_password(&credential.caller, &id, current, &set.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -198,18 +198,18 @@ pub(crate) async fn set_password(
 /// Sessions of browsers and user tokens that work, newest first.
 #[utoipa::path(
     get, path = "/api/users/{id}/credentials", operation_id = "listCredentials", tag = "Users",
-    params(("id" = String, Path, description = "Id of the user, or `me`"), List),
+    params(("id" = String, Path, description = "Id of the user, or `me`"), PageQuery),
     responses((status = 200, description = "A page of them", body = Page<CredentialJson>,
-        example = json!({ "items": [openapi::credential()], "nextCursor": null }))),
+        example = json!({ "items": [schema::credential()], "nextCursor": null }))),
 )]
 pub(crate) async fn credentials(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<PageQuery>,
 ) -> Result<Json<Page<CredentialJson>>, Problem> {
     let (before, limit) = (list.cursor.as_deref(), list.limit.unwrap_or(50));
-    Ok(Json(portal.service.credentials(&credential.caller, &id, before, limit).await?.into()))
+    Ok(Json(state.service.credentials(&credential.caller, &id, before, limit).await?.into()))
 }
 
 /// Signs a user out.
@@ -221,11 +221,11 @@ pub(crate) async fn credentials(
     responses((status = 204, description = "None of the others is accepted any more")),
 )]
 pub(crate) async fn end_all(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.end_credentials(&credential.caller, &id).await?;
+    state.service.end_credentials(&credential.caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -239,10 +239,10 @@ pub(crate) async fn end_all(
     responses((status = 204, description = "It is not accepted any more")),
 )]
 pub(crate) async fn end(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path((id, ended)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    portal.service.end_credential(&credential.caller, &id, &ended).await?;
+    state.service.end_credential(&credential.caller, &id, &ended).await?;
     Ok(StatusCode::NO_CONTENT)
 }

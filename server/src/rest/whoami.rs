@@ -4,8 +4,8 @@ use latchkey_service::Principal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::credential::Credential;
-use super::openapi;
+use crate::http::credential::Credential;
+use crate::http::schema;
 
 /// Who a credential is and what it may do.
 #[derive(Serialize, ToSchema)]
@@ -17,7 +17,7 @@ pub(crate) enum WhoAmI {
     ApiToken {
         id: String,
         name: String,
-        #[schema(value_type = openapi::Level)]
+        #[schema(value_type = schema::Level)]
         level: LevelKind,
         organization: Option<String>,
         project: Option<String>,
@@ -37,9 +37,9 @@ pub(crate) enum WhoAmI {
 /// The person or token that the credential stands for, and what it may do.
 #[utoipa::path(
     get, path = "/api/auth/whoami", operation_id = "whoAmI", tag = "Credentials",
-    params(openapi::OrganizationHeader),
+    params(schema::OrganizationHeader),
     responses((status = 200, description = "Who this is", body = WhoAmI, example = json!({
-        "kind": "apiToken", "id": openapi::ID, "name": "GitHub Actions CI", "level": "organization",
+        "kind": "apiToken", "id": schema::ID, "name": "GitHub Actions CI", "level": "organization",
         "organization": "acme", "project": null, "scopes": ["repos:read", "scans:trigger"], "allRepositories": true,
         "repositories": [], "expiresAt": "2026-12-22T08:00:00Z",
     }))),

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::Verification;
 use super::question::Asked;
-use crate::rest::credential::Credential;
-use crate::rest::json::Body;
-use crate::rest::openapi;
-use crate::rest::problem::{Field, Problem};
+use crate::http::credential::Credential;
+use crate::http::json::JsonBody;
+use crate::http::problem::{Field, Problem};
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// Most requests that one call asks about.
 const BATCH_MAX: usize = 100;
@@ -31,7 +31,7 @@ const AT_ONCE: usize = 8;
 #[schema(as = RequestsToDecide)]
 pub(crate) struct Batch {
     /// For those that name none.
-    #[schema(value_type = Option<openapi::Organizations>)]
+    #[schema(value_type = Option<schema::Organizations>)]
     organizations: Option<Pin>,
     // Read one by one: what is wrong with one is no matter of the others.
     #[schema(value_type = Vec<Asked>, min_items = 1, max_items = 100)]
@@ -73,7 +73,7 @@ struct TokenJson {
     #[schema(format = "uuid")]
     id: String,
     name: String,
-    #[schema(value_type = openapi::Level)]
+    #[schema(value_type = schema::Level)]
     level: LevelKind,
     /// The organization that it acts on.
     organization: String,
@@ -111,9 +111,9 @@ pub(crate) struct Decisions {
     }))),
 )]
 pub(crate) async fn one(
-    State(state): State<Verification>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Body(asked): Body<Asked>,
+    JsonBody(asked): JsonBody<Asked>,
 ) -> Result<Json<Decision>, Problem> {
     Ok(Json(decide(&state, &credential.caller, asked, None).await?))
 }
@@ -132,9 +132,9 @@ pub(crate) async fn one(
     }] }))),
 )]
 pub(crate) async fn batch(
-    State(state): State<Verification>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Body(batch): Body<Batch>,
+    JsonBody(batch): JsonBody<Batch>,
 ) -> Result<Json<Decisions>, Problem> {
     let Batch { organizations, requests } = batch;
     if !(1..=BATCH_MAX).contains(&requests.len()) {
@@ -160,8 +160,8 @@ pub(crate) async fn batch(
     Ok(Json(Decisions { results }))
 }
 
-async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Option<&Pin>) -> Result<Decision, Error> {
-    let question = asked.read(state.portal.service.catalogue())?;
+async fn decide(state: &ServerState, caller: &Caller, asked: Asked, default: Option<&Pin>) -> Result<Decision, Error> {
+    let question = asked.read(state.service.catalogue())?;
     let signature = match question.signature {
         Ok(signature) => signature,
         Err(error) => return decided(Err(AuthenticationError::Signature(error).into())),
@@ -195,7 +195,7 @@ async fn decide(state: &Verification, caller: &Caller, asked: Asked, default: Op
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
     let presented = PresentedCredential { bearer: &asked.token, origin: &origin, signature };
     let started = Instant::now();
-    let decided = decided(state.portal.service.verify_for(caller, &presented, &demand).await?)?;
+    let decided = decided(state.service.verify_for(caller, &presented, &demand).await?)?;
     match &decided.reason {
         None => state.metrics.allowed(started.elapsed()),
         Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),

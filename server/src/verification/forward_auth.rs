@@ -27,13 +27,13 @@ use latchkey_service::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Verification;
-use super::signed;
-use crate::middleware::admission::Work;
-use crate::middleware::context;
-use crate::rest::credential::{bearer, named_organization};
-use crate::rest::openapi;
-use crate::rest::problem::{Problem, complete_now};
+use crate::http::admission::Work;
+use crate::http::context;
+use crate::http::headers::{bearer, named_organization};
+use crate::http::problem::{Problem, complete_now};
+use crate::http::schema;
+use crate::http::signature::read_signature;
+use crate::state::ServerState;
 
 /// What stays as it is in a header that holds text of people: what no reader of RFC 3986 escapes (section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -58,7 +58,7 @@ struct OriginalHeaders {
 struct Pinned {
     /// Its name or id.
     #[param(inline)]
-    organization: openapi::OrganizationName,
+    organization: schema::OrganizationName,
 }
 
 /// Who a request was let through for.
@@ -76,7 +76,7 @@ enum Passed {
 /// `/orgs/{organization}/forward-auth`. A refusal names its reason in `X-Latchkey-Reason`.
 #[utoipa::path(
     get, path = "/forward-auth", operation_id = "forwardAuth", tag = "Verification",
-    params(OriginalHeaders, openapi::OrganizationHeader),
+    params(OriginalHeaders, schema::OrganizationHeader),
     responses(
         (status = 200, description = "It may; headers say who it is", headers(
             ("X-Latchkey-Token-Id" = String, description = "Id of the token"),
@@ -90,7 +90,7 @@ enum Passed {
         (status = 400, description = "The proxy does not tell what it has received"),
     ),
 )]
-pub(crate) async fn forward_auth(State(state): State<Verification>, request: Request) -> Response {
+pub(crate) async fn forward_auth(State(state): State<ServerState>, request: Request) -> Response {
     // Not as an extractor, which would copy the headers.
     let (parts, body) = request.into_parts();
     let has_body = !HttpBody::is_end_stream(&body);
@@ -106,7 +106,7 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
         Err(problem) => {
             let problem = problem.for_proxy();
             state.metrics.refused(problem.status().as_u16(), problem.kind(), started.elapsed());
-            complete_now(problem, own_target, &state.context.service.request_id())
+            complete_now(problem, own_target, &state.service.request_id())
         }
     }
 }
@@ -117,19 +117,19 @@ pub(crate) async fn forward_auth(State(state): State<Verification>, request: Req
 /// where no client reaches.
 #[utoipa::path(
     get, path = "/orgs/{organization}/forward-auth", operation_id = "forwardAuthOfOrganization", tag = "Verification",
-    params(Pinned, OriginalHeaders, openapi::OrganizationHeader),
+    params(Pinned, OriginalHeaders, schema::OrganizationHeader),
     responses(
         (status = 200, description = "It may; headers say who it is, as for `/forward-auth`"),
         (status = 400, description = "The proxy does not tell what it has received"),
     ),
 )]
-pub(crate) async fn pinned(state: State<Verification>, request: Request) -> Response {
+pub(crate) async fn pinned(state: State<ServerState>, request: Request) -> Response {
     forward_auth(state, request).await
 }
 
 /// Decides when there is a place for it.
 async fn admitted(
-    state: &Verification,
+    state: &ServerState,
     own_target: &str,
     parts: &Parts,
     has_body: bool,
@@ -144,7 +144,7 @@ async fn admitted(
 }
 
 async fn decide(
-    state: &Verification,
+    state: &ServerState,
     own_target: &str,
     parts: &Parts,
     has_body: bool,
@@ -157,7 +157,7 @@ async fn decide(
     }
     let (bearer, named) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
     let signature =
-        signed::signature(&parts.headers).map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
+        read_signature(&parts.headers).map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
     let signature = match &signature {
         None => None,
         Some(signature) => {
@@ -184,7 +184,7 @@ async fn decide(
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
     let presented = PresentedCredential { bearer, origin, signature };
-    Ok(Passed::Token(state.portal.service.verify(&presented, &demand).await?))
+    Ok(Passed::Token(state.service.verify(&presented, &demand).await?))
 }
 
 /// The organization that the address names, and what stands below it.

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use latchkey_app::portal::Portal;
 use latchkey_service::Introspected;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::oauth::{Form, client};
-use crate::middleware::body::taken;
-use crate::rest::problem::Problem;
+use crate::http::body::already_read;
+use crate::http::problem::Problem;
+use crate::state::ServerState;
 
 /// What to tell about, as a form. Unknown parameters are ignored.
 #[derive(ToSchema)]
@@ -70,12 +70,12 @@ pub(crate) struct Answer {
     responses((status = 200, description = "What it is; of one that is not active, nothing more", body = Answer,
         example = json!({ "active": false }))),
 )]
-pub(crate) async fn introspect(State(portal): State<Portal>, request: Request) -> Result<Json<Answer>, Problem> {
-    let (parts, body) = taken(request).await?;
+pub(crate) async fn introspect(State(state): State<ServerState>, request: Request) -> Result<Json<Answer>, Problem> {
+    let (parts, body) = already_read(request).await?;
     let form = Form::read(&parts.headers, &body, &["token", "token_type_hint", "client_id", "client_secret"])?;
-    let caller = client(&portal, &parts, &form).await?;
+    let caller = client(&state, &parts, &form).await?;
     let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
-    Ok(Json(match portal.service.introspect(&caller, form.required("token")?).await? {
+    Ok(Json(match state.service.introspect(&caller, form.required("token")?).await? {
         Introspected::Inactive => Answer::default(),
         Introspected::Active(token) => Answer {
             active: true,
@@ -85,7 +85,7 @@ pub(crate) async fn introspect(State(portal): State<Portal>, request: Request) -
             iat: Some(token.created_at.seconds()),
             sub: Some(token.id.to_string()),
             jti: Some(token.id.to_string()),
-            iss: Some(portal.site.public_url.clone()),
+            iss: Some(state.site.public_url.clone()),
             organization: named(&token.organization_name),
             organization_id: token.level.organization().map(|id| id.to_string()),
             project: named(&token.project_name),

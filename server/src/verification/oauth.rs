@@ -10,15 +10,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use latchkey_app::portal::Portal;
 use latchkey_service::{AuthenticationError, Caller, Error, Origin, PresentedCredential, Principal};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::SignedBody;
-use crate::rest::credential::Credential;
-use crate::rest::problem::{self, Problem};
+use crate::http::credential::Credential;
+use crate::http::problem::{self, Problem};
+use crate::http::signature::SignedBody;
+use crate::state::ServerState;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// The `type` of a problem with the client's own credentials.
@@ -38,7 +38,7 @@ pub(crate) struct OAuthError {
 /// Turns the problems of the routes below into errors of OAuth.
 pub(crate) async fn errors(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let Some(problem) = problem::taken(&mut response) else { return response };
+    let Some(problem) = problem::take_pending(&mut response) else { return response };
     let (status, error) = code(&problem);
     let error_description = problem.detail().chars().map(described).collect();
     let mut answer = (status, Json(OAuthError { error, error_description })).into_response();
@@ -166,7 +166,7 @@ fn decoded(text: &str) -> Option<String> {
 
 /// Who asks: a bearer, or a client that presents itself as RFC 6749, section 2.3.1, has it, in `Authorization: Basic` or
 /// in the form. A client's id is the id of a token, its secret is the token.
-pub(super) async fn client(portal: &Portal, parts: &Parts, form: &Form) -> Result<Caller, Problem> {
+pub(super) async fn client(state: &ServerState, parts: &Parts, form: &Form) -> Result<Caller, Problem> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let (authorization, more) = (values.next(), values.next());
     let secret = form.get("client_secret");
@@ -182,7 +182,7 @@ pub(super) async fn client(portal: &Portal, parts: &Parts, form: &Form) -> Resul
         }
         (None, Some(secret)) => (form.required("client_id")?.to_owned(), secret.to_owned()),
         (None, None) => {
-            let caller = Credential::read(portal, &parts.headers, &parts.extensions).await?.caller;
+            let caller = Credential::read(&state.service, &parts.headers, &parts.extensions).await?.caller;
             let own = match &caller.principal {
                 Principal::ApiToken(token) => Some(token.id.to_string()),
                 Principal::Session(_) | Principal::UserToken(_) => None,
@@ -196,7 +196,7 @@ pub(super) async fn client(portal: &Portal, parts: &Parts, form: &Form) -> Resul
     let signature = parts.extensions.get::<SignedBody>().map(SignedBody::parts).transpose();
     let signature = signature.map_err(|error| invalid_client(&AuthenticationError::Signature(error).to_string()))?;
     let presented = PresentedCredential { bearer: &secret, origin: &origin, signature };
-    match portal.service.authenticate_client(&id, &presented).await {
+    match state.service.authenticate_client(&id, &presented).await {
         Ok(principal) => Ok(Caller { principal, origin }),
         Err(Error::Unauthenticated(refusal)) => Err(invalid_client(&refusal.to_string())),
         Err(error) => Err(error.into()),

@@ -8,7 +8,7 @@ use latchkey_service::{Error, FieldError};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::rest::openapi;
+use crate::http::schema;
 
 /// Longest path, token and so on, in characters.
 const TEXT_MAX: usize = 4_096;
@@ -28,7 +28,7 @@ pub(crate) struct Asked {
     #[schema(max_length = 4096, pattern = "^/")]
     path: Option<String>,
     /// What the token must have.
-    #[schema(value_type = Option<openapi::Scope>)]
+    #[schema(value_type = Option<schema::Scope>)]
     scope: Option<String>,
     /// Id or full name of what the token must reach.
     #[schema(min_length = 1, max_length = 4096)]
@@ -37,10 +37,10 @@ pub(crate) struct Asked {
     #[schema(min_length = 1, max_length = 4096)]
     pub(super) organization: Option<String>,
     /// Which organizations it may be about. An instance token that asks must say so, unless there is but one.
-    #[schema(value_type = Option<openapi::Organizations>)]
+    #[schema(value_type = Option<schema::Organizations>)]
     pub(super) organizations: Option<Pin>,
     /// Where the request came from, for allowed networks and the last use.
-    #[schema(value_type = Option<openapi::Address>)]
+    #[schema(value_type = Option<schema::Address>)]
     address: Option<String>,
     #[serde(default)]
     #[schema(max_length = 4096)]

@@ -1,30 +1,30 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
-use latchkey_app::portal::Portal;
 use latchkey_service::{ChosenRepositories, EditToken, Error};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::expires;
 use super::json::{TokenJson, shown};
-use crate::rest::credential::Credential;
-use crate::rest::etag::IfMatch;
-use crate::rest::json::Body;
-use crate::rest::openapi;
-use crate::rest::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::etag::IfMatch;
+use crate::http::json::JsonBody;
+use crate::http::problem::Problem;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// What is to be another; what is not named stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = TokenChanges)]
 pub(crate) struct Change {
-    #[schema(value_type = Option<openapi::Name>)]
+    #[schema(value_type = Option<schema::Name>)]
     name: Option<String>,
     /// Up to 500 characters, as people count them; all can be seen.
     #[schema(max_length = 12_500)]
     description: Option<String>,
     /// All that the token is to have.
-    #[schema(value_type = Option<Vec<openapi::Scope>>, min_items = 1)]
+    #[schema(value_type = Option<Vec<schema::Scope>>, min_items = 1)]
     scopes: Option<Vec<String>>,
     /// Current and future ones; or else a list.
     all_repositories: Option<bool>,
@@ -37,10 +37,10 @@ pub(crate) struct Change {
     expires_at: Option<Option<String>>,
     /// From now; `null` for never.
     #[serde(default, deserialize_with = "named")]
-    #[schema(value_type = Option<openapi::Duration>)]
+    #[schema(value_type = Option<schema::Duration>)]
     expires_in: Option<Option<String>>,
     /// 50 at most; empty for everywhere.
-    #[schema(value_type = Option<Vec<openapi::Network>>, max_items = 50)]
+    #[schema(value_type = Option<Vec<schema::Network>>, max_items = 50)]
     allowed_networks: Option<Vec<String>>,
     /// Refuse unsigned requests.
     require_signing: Option<bool>,
@@ -80,22 +80,22 @@ impl Change {
 /// not create the token as it then is.
 #[utoipa::path(
     patch, path = "/api/auth/cli-tokens/{id}", operation_id = "changeToken", tag = "Tokens",
-    params(("id" = String, Path, description = "Id of the token", format = "uuid"), openapi::IfMatchHeader, openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader, schema::OrganizationHeader),
     request_body(content = Change, example = json!({ "scopes": ["repos:read"], "expiresAt": null })),
     responses(
-        (status = 200, description = "The token as it is now", headers(("ETag" = String, description = "For `If-Match`")), body = TokenJson, example = json!(openapi::token(false))),
+        (status = 200, description = "The token as it is now", headers(("ETag" = String, description = "For `If-Match`")), body = TokenJson, example = json!(schema::token(false))),
         (status = 409, description = "The name is taken; or the token is revoked or expired"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]
 pub(crate) async fn change(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
-    Body(change): Body<Change>,
+    JsonBody(change): JsonBody<Change>,
 ) -> Result<Response, Problem> {
     let organization = credential.organization_if_any();
-    let detail = portal.service.edit_token(&credential.caller, organization, &id, change.asked(expected)?).await?;
-    Ok(shown(detail, portal.service.now()))
+    let detail = state.service.edit_token(&credential.caller, organization, &id, change.asked(expected)?).await?;
+    Ok(shown(detail, state.service.now()))
 }

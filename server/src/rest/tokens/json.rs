@@ -6,8 +6,8 @@ use latchkey_service::{CreatedToken, TokenDetail};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::rest::etag::ETag;
-use crate::rest::openapi;
+use crate::http::etag::ETag;
+use crate::http::schema;
 
 /// A token as the API shows it. Never its secret, but in the answer that makes one.
 #[derive(Serialize, ToSchema)]
@@ -21,7 +21,7 @@ pub(crate) struct TokenJson {
     description: String,
     /// The first 8 characters of the secret.
     prefix: String,
-    #[schema(value_type = openapi::Level)]
+    #[schema(value_type = schema::Level)]
     level: LevelKind,
     organization: Option<String>,
     project: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) struct TokenJson {
     allowed_networks: Vec<String>,
     /// Whether unsigned requests are refused.
     require_signing: bool,
-    #[schema(value_type = openapi::TokenState)]
+    #[schema(value_type = schema::TokenState)]
     status: TokenState,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

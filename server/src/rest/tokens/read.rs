@@ -2,19 +2,19 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use latchkey_app::portal::Portal;
 use latchkey_domain::LevelKind;
 use latchkey_service::{ListTokens, Sort, SortKey, StateFilter, cursor};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::json::{TokenJson, shown};
-use crate::rest::Page;
-use crate::rest::credential::Credential;
-use crate::rest::etag::{ETag, IfNoneMatch};
-use crate::rest::json::Parameters;
-use crate::rest::openapi;
-use crate::rest::problem::Problem;
+use crate::http::credential::Credential;
+use crate::http::etag::{ETag, IfNoneMatch};
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +24,7 @@ pub(crate) struct List {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `nextCursor` of the page before.
-    #[param(inline, value_type = Option<openapi::Cursor>)]
+    #[param(inline, value_type = Option<schema::Cursor>)]
     cursor: Option<String>,
     /// All states if not named.
     #[param(inline)]
@@ -38,7 +38,7 @@ pub(crate) struct List {
     /// Id or name of a project; `organization` for tokens of the organization itself.
     project: Option<String>,
     /// Tokens of this level; `instance` for those of the whole instance, which instance admins and instance tokens see.
-    #[param(inline, value_type = Option<openapi::Level>)]
+    #[param(inline, value_type = Option<schema::Level>)]
     level: Option<LevelKind>,
     /// Tokens that reach this repository: its id or full name.
     repository: Option<String>,
@@ -58,14 +58,14 @@ enum Status {
 /// Newest first.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens", operation_id = "listTokens", tag = "Tokens",
-    params(List, openapi::OrganizationHeader),
+    params(List, schema::OrganizationHeader),
     responses((status = 200, description = "A page of tokens", body = Page<TokenJson>,
-        example = json!({ "items": [openapi::token(false)], "nextCursor": null }))),
+        example = json!({ "items": [schema::token(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
-    Parameters(list): Parameters<List>,
+    QueryParams(list): QueryParams<List>,
 ) -> Result<Json<Page<TokenJson>>, Problem> {
     let asked = ListTokens {
         state: match list.status {
@@ -84,8 +84,8 @@ pub(crate) async fn list(
         cursor: list.cursor.as_deref().map(cursor::decode).transpose()?,
         limit: list.limit.unwrap_or(50),
     };
-    let page = portal.service.tokens(&credential.caller, credential.organization_if_any(), asked).await?;
-    let now = portal.service.now();
+    let page = state.service.tokens(&credential.caller, credential.organization_if_any(), asked).await?;
+    let now = state.service.now();
     Ok(Json(Page {
         items: page.tokens.into_iter().map(|detail| TokenJson::new(detail, now)).collect(),
         next_cursor: page.next.as_ref().map(cursor::encode),
@@ -97,22 +97,22 @@ pub(crate) async fn list(
 /// Never its secret. The `ETag` is another one after each edit, rotation and revocation; not after a use, nor when the token expires.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens/{id}", operation_id = "getToken", tag = "Tokens",
-    params(("id" = String, Path, description = "Id of the token", format = "uuid"), openapi::IfNoneMatchHeader, openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfNoneMatchHeader, schema::OrganizationHeader),
     responses(
-        (status = 200, description = "The token", headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`")), body = TokenJson, example = json!(openapi::token(false))),
+        (status = 200, description = "The token", headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`")), body = TokenJson, example = json!(schema::token(false))),
         (status = 304, description = "The `If-None-Match` still holds"),
     ),
 )]
 pub(crate) async fn get(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
     known: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let detail = portal.service.token(&credential.caller, credential.organization_if_any(), &id).await?;
+    let detail = state.service.token(&credential.caller, credential.organization_if_any(), &id).await?;
     let version = detail.version();
     if known.holds(&version) {
         return Ok((StatusCode::NOT_MODIFIED, ETag(version), ()).into_response());
     }
-    Ok(shown(detail, portal.service.now()))
+    Ok(shown(detail, state.service.now()))
 }

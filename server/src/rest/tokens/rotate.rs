@@ -1,17 +1,17 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use latchkey_app::portal::Portal;
 use latchkey_service::RotateToken;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::json::{SecretJson, told};
-use crate::rest::credential::Credential;
-use crate::rest::etag::IfMatch;
-use crate::rest::openapi;
-use crate::rest::problem::Problem;
-use crate::rest::repeatable::Repeatable;
+use crate::http::credential::Credential;
+use crate::http::etag::IfMatch;
+use crate::http::idempotency::IdempotentJson;
+use crate::http::problem::Problem;
+use crate::http::schema;
+use crate::state::ServerState;
 
 /// How to go over to the new secret.
 #[derive(Deserialize, ToSchema)]
@@ -20,7 +20,7 @@ use crate::rest::repeatable::Repeatable;
 pub(crate) struct Rotate {
     /// For how long the old secret works too, unless the new one is used first: 7 days at most. Without it, the
     /// old secret stops at once.
-    #[schema(value_type = Option<openapi::Duration>)]
+    #[schema(value_type = Option<schema::Duration>)]
     overlap: Option<String>,
 }
 
@@ -31,23 +31,23 @@ pub(crate) struct Rotate {
 /// within 24 hours, and gets the same answer.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens/{id}/rotate", operation_id = "rotateToken", tag = "Tokens",
-    params(("id" = String, Path, description = "Id of the token", format = "uuid"), openapi::IfMatchHeader,
-        openapi::IdempotencyKey, openapi::OrganizationHeader),
+    params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader,
+        schema::IdempotencyKey, schema::OrganizationHeader),
     request_body(content = Option<Rotate>, example = json!({ "overlap": "1h" })),
     responses(
-        (status = 200, description = "The token, with its new secret", headers(("ETag" = String, description = "For `If-Match`")), body = SecretJson, example = json!(openapi::token(true))),
+        (status = 200, description = "The token, with its new secret", headers(("ETag" = String, description = "For `If-Match`")), body = SecretJson, example = json!(schema::token(true))),
         (status = 409, description = "The token is revoked or expired; or a request with this key is under way, or its secret is no longer the token's"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]
 pub(crate) async fn rotate(
-    State(portal): State<Portal>,
+    State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
-    Repeatable { body, idempotency }: Repeatable<Option<Rotate>>,
+    IdempotentJson { body, idempotency }: IdempotentJson<Option<Rotate>>,
 ) -> Result<Response, Problem> {
     let asked = RotateToken { overlap: body.and_then(|body| body.overlap), expected, idempotency };
-    let rotated = portal.service.rotate_token(&credential.caller, credential.organization_if_any(), &id, asked).await?;
-    Ok(told(StatusCode::OK, rotated, portal.service.now()))
+    let rotated = state.service.rotate_token(&credential.caller, credential.organization_if_any(), &id, asked).await?;
+    Ok(told(StatusCode::OK, rotated, state.service.now()))
 }

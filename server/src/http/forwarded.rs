@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::http::HeaderMap;
 
-use super::context::Context;
-use crate::hints;
+use super::context::RequestContext;
 
 /// Said at most this often: anybody can send the header.
 const EVERY_MICROS: i64 = 3_600 * 1_000_000;
@@ -15,7 +14,7 @@ const EVERY_MICROS: i64 = 3_600 * 1_000_000;
 static SAID_AT: AtomicI64 = AtomicI64::new(i64::MIN);
 
 /// Warns of `X-Forwarded-For` from a peer that is not trusted, and notes it for `doctor` and the next start.
-pub(crate) fn notice(context: &Context, peer: Option<IpAddr>, headers: &HeaderMap) {
+pub(crate) fn notice(context: &RequestContext, peer: Option<IpAddr>, headers: &HeaderMap) {
     if !headers.contains_key("x-forwarded-for") {
         return;
     }
@@ -25,7 +24,7 @@ pub(crate) fn notice(context: &Context, peer: Option<IpAddr>, headers: &HeaderMa
     {
         return;
     }
-    tracing::warn!("{}", hints::untrusted(peer));
+    tracing::warn!("{}", untrusted_proxy_hint(peer));
     let service = context.service.clone();
     tokio::spawn(async move {
         if let Err(error) = service.note_untrusted_proxy(peer).await {
@@ -39,4 +38,13 @@ fn due(now: i64) -> bool {
     let said = SAID_AT.load(Ordering::Relaxed);
     now.saturating_sub(said) >= EVERY_MICROS
         && SAID_AT.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
+
+/// A peer that sends `X-Forwarded-For` and is not trusted.
+pub(crate) fn untrusted_proxy_hint(peer: IpAddr) -> String {
+    format!(
+        "{peer} sends X-Forwarded-For and is not a trusted proxy, so what it says is not believed; if it is a proxy of \
+         yours, name its network in LATCHKEY_TRUSTED_PROXIES, or everybody behind it counts as one address, for allowed \
+         networks and guesses at passwords alike"
+    )
 }

@@ -1,5 +1,7 @@
 //! What several descriptions have in common: words, forms of texts, and examples. The use cases check the same again.
 
+mod headers;
+
 use std::ops::RangeInclusive;
 
 use latchkey_domain::{Pin, TokenName};
@@ -7,6 +9,8 @@ use serde_json::{Value, json};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
+
+pub(crate) use self::headers::*;
 
 /// The id of the examples.
 pub(crate) const ID: &str = "0193b9a0-4b1e-7c3a-9f00-2d6c1e5a7b10";

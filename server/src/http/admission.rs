@@ -18,16 +18,14 @@ use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use latchkey_app::portal::Portal;
-use latchkey_app::{cookies, pages};
 use latchkey_service::{CachedToken, Error, Origin, Principal};
 use quick_cache::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::problem::Problem;
 use super::source::Source;
-use crate::rest::problem::Problem;
 
 /// Places of one credential.
 const OF_CREDENTIAL: usize = 64;
@@ -229,21 +227,6 @@ pub(crate) async fn layer(State(admission): State<Arc<Admission>>, mut request: 
     match admit(&admission, &mut request).await {
         Ok(_place) => next.run(request).await,
         Err(error) => Problem::from(error).into_response(),
-    }
-}
-
-/// The same for those of people, who are told so on a page.
-pub(crate) async fn page_layer(
-    State((admission, portal)): State<(Arc<Admission>, Portal)>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    match admit(&admission, &mut request).await {
-        Ok(_place) => next.run(request).await,
-        Err(error) => {
-            let request_id = request.extensions().get::<Origin>().map_or("", Origin::request_id);
-            pages::failure_page(&portal, cookies::theme(request.headers()), request_id, &error)
-        }
     }
 }
 

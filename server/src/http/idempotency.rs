@@ -5,23 +5,23 @@ use axum::http::{HeaderMap, header};
 use latchkey_service::{Error, FieldError, IdempotentRequest};
 use serde::de::DeserializeOwned;
 
-use super::json::Body;
+use super::body::already_read;
+use super::json::JsonBody;
 use super::problem::Problem;
-use crate::middleware::body::taken;
 
 const KEY: &str = "idempotency-key";
 
 /// A JSON body, and the key that it was sent under. For an `Option`, there need not be a body.
-pub(crate) struct Repeatable<T> {
+pub(crate) struct IdempotentJson<T> {
     pub(crate) body: T,
     pub(crate) idempotency: Option<IdempotentRequest>,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Repeatable<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for IdempotentJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (parts, bytes) = taken(request).await?;
+        let (parts, bytes) = already_read(request).await?;
         let key = key(&parts.headers)?.map(str::to_owned);
         let idempotency = key.map(|key| IdempotentRequest::new(&key, &bytes)).transpose().map_err(Error::from)?;
         if bytes.is_empty()
@@ -30,7 +30,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Repeatable<T> {
         {
             return Ok(Self { body, idempotency });
         }
-        let Body(body) = Body::from_request(Request::from_parts(parts, bytes.into()), state).await?;
+        let JsonBody(body) = JsonBody::from_request(Request::from_parts(parts, bytes.into()), state).await?;
         Ok(Self { body, idempotency })
     }
 }

@@ -1,27 +1,26 @@
-//! Reading bodies and queries, with problems instead of axum's plain texts.
+//! JSON bodies, with problems instead of axum's plain texts.
 
 use std::fmt;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::request::Parts;
 use latchkey_service::Error;
 use serde::Deserializer;
 use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
 
+use super::body::already_read;
 use super::problem::Problem;
-use crate::middleware::body::taken;
 
 /// A JSON body.
-pub(crate) struct Body<T>(pub(crate) T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (parts, body) = taken(request).await?;
+        let (parts, body) = already_read(request).await?;
         if parts.headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
             return Err(Error::Ambiguous("content type").into());
         }
@@ -40,21 +39,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             }
         })?;
         Ok(Self(body))
-    }
-}
-
-/// A query string.
-pub(crate) struct Parameters<T>(pub(crate) T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(query) =
-            Query::<T>::from_request_parts(parts, state).await.map_err(|rejection: QueryRejection| {
-                Problem::new(rejection.status(), "malformed-query", reason(&rejection.body_text()))
-            })?;
-        Ok(Self(query))
     }
 }
 
@@ -92,7 +76,7 @@ pub(crate) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 /// What serde says, without axum's preamble.
-fn reason(text: &str) -> String {
+pub(super) fn reason(text: &str) -> String {
     let preambles = ["into the target type: ", "as JSON: ", "query string: "];
     preambles.iter().find_map(|preamble| text.split_once(preamble)).map_or(text, |(_, reason)| reason).to_owned()
 }

@@ -1,14 +1,13 @@
 //! The description of the API (OpenAPI 3.1), made from the handlers: `#[utoipa::path]` on each, and its name in the list
 //! below. What is the same for all of them (the credential, and how refusals look) is added here.
 
-mod headers;
-mod parts;
-
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
 use latchkey_domain::Catalogue;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
@@ -17,14 +16,14 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-pub(crate) use self::headers::*;
-pub(crate) use self::parts::*;
-use super::problem::Problem;
-use super::{
-    audit, auto_revoke, deleted_orgs, invitations, login, members, operations, orgs, projects, repos, tokens, users,
-    whoami,
+use crate::http::fallback::method_not_allowed;
+use crate::http::problem::{self, Problem};
+use crate::http::schema::ID;
+use crate::rest::{
+    audit, auto_revoke, deleted_orgs, invitations, login, members, orgs, projects, repos, tokens, users, whoami,
 };
-use crate::verification;
+use crate::state::ServerState;
+use crate::{operations, verification};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -100,7 +99,7 @@ use crate::verification;
         verification::introspect::introspect,
         verification::forward_auth::forward_auth,
         verification::forward_auth::pinned,
-        verification::metrics,
+        operations::metrics,
         operations::live,
         operations::ready,
         operations::statusz,
@@ -268,6 +267,16 @@ pub(crate) fn documented() -> std::collections::BTreeMap<String, std::collection
         .collect()
 }
 
+/// What describes the API to programs; `/docs/api` is the same for people.
+pub(crate) fn router(written: Arc<Written>) -> Router<ServerState> {
+    Router::new()
+        .route("/openapi.json", get(as_json))
+        .route("/openapi.yaml", get(as_yaml))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(problem::complete))
+        .layer(Extension(written))
+}
+
 /// The description of an instance, as it is sent and shown.
 pub(crate) struct Written {
     pub(crate) document: Value,
@@ -292,12 +301,12 @@ impl Written {
 }
 
 /// `GET /openapi.json`
-pub(crate) async fn as_json(Extension(written): Extension<Arc<Written>>) -> Response {
+async fn as_json(Extension(written): Extension<Arc<Written>>) -> Response {
     answer("application/json", written.json.clone())
 }
 
 /// `GET /openapi.yaml`
-pub(crate) async fn as_yaml(Extension(written): Extension<Arc<Written>>) -> Response {
+async fn as_yaml(Extension(written): Extension<Arc<Written>>) -> Response {
     answer("application/yaml", written.yaml.clone())
 }
 

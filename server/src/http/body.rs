@@ -5,21 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
-use latchkey_app::cookies;
-use latchkey_app::pages;
-use latchkey_app::portal::Portal;
 use latchkey_domain::Secret;
-use latchkey_service::{Error, Origin};
+use latchkey_service::Error;
 use tokio::time::{Instant, timeout_at};
 
-use super::budget::Meter;
-use crate::rest::credential::bearer;
-use crate::rest::problem::Problem;
+use super::body_budget::Meter;
+use super::headers::bearer;
+use super::problem::Problem;
 
 /// Largest body of a request with a credential, in bytes.
 pub(crate) const MAX: usize = 1024 * 1024;
@@ -52,32 +47,18 @@ impl From<Unread> for Problem {
     }
 }
 
-/// Reads the body of a form before the handlers around it run. One that is too large goes on cut, still too large for the
-/// handler, which refuses it with a page.
-pub(crate) async fn layer(State(portal): State<Portal>, request: Request, next: Next) -> Response {
-    if HttpBody::is_end_stream(request.body()) {
-        return next.run(request).await;
-    }
-    let theme = cookies::theme(request.headers());
-    let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
-    let max = pages::form_max(request.uri().path());
-    match read(request, max + 1, false).await {
-        Ok((parts, bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Err(Unread::NoRoom(error)) => pages::failure_page(&portal, theme, &id.unwrap_or_default(), &error),
-        Err(unread) => {
-            let problem = Problem::from(unread);
-            (problem.status(), problem.detail().to_owned()).into_response()
-        }
-    }
-}
-
 /// A request whose body has been read, up to so many bytes.
-pub(crate) async fn whole(request: Request, max: usize) -> Result<(Parts, Bytes), Unread> {
+pub(crate) async fn read_whole(request: Request, max: usize) -> Result<(Parts, Bytes), Unread> {
     read(request, max, true).await
 }
 
+/// The same, but a body that has more goes on cut after so many bytes.
+pub(crate) async fn read_prefix(request: Request, max: usize) -> Result<(Parts, Bytes), Unread> {
+    read(request, max, false).await
+}
+
 /// A request whose body a layer around has read already.
-pub(crate) async fn taken(request: Request) -> Result<(Parts, Bytes), Problem> {
+pub(crate) async fn already_read(request: Request) -> Result<(Parts, Bytes), Problem> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Problem::unreadable())?;
     Ok((parts, body.to_bytes()))
@@ -85,7 +66,7 @@ pub(crate) async fn taken(request: Request) -> Result<(Parts, Bytes), Problem> {
 
 /// The same request without its body, if its credential can't be one: of no form of ours, or with a wrong checksum. It is
 /// refused by whatever asks for the credential, as it would have been with the body.
-pub(crate) fn without_what_nobody_sent(request: Request) -> Request {
+pub(crate) fn without_unauthenticated_body(request: Request) -> Request {
     let could_be = bearer(request.headers()).is_ok_and(|bearer| Secret::parse(bearer).is_ok());
     if could_be || HttpBody::is_end_stream(request.body()) {
         return request;

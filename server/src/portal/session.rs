@@ -17,15 +17,15 @@ use tower_sessions::{Session, SessionManagerLayer};
 
 /// The cookies of a request, while `tower-sessions` sees no other than the session's.
 #[derive(Clone)]
-struct AllCookies(Vec<HeaderValue>);
+pub(super) struct AllCookies(Vec<HeaderValue>);
 
 /// The status of an answer that `tower-sessions` must not take for an error, or would send no cookie with it.
 #[derive(Clone)]
 struct Answered(StatusCode);
 
 /// Puts a [`Session`] into the request's extensions, and its cookie into the answer if it is a new one. To be laid around
-/// [`inner`].
-pub(crate) async fn layer(
+/// [`hand_over`].
+pub(super) async fn layer(
     State(portal): State<Portal>,
     Extension(origin): Extension<Origin>,
     mut request: Request,
@@ -68,7 +68,7 @@ pub(crate) async fn layer(
 }
 
 /// Hands the session over to handlers, as a [`BrowserSession`], and the cookies back.
-pub(crate) async fn inner(
+pub(super) async fn hand_over(
     Extension(session): Extension<Session>,
     Extension(store): Extension<RequestSessionStore>,
     Extension(AllCookies(all)): Extension<AllCookies>,
@@ -153,7 +153,7 @@ mod tests {
             .route("/sign-out", post(sign_out))
             .route("/begin", post(begin))
             .with_state((portal.clone(), store))
-            .layer(from_fn(inner))
+            .layer(from_fn(hand_over))
             .layer(from_fn_with_state(portal.clone(), layer))
             .layer(Extension(Origin::default()));
         World { portal, router }

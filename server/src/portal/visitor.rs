@@ -8,10 +8,10 @@ use latchkey_app::portal::{Portal, Visitor};
 use latchkey_app::{cookies, pages};
 use latchkey_service::{BrowserSession, Origin, Principal};
 
-use super::admission;
+use crate::http::admission;
 
 /// Puts a [`Visitor`] into the request's extensions: the person of the session, if it is live.
-pub(crate) async fn layer(
+pub(super) async fn layer(
     State(portal): State<Portal>,
     Extension(origin): Extension<Origin>,
     Extension(session): Extension<BrowserSession>,

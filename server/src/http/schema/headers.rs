@@ -2,7 +2,7 @@
 
 use utoipa::IntoParams;
 
-use super::parts::{Key, OrganizationName};
+use super::{Key, OrganizationName};
 
 /// Declares a request header for the description.
 macro_rules! request_header {

@@ -8,8 +8,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
 
-use crate::middleware::body;
-use crate::rest::problem::Problem;
+use super::body;
+use super::problem::Problem;
 
 /// What was sent as a signature, and over what; in the extensions of requests that have one.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl SignedBody {
 }
 
 /// Reads the three headers; `None` when there is none of them. A header that is there twice is of no form.
-pub(crate) fn signature(headers: &HeaderMap) -> Result<Option<Signature>, SignatureError> {
+pub(crate) fn read_signature(headers: &HeaderMap) -> Result<Option<Signature>, SignatureError> {
     let read = |name: &str| {
         let mut values = headers.get_all(name).iter();
         match (values.next(), values.next()) {
@@ -42,9 +42,9 @@ pub(crate) fn signature(headers: &HeaderMap) -> Result<Option<Signature>, Signat
     Signature::from_headers(read("x-cli-signature")?, read("x-cli-timestamp")?, read("x-cli-nonce")?)
 }
 
-/// Reads the body before anybody looks at the credential (see `middleware/body.rs`), and hashes it if it is signed.
+/// Reads the body before anybody looks at the credential (see `http/body.rs`), and hashes it if it is signed.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
-    read(body::without_what_nobody_sent(request), body::MAX, next).await
+    read(body::without_unauthenticated_body(request), body::MAX, next).await
 }
 
 /// The same for routes that take their credential in the body as well.
@@ -53,7 +53,7 @@ pub(crate) async fn small_layer(request: Request, next: Next) -> Response {
 }
 
 async fn read(request: Request, max: usize, next: Next) -> Response {
-    match body::whole(request, max).await {
+    match body::read_whole(request, max).await {
         Ok((parts, bytes)) => next.run(with_signature(parts, bytes)).await,
         Err(unread) => Problem::from(unread).into_response(),
     }
@@ -61,7 +61,7 @@ async fn read(request: Request, max: usize, next: Next) -> Response {
 
 /// A request that has been read, with what it was signed with.
 pub(crate) fn with_signature(mut parts: Parts, bytes: Bytes) -> Request {
-    if let Some(signature) = signature(&parts.headers).transpose() {
+    if let Some(signature) = read_signature(&parts.headers).transpose() {
         parts.extensions.insert(SignedBody {
             signature,
             method: parts.method.clone(),

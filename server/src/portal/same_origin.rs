@@ -9,7 +9,7 @@ use url::{Origin, Url};
 
 /// Lets a state-changing request through only if the browser says that it comes from this site: by `Sec-Fetch-Site`
 /// (Fetch Metadata), by `Origin` (RFC 6454), or by both, which must agree. Neither header can be set by a page.
-pub(crate) async fn layer(State(portal): State<Portal>, request: Request, next: Next) -> Response {
+pub(super) async fn layer(State(portal): State<Portal>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if safe || is_same_origin(request.headers(), request.uri(), &portal.site.public_url) {
         return next.run(request).await;

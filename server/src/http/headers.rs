@@ -1,75 +1,9 @@
-use axum::extract::{FromRef, FromRequestParts};
+//! Headers that may be there once: the credential, and the organization to act on.
+
 use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue};
-use latchkey_app::portal::Portal;
+use axum::http::{HeaderMap, HeaderValue};
 use latchkey_domain::OrganizationKey;
-use latchkey_service::{AuthenticationError, Caller, Error, Origin, PresentedCredential};
-
-use super::problem::Problem;
-use crate::middleware::{admission, limit};
-use crate::verification::SignedBody;
-
-/// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
-/// argument, it refuses everybody else; the body has been read by then.
-#[derive(Clone)]
-pub(crate) struct Credential {
-    pub(crate) caller: Caller,
-    /// `None` when the credential has none and no header names one.
-    organization: Option<String>,
-}
-
-impl Credential {
-    /// Checks what a request of whatever transport carries.
-    pub(crate) async fn read(portal: &Portal, headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
-        let origin = extensions.get::<Origin>().cloned().unwrap_or_default();
-        let (bearer, named) = (bearer(headers)?, named_organization(headers)?);
-        let signature = extensions
-            .get::<SignedBody>()
-            .map(SignedBody::parts)
-            .transpose()
-            .map_err(AuthenticationError::Signature)?;
-        let presented = PresentedCredential { bearer, origin: &origin, signature };
-        let principal = portal.service.authenticate_signed(&presented).await?;
-        let named = named.transpose()?;
-        if let (Some(named), Some((signature, _))) = (named, presented.signature) {
-            portal.service.covered(&principal, named, signature).await?;
-        }
-        let caller = Caller { principal, origin };
-        let organization = match portal.service.organization_of(&caller, named).await {
-            Ok(organization) => Some(organization),
-            Err(Error::Forbidden(latchkey_service::AuthorizationError::NoOrganization)) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Self { caller, organization })
-    }
-
-    /// The organization to act on, or nothing: for what may belong to the instance.
-    pub(crate) fn organization_if_any(&self) -> &str {
-        self.organization.as_deref().unwrap_or_default()
-    }
-
-    /// The organization to act on.
-    pub(crate) fn organization(&self) -> Result<&str, Error> {
-        self.organization.as_deref().ok_or(Error::Forbidden(latchkey_service::AuthorizationError::NoOrganization))
-    }
-}
-
-impl<S> FromRequestParts<S> for Credential
-where
-    S: Send + Sync,
-    Portal: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let portal = Portal::from_ref(state);
-        let credential = Self::read(&portal, &parts.headers, &parts.extensions).await?;
-        admission::recognize(&parts.extensions, &credential.caller.principal);
-        limit::count(&parts.extensions, &credential.caller.principal, portal.service.now())?;
-        Ok(credential)
-    }
-}
+use latchkey_service::{AuthenticationError, Error};
 
 /// The organization that the headers name, `Err` inside for one that there can't be: who asks is looked at before that.
 pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&str, Error>>, Error> {
@@ -106,6 +40,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &str, what: &'static str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::problem::Problem;
 
     fn read(lines: &[(&'static str, &'static str)]) -> (Result<String, String>, Result<String, String>) {
         let mut headers = HeaderMap::new();

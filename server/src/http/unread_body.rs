@@ -26,7 +26,7 @@ struct Received {
 }
 
 /// A request whose body nobody needs to read. In HTTP/2 a stream that is dropped tells its client at once.
-pub(super) fn may_be_left(request: Request) -> Request {
+pub(crate) fn drained_on_drop(request: Request) -> Request {
     if request.version() == Version::HTTP_2 || HttpBody::is_end_stream(request.body()) {
         return request;
     }

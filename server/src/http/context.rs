@@ -17,13 +17,13 @@ use crate::log::redacted;
 
 /// What the layer needs.
 #[derive(Clone)]
-pub(crate) struct Context {
+pub(crate) struct RequestContext {
     pub(crate) service: Service,
     pub(crate) trusted_proxies: Option<Arc<AllowedNetworks>>,
 }
 
 /// Puts [`Origin`] into the request's extensions, and `x-request-id` into the answer.
-pub(crate) async fn layer(State(context): State<Context>, request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(context): State<RequestContext>, request: Request, next: Next) -> Response {
     let id = context.service.request_id();
     let (mut parts, body) = request.into_parts();
     let origin = origin(&context, &parts, &id);
@@ -47,7 +47,7 @@ pub(crate) async fn layer(State(context): State<Context>, request: Request, next
 }
 
 /// The same without the line in the log, for what is asked a thousand times a second.
-pub(crate) async fn quiet_layer(State(context): State<Context>, request: Request, next: Next) -> Response {
+pub(crate) async fn quiet_layer(State(context): State<RequestContext>, request: Request, next: Next) -> Response {
     let id = context.service.request_id();
     let (mut parts, body) = request.into_parts();
     let origin = origin(&context, &parts, &id);
@@ -60,13 +60,13 @@ pub(crate) async fn quiet_layer(State(context): State<Context>, request: Request
 }
 
 /// The address of who sent a request, behind the proxies that are trusted; `None` if that can't be read.
-pub(crate) fn client(context: &Context, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+pub(crate) fn client(context: &RequestContext, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
     let lines = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
     client_address(peer, lines, context.trusted_proxies.as_deref())
 }
 
 /// Where a request comes from.
-pub(crate) fn origin(context: &Context, parts: &Parts, id: &str) -> Origin {
+pub(crate) fn origin(context: &RequestContext, parts: &Parts, id: &str) -> Origin {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     super::forwarded::notice(context, peer, &parts.headers);
     let address = peer.and_then(|peer| client(context, peer, &parts.headers));

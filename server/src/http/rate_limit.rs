@@ -19,7 +19,7 @@ const BUCKETS: usize = 100_000;
 const MINUTE_MICROS: i64 = 60_000_000;
 
 /// So many requests a minute for each token and each user, and for each organization's tokens.
-pub(crate) struct Limiter {
+pub(crate) struct RateLimiter {
     own: Option<Limit>,
     organization: Option<Limit>,
 }
@@ -54,7 +54,7 @@ struct Standing {
 /// In the extensions of a request whose credential counts; says how it went.
 #[derive(Clone)]
 struct Meter {
-    limiter: Arc<Limiter>,
+    limiter: Arc<RateLimiter>,
     standings: Arc<OnceLock<Standings>>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Exceeded {
     pub(crate) retry_after: u64,
 }
 
-impl Limiter {
+impl RateLimiter {
     /// For each credential and for each organization; 0 is no limit, `None` is neither.
     pub(crate) fn new(own: u32, organization: u32) -> Option<Arc<Self>> {
         let limiter = Self { own: Limit::new("default", own), organization: Limit::new("organization", organization) };
@@ -145,7 +145,11 @@ impl Meter {
 }
 
 /// The routes below it are limited, and say so in each answer to a credential.
-pub(crate) async fn layer(State(limiter): State<Option<Arc<Limiter>>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn layer(
+    State(limiter): State<Option<Arc<RateLimiter>>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Some(limiter) = limiter else { return next.run(request).await };
     let meter = Meter { limiter, standings: Arc::default() };
     request.extensions_mut().insert(meter.clone());
@@ -195,6 +199,6 @@ mod tests {
         // A clock set back by a day costs a second, not a day.
         assert!(!limiter.take(one, now.plus_days(-1)).allowed);
         assert!(limiter.take(one, now.plus_days(-1).plus_seconds(1)).allowed);
-        assert!(Limiter::new(0, 0).is_none());
+        assert!(RateLimiter::new(0, 0).is_none());
     }
 }

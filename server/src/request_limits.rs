@@ -4,61 +4,57 @@
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures::FutureExt;
-use latchkey_app::portal::Portal;
-use latchkey_app::{cookies, pages};
 use latchkey_service::Error;
 use tower::ServiceExt;
 
-use super::budget::Budget;
-use super::context::{self, Context};
-use super::leftover::may_be_left;
-use super::source::Source;
+use crate::connections::RequestHandler;
 use crate::grpc;
+use crate::http::context;
+use crate::http::problem::complete_now;
+use crate::http::source::Source;
+use crate::http::timeout::REQUEST_TIMEOUT;
+use crate::http::unread_body::drained_on_drop;
 use crate::log::redacted;
-use crate::rest::problem::complete_now;
-
-/// No request waits longer for its answer. What waits for a database, a body or a password gives up before, and says
-/// more.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::portal::FailurePage;
+use crate::state::ServerState;
 
 /// All routes, within limits.
-pub(crate) struct Limited {
+pub(crate) struct RequestLimits {
     router: Router,
-    portal: Portal,
-    context: Context,
-    budget: Arc<Budget>,
+    state: ServerState,
+    failure_page: FailurePage,
 }
 
 /// How the clients of a route read errors.
-enum Form {
+enum ErrorFormat {
     Grpc,
     Problem,
     Page,
 }
 
-impl Limited {
-    pub(crate) fn new(router: Router, portal: Portal, context: Context, budget: Arc<Budget>) -> Self {
-        Self { router, portal, context, budget }
+impl RequestLimits {
+    pub(crate) fn new(router: Router, state: ServerState) -> Self {
+        Self { router, failure_page: FailurePage::new(&state), state }
     }
+}
 
-    /// Answers a request that came over a connection of `peer`.
-    pub(crate) async fn answer(&self, mut request: Request, peer: SocketAddr) -> Response {
+impl RequestHandler for RequestLimits {
+    async fn handle(&self, mut request: Request, peer: SocketAddr) -> Response {
         request.extensions_mut().insert(ConnectInfo(peer));
         if !HttpBody::is_end_stream(request.body()) {
-            let source = context::client(&self.context, peer.ip(), request.headers()).map(Source::of);
-            request.extensions_mut().insert(Arc::new(self.budget.meter(source)));
-            request = may_be_left(request);
+            let source = context::client(&self.state.context, peer.ip(), request.headers()).map(Source::of);
+            request.extensions_mut().insert(Arc::new(self.state.body_budget.meter(source)));
+            request = drained_on_drop(request);
         }
-        let (method, uri, form) = (request.method().clone(), request.uri().clone(), Form::of(&request));
-        let theme = if matches!(form, Form::Page) { cookies::theme(request.headers()) } else { None };
+        let (method, uri, format) = (request.method().clone(), request.uri().clone(), ErrorFormat::of(&request));
+        let appearance = matches!(format, ErrorFormat::Page).then(|| FailurePage::appearance(request.headers()));
         let answering = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
         let failed = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
             Ok(Ok(Ok(response))) => return response,
@@ -66,12 +62,12 @@ impl Limited {
             Ok(Err(_)) => "it panicked",
             Err(_) => "it took too long",
         };
-        let id = self.context.service.request_id();
+        let id = self.state.service.request_id();
         tracing::warn!(%id, %method, path = redacted(uri.path(), true), "a route gave no answer: {failed}");
-        let mut response = match form {
-            Form::Grpc => grpc::refused(Error::Unavailable).into_http::<Body>().into_response(),
-            Form::Problem => complete_now(Error::Unavailable.into(), uri.path(), &id),
-            Form::Page => pages::failure_page(&self.portal, theme, &id, &Error::Unavailable),
+        let mut response = match (format, appearance) {
+            (ErrorFormat::Grpc, _) => grpc::error_response(Error::Unavailable),
+            (_, Some(appearance)) => self.failure_page.show(appearance, &id, &Error::Unavailable),
+            (_, None) => complete_now(Error::Unavailable.into(), uri.path(), &id),
         };
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(id) = HeaderValue::from_str(&id) {
@@ -81,7 +77,7 @@ impl Limited {
     }
 }
 
-impl Form {
+impl ErrorFormat {
     fn of(request: &Request) -> Self {
         let is_grpc = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc");
         if request.headers().get(header::CONTENT_TYPE).is_some_and(is_grpc) {
@@ -101,16 +97,18 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
     #[test]
     fn each_route_has_errors_that_its_clients_read() {
         let of = |path: &str, kind: &str| {
             let request = Request::builder().uri(path).header(header::CONTENT_TYPE, kind).body(Body::empty()).unwrap();
-            match Form::of(&request) {
-                Form::Grpc => "gRPC",
-                Form::Problem => "problem",
-                Form::Page => "page",
+            match ErrorFormat::of(&request) {
+                ErrorFormat::Grpc => "gRPC",
+                ErrorFormat::Problem => "problem",
+                ErrorFormat::Page => "page",
             }
         };
         for path in ["/", "/login", "/orgs/acme/settings/tokens", "/apis", "/metricsx", "/pkg/a/b.js"] {

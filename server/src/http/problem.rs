@@ -10,7 +10,7 @@ use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldErro
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::middleware::limit::Exceeded;
+use super::rate_limit::Exceeded;
 
 /// What all types begin with.
 const KIND: &str = "urn:latchkey:problem:";
@@ -278,7 +278,7 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     let path: String = request.uri().path().chars().take(300).collect();
     let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
     let mut response = next.run(request).await;
-    if let Some(problem) = taken(&mut response) {
+    if let Some(problem) = take_pending(&mut response) {
         response = written(Problem { instance: Some(path), request_id: id, ..problem }, response);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -286,7 +286,7 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
 }
 
 /// The problem of an answer that has not been written yet.
-pub(crate) fn taken(response: &mut Response) -> Option<Problem> {
+pub(crate) fn take_pending(response: &mut Response) -> Option<Problem> {
     let pending = response.extensions_mut().remove::<Pending>().map(|Pending(problem)| *problem);
     pending.or_else(|| refused_before(response))
 }

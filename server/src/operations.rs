@@ -2,17 +2,39 @@
 
 use std::borrow::Cow;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use latchkey_app::portal::Portal;
+use axum::routing::get;
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::json::Parameters;
-use super::openapi;
-use super::problem::Problem;
+use crate::http::fallback::method_not_allowed;
+use crate::http::problem::{self, Problem};
+use crate::http::query::QueryParams;
+use crate::http::schema;
+use crate::state::ServerState;
+
+/// What tells how the instance is.
+pub(crate) fn router() -> Router<ServerState> {
+    Router::new()
+        .route("/healthz", get(live))
+        .route("/readyz", get(ready))
+        .route("/infoz", get(info))
+        .route("/statusz", get(statusz))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(problem::complete))
+}
+
+/// The counters, which need none of the layers of the others.
+pub(crate) fn metrics_router() -> Router<ServerState> {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(problem::complete))
+}
 
 /// How the process is.
 #[derive(Serialize, ToSchema)]
@@ -70,14 +92,14 @@ pub(crate) struct Statusz {
             content_type = "application/problem+json", example = json!({
                 "type": "urn:latchkey:problem:malformed-query", "title": "Bad Request", "status": 400,
                 "detail": "readiness: provided string was not `true` or `false`", "instance": "/statusz",
-                "request_id": openapi::ID,
+                "request_id": schema::ID,
             })),
         (status = 503, description = "The database does not answer, or can't be written", body = Status,
             example = json!({ "status": "the database does not answer" })),
     ),
 )]
-pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Parameters<Statusz>) -> Response {
-    if asked.readiness { ready(State(portal)).await } else { live().await }
+pub(crate) async fn statusz(State(state): State<ServerState>, QueryParams(asked): QueryParams<Statusz>) -> Response {
+    if asked.readiness { ready(State(state)).await } else { live().await }
 }
 
 /// Tells whether requests can be served.
@@ -92,8 +114,8 @@ pub(crate) async fn statusz(State(portal): State<Portal>, Parameters(asked): Par
             is full or read-only", body = Status, example = json!({ "status": "the database can't be written" })),
     ),
 )]
-pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
-    let service = &portal.service;
+pub(crate) async fn ready(State(state): State<ServerState>) -> Response {
+    let service = &state.service;
     match service.ready().await {
         Ok(()) => {
             let warnings = service.database_warnings().await.unwrap_or_default();
@@ -117,6 +139,18 @@ pub(crate) async fn ready(State(portal): State<Portal>) -> Response {
         "loginURL": "https://tokens.example.com/login", "version": env!("CARGO_PKG_VERSION"),
     }))),
 )]
-pub(crate) async fn info(State(portal): State<Portal>) -> Json<Info> {
-    Json(Info { login_url: format!("{}/login", portal.site.public_url), version: portal.site.version })
+pub(crate) async fn info(State(state): State<ServerState>) -> Json<Info> {
+    Json(Info { login_url: format!("{}/login", state.site.public_url), version: state.site.version })
+}
+
+/// Tells what is counted.
+///
+/// For Prometheus, as OpenMetrics.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "Operations", security(()),
+    responses((status = 200, description = "The counters", body = String,
+        content_type = "application/openmetrics-text", example = "cached_tokens 12")),
+)]
+pub(crate) async fn metrics(State(state): State<ServerState>) -> Response {
+    state.metrics.answer()
 }

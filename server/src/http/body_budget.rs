@@ -19,7 +19,7 @@ const SHARES: usize = 4;
 const AGAIN: u64 = 2;
 
 /// Bytes that are taken as they arrive, and given back when their request has been answered.
-pub(crate) struct Budget {
+pub(crate) struct BodyBudget {
     pools: Mutex<[Pool; 2]>,
     refused: AtomicU64,
 }
@@ -32,13 +32,13 @@ struct Pool {
 
 /// What one request has taken; dropped with it.
 pub(crate) struct Meter {
-    budget: Arc<Budget>,
+    budget: Arc<BodyBudget>,
     source: Option<Source>,
     /// Of each pool.
     taken: Mutex<[usize; 2]>,
 }
 
-impl Budget {
+impl BodyBudget {
     pub(crate) fn new() -> Arc<Self> {
         Self::with(FOR_SMALL, FOR_LARGE)
     }
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn large_bodies_leave_room_for_small_ones_and_for_others() {
         const K: usize = 1024;
-        let budget = Budget::with(400 * K, 400 * K);
+        let budget = BodyBudget::with(400 * K, 400 * K);
         let source = |last: u8| Some(Source::of([192, 0, 2, last].into()));
         let large = budget.meter(source(1));
         for _ in 0..27 {

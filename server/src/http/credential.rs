@@ -1,0 +1,72 @@
+//! Who calls.
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
+use latchkey_service::{AuthenticationError, AuthorizationError, Caller, Error, Origin, PresentedCredential, Service};
+
+use super::headers::{bearer, named_organization};
+use super::problem::Problem;
+use super::signature::SignedBody;
+use super::{admission, rate_limit};
+
+/// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
+/// argument, it refuses everybody else; the body has been read by then.
+#[derive(Clone)]
+pub(crate) struct Credential {
+    pub(crate) caller: Caller,
+    /// `None` when the credential has none and no header names one.
+    organization: Option<String>,
+}
+
+impl Credential {
+    /// Checks what a request of whatever transport carries.
+    pub(crate) async fn read(service: &Service, headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
+        let origin = extensions.get::<Origin>().cloned().unwrap_or_default();
+        let (bearer, named) = (bearer(headers)?, named_organization(headers)?);
+        let signature = extensions
+            .get::<SignedBody>()
+            .map(SignedBody::parts)
+            .transpose()
+            .map_err(AuthenticationError::Signature)?;
+        let presented = PresentedCredential { bearer, origin: &origin, signature };
+        let principal = service.authenticate_signed(&presented).await?;
+        let named = named.transpose()?;
+        if let (Some(named), Some((signature, _))) = (named, presented.signature) {
+            service.covered(&principal, named, signature).await?;
+        }
+        let caller = Caller { principal, origin };
+        let organization = match service.organization_of(&caller, named).await {
+            Ok(organization) => Some(organization),
+            Err(Error::Forbidden(AuthorizationError::NoOrganization)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { caller, organization })
+    }
+
+    /// The organization to act on, or nothing: for what may belong to the instance.
+    pub(crate) fn organization_if_any(&self) -> &str {
+        self.organization.as_deref().unwrap_or_default()
+    }
+
+    /// The organization to act on.
+    pub(crate) fn organization(&self) -> Result<&str, Error> {
+        self.organization.as_deref().ok_or(Error::Forbidden(AuthorizationError::NoOrganization))
+    }
+}
+
+impl<S> FromRequestParts<S> for Credential
+where
+    S: Send + Sync,
+    Service: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let service = Service::from_ref(state);
+        let credential = Self::read(&service, &parts.headers, &parts.extensions).await?;
+        admission::recognize(&parts.extensions, &credential.caller.principal);
+        rate_limit::count(&parts.extensions, &credential.caller.principal, service.now())?;
+        Ok(credential)
+    }
+}

@@ -1,0 +1,27 @@
+//! Requests of people wait for a place as those of programs do, and are told on a page when there is none.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use latchkey_app::portal::Portal;
+use latchkey_app::{cookies, pages};
+use latchkey_service::Origin;
+
+use crate::http::admission::{Admission, admit};
+
+/// Lets requests go on when there is a place for them.
+pub(super) async fn layer(
+    State((admission, portal)): State<(Arc<Admission>, Portal)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match admit(&admission, &mut request).await {
+        Ok(_place) => next.run(request).await,
+        Err(error) => {
+            let request_id = request.extensions().get::<Origin>().map_or("", Origin::request_id);
+            pages::failure_page(&portal, cookies::theme(request.headers()), request_id, &error)
+        }
+    }
+}

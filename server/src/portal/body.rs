@@ -1,0 +1,31 @@
+//! Forms are read whole before anybody looks whose they are: a session that ends meanwhile sends none.
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use latchkey_app::portal::Portal;
+use latchkey_app::{cookies, pages};
+use latchkey_service::Origin;
+
+use crate::http::body::{Unread, read_prefix};
+use crate::http::problem::Problem;
+
+/// Reads the body of a form before the handlers around it run. One that is too large goes on cut, still too large for the
+/// handler, which refuses it with a page.
+pub(super) async fn layer(State(portal): State<Portal>, request: Request, next: Next) -> Response {
+    if HttpBody::is_end_stream(request.body()) {
+        return next.run(request).await;
+    }
+    let theme = cookies::theme(request.headers());
+    let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
+    let max = pages::form_max(request.uri().path());
+    match read_prefix(request, max + 1).await {
+        Ok((parts, bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(Unread::NoRoom(error)) => pages::failure_page(&portal, theme, &id.unwrap_or_default(), &error),
+        Err(unread) => {
+            let problem = Problem::from(unread);
+            (problem.status(), problem.detail().to_owned()).into_response()
+        }
+    }
+}
