@@ -8,6 +8,7 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use latchkey_api_types::{OAuthError, Problem};
 use latchkey_domain::Catalogue;
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
@@ -17,7 +18,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, RefOr, Respon
 use utoipa::{Modify, OpenApi};
 
 use crate::http::fallback::method_not_allowed;
-use crate::http::problem::{self, Problem};
+use crate::http::problem;
 use crate::http::schema::ID;
 use crate::rest::{
     audit, auto_revoke, deleted_orgs, invitations, login, members, orgs, projects, repos, tokens, users, whoami,
@@ -105,7 +106,7 @@ use crate::{operations, verification};
         operations::statusz,
         operations::info,
     ),
-    components(schemas(Problem, verification::oauth::OAuthError)),
+    components(schemas(Problem, OAuthError)),
     modifiers(&Common),
 )]
 struct Api;

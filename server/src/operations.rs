@@ -1,18 +1,15 @@
 //! What operators and orchestrators ask.
 
-use std::borrow::Cow;
-
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use latchkey_api_types::{Info, Problem, Readiness, Status, StatusQuery};
 
 use crate::http::fallback::method_not_allowed;
-use crate::http::problem::{self, Problem};
+use crate::http::problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
@@ -36,55 +33,20 @@ pub(crate) fn metrics_router() -> Router<ServerState> {
         .layer(from_fn(problem::complete))
 }
 
-/// How the process is.
-#[derive(Serialize, ToSchema)]
-struct Status {
-    #[schema(value_type = String)]
-    status: Cow<'static, str>,
-}
-
-/// Whether the database can be relied on.
-#[derive(Serialize, ToSchema)]
-struct Readiness {
-    status: &'static str,
-    /// What revocation relies on and the database does not promise; absent when there is nothing to say.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    warnings: Vec<String>,
-}
-
-/// About the instance, with the names that existing clients read.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Info {
-    #[serde(rename = "loginURL")]
-    login_url: String,
-    version: &'static str,
-}
-
 /// Tells that the process runs.
 #[utoipa::path(
     get, path = "/healthz", operation_id = "isLive", tag = "Operations", security(()),
     responses((status = 200, description = "It runs", body = Status, example = json!({ "status": "live" }))),
 )]
 pub(crate) async fn live() -> Response {
-    Json(Status { status: "live".into() }).into_response()
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Statusz {
-    /// Whether to ask the database, too, as `/readyz` does.
-    #[serde(default)]
-    #[param(required = false)]
-    readiness: bool,
+    Json(Status { status: "live".to_owned() }).into_response()
 }
 
 /// Tells what existing clients ask for.
 ///
 /// Both of the others, for clients that read nothing but the status.
 #[utoipa::path(
-    get, path = "/statusz", operation_id = "status", tag = "Operations", security(()), params(Statusz),
+    get, path = "/statusz", operation_id = "status", tag = "Operations", security(()), params(StatusQuery),
     responses(
         (status = 200, description = "It runs, and the database answers and can be written if that was asked", body = Status,
             example = json!({ "status": "live" })),
@@ -98,7 +60,10 @@ pub(crate) struct Statusz {
             example = json!({ "status": "the database does not answer" })),
     ),
 )]
-pub(crate) async fn statusz(State(state): State<ServerState>, QueryParams(asked): QueryParams<Statusz>) -> Response {
+pub(crate) async fn statusz(
+    State(state): State<ServerState>,
+    QueryParams(asked): QueryParams<StatusQuery>,
+) -> Response {
     if asked.readiness { ready(State(state)).await } else { live().await }
 }
 
@@ -119,10 +84,10 @@ pub(crate) async fn ready(State(state): State<ServerState>) -> Response {
     match service.ready().await {
         Ok(()) => {
             let warnings = service.database_warnings().await.unwrap_or_default();
-            Json(Readiness { status: "ready", warnings }).into_response()
+            Json(Readiness { status: "ready".to_owned(), warnings }).into_response()
         }
         Err(unready) => {
-            let body = Json(Status { status: unready.to_string().into() });
+            let body = Json(Status { status: unready.to_string() });
             let mut response = (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             response
@@ -140,7 +105,7 @@ pub(crate) async fn ready(State(state): State<ServerState>) -> Response {
     }))),
 )]
 pub(crate) async fn info(State(state): State<ServerState>) -> Json<Info> {
-    Json(Info { login_url: format!("{}/login", state.site.public_url), version: state.site.version })
+    Json(Info { login_url: format!("{}/login", state.site.public_url), version: state.site.version.to_owned() })
 }
 
 /// Tells what is counted.

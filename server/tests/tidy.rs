@@ -52,6 +52,9 @@ fn layers_point_one_way() {
     };
     for (lower, uppers) in [
         ("crates/domain", ["store", "service", "app", "server"].as_slice()),
+        ("crates/api-types", &["store", "service", "app", "server", "client"]),
+        ("crates/client", &["store", "service", "app", "server"]),
+        ("crates/verify", &["store", "service", "app", "server"]),
         ("crates/store", &["service", "app", "server"]),
         ("crates/service", &["app", "server"]),
         ("app", &["store", "server"]),

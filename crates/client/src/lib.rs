@@ -1,4 +1,36 @@
-//! What a Rust program needs to call Latchkey and the services it guards.
+//! A typed client of Latchkey's REST API, and the signatures of requests.
+//!
+//! ```no_run
+//! use latchkey_client::types::{NewToken, TokenQuery};
+//! use latchkey_client::{Client, Error};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("https://tokens.example.com").token(std::env::var("LATCHKEY_TOKEN")?).build()?;
+//!
+//! let token = NewToken {
+//!     name: "GitHub Actions CI".to_owned(),
+//!     scopes: vec!["repos:read".to_owned()],
+//!     all_repositories: true,
+//!     expires_in: Some("720h".to_owned()),
+//!     ..NewToken::default()
+//! };
+//! let created = client.tokens().create(&token).idempotency_key("deploy-42").await?;
+//! println!("{}", created.secret.reveal());
+//!
+//! let mut tokens = client.tokens().list_all(&TokenQuery::default());
+//! while let Some(token) = tokens.next().await? {
+//!     println!("{} {}", token.id, token.name);
+//! }
+//!
+//! match client.tokens().revoke(created.token.id).await {
+//!     Ok(()) => {}
+//!     Err(error) if error.code() == Some("not-found") => println!("it is gone already"),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! A [`Signer`] signs requests to the services that Latchkey guards:
 //!
 //! ```
 //! # let token = latchkey_client::example_token();
@@ -10,68 +42,29 @@
 //! # Ok::<(), latchkey_client::SecretError>(())
 //! ```
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod client;
+mod error;
+mod etag;
+mod items;
+mod operation;
+pub mod request;
+mod resources;
+mod response;
+mod signer;
 
+pub use client::{Client, ClientBuilder};
+pub use error::{ApiError, Error};
+pub use etag::{ETag, Tagged};
+pub use items::Items;
+pub use latchkey_api_types as types;
 pub use latchkey_domain::SecretError;
-use latchkey_domain::{Secret, SecretKind, Signature, SignedRequest, Timestamp, sha256, to_hex};
-
-/// Signs requests with an API token, so that one that is passed on or kept can't be changed, nor sent a second time.
-///
-/// It is no second secret. The key is the token, which travels in the same request: who has seen the whole request, or the
-/// token, can sign any other.
-#[derive(Clone, Debug)]
-pub struct Signer {
-    secret: Secret,
-}
-
-impl Signer {
-    /// From the token's text, `ci_…`.
-    pub fn new(token: &str) -> Result<Self, SecretError> {
-        match Secret::parse(token)? {
-            secret if secret.kind() == SecretKind::ApiToken => Ok(Self { secret }),
-            _ => Err(SecretError::Form),
-        }
-    }
-
-    /// The headers of one request, which is good for 5 minutes, and once: `method` in capitals, `target` its path with
-    /// its query as sent, `body` its bytes as sent.
-    pub fn headers(&self, method: &str, target: &str, body: &[u8]) -> [(&'static str, String); 3] {
-        self.sign(method, target, body, &nonce())
-    }
-
-    /// The same for a request that names the organization that it acts on, in `latchkey-organization`: of an instance
-    /// with several, the signature must cover that, which it does by its nonce.
-    pub fn headers_in(
-        &self,
-        organization: &str,
-        method: &str,
-        target: &str,
-        body: &[u8],
-    ) -> [(&'static str, String); 3] {
-        self.sign(method, target, body, &format!("{}@{organization}", nonce()))
-    }
-
-    fn sign(&self, method: &str, target: &str, body: &[u8], nonce: &str) -> [(&'static str, String); 3] {
-        let request = SignedRequest { method, target, body_hash: sha256(body) };
-        Signature::sign(&self.secret, &request, now(), nonce).headers()
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a client's clock is the machine's")]
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
-
-#[expect(clippy::expect_used, reason = "without randomness there is no safe way on")]
-fn nonce() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    to_hex(&bytes)
-}
+pub use operation::{OPERATIONS, Operation};
+pub use request::Request;
+pub use resources::*;
+pub use signer::Signer;
 
 /// A token of the right form that nobody has, for examples.
 #[doc(hidden)]
 pub fn example_token() -> String {
-    Secret::generate(SecretKind::ApiToken, |bytes| bytes.fill(7)).reveal().to_owned()
+    latchkey_domain::Secret::generate(latchkey_domain::SecretKind::ApiToken, |bytes| bytes.fill(7)).reveal().to_owned()
 }

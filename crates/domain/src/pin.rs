@@ -1,6 +1,8 @@
 //! Which organizations a decision about a request is about.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::{NameError, OrganizationId, OrganizationName};
@@ -54,6 +56,30 @@ impl OrganizationKey {
     }
 }
 
+impl fmt::Display for OrganizationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+impl Serialize for OrganizationKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Pin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Any => serializer.serialize_str("any"),
+            Self::Only(keys) => keys.serialize(serializer),
+        }
+    }
+}
+
 impl Pin {
     /// Most organizations of one pin.
     pub const MAX: usize = 100;
@@ -100,6 +126,9 @@ mod tests {
         assert_eq!(Pin::from_text(" acme, "), Ok(acme()));
         assert_eq!(serde_json::from_str::<Pin>("\"any\"").unwrap(), Pin::Any);
         assert_eq!(serde_json::from_str::<Pin>("[\"acme\"]").unwrap(), acme());
+        for json in ["\"any\"", "[\"acme\",\"01a20276-c695-74cc-ab86-ccae0efb2eef\"]"] {
+            assert_eq!(serde_json::to_string(&serde_json::from_str::<Pin>(json).unwrap()).unwrap(), json);
+        }
         // In a list it is a name.
         assert!(matches!(&*format!("{:?}", Pin::only(["any"])), text if text.contains("Only")));
         for text in ["", ",", "any,acme", "Acme", "acme;globex", "*"] {

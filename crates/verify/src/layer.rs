@@ -7,15 +7,17 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue};
+use latchkey_api_types::{RequestToDecide, SignatureHeaders};
 use latchkey_domain::{SignedRequest, client_address, sha256, to_hex};
 use tower::{Layer, Service};
 
-use crate::asked::{Question, Refused, SignatureHeaders, Verified, Verifier};
+use crate::Verifier;
+use crate::rejection::Rejection;
 
 /// Largest body that is read to check a signature, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
@@ -26,35 +28,35 @@ enum Requirement {
     /// What Latchkey's route file says of its method and path.
     Routes,
     /// This scope, and the repository that a function finds in the path.
-    Scope(&'static str, Option<Find>),
+    Scope(&'static str, Option<FindRepository>),
 }
 
 /// Finds the repository, by id or full name, in a path.
-type Find = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+type FindRepository = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// The layer.
+/// A tower layer that passes requests on only if their token may do what they ask for.
 #[derive(Clone)]
-pub struct Guard {
+pub struct VerifyLayer {
     verifier: Verifier,
-    demand: Requirement,
+    requirement: Requirement,
 }
 
-/// A service behind the layer.
+/// A service behind a [`VerifyLayer`].
 #[derive(Clone)]
-pub struct Guarded<S> {
+pub struct VerifyService<S> {
     inner: S,
-    guard: Guard,
+    layer: VerifyLayer,
 }
 
 impl Verifier {
     /// A layer that asks for what Latchkey's route file says of each method and path.
-    pub fn by_routes(&self) -> Guard {
-        Guard { verifier: self.clone(), demand: Requirement::Routes }
+    pub fn by_routes(&self) -> VerifyLayer {
+        VerifyLayer { verifier: self.clone(), requirement: Requirement::Routes }
     }
 
     /// A layer that asks for a scope.
-    pub fn scope(&self, scope: &'static str) -> Guard {
-        Guard { verifier: self.clone(), demand: Requirement::Scope(scope, None) }
+    pub fn scope(&self, scope: &'static str) -> VerifyLayer {
+        VerifyLayer { verifier: self.clone(), requirement: Requirement::Scope(scope, None) }
     }
 
     /// A layer that asks for a scope and for the repository that `find` reads from the path. A path in which it finds
@@ -63,20 +65,20 @@ impl Verifier {
         &self,
         scope: &'static str,
         find: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-    ) -> Guard {
-        Guard { verifier: self.clone(), demand: Requirement::Scope(scope, Some(Arc::new(find))) }
+    ) -> VerifyLayer {
+        VerifyLayer { verifier: self.clone(), requirement: Requirement::Scope(scope, Some(Arc::new(find))) }
     }
 }
 
-impl<S> Layer<S> for Guard {
-    type Service = Guarded<S>;
+impl<S> Layer<S> for VerifyLayer {
+    type Service = VerifyService<S>;
 
-    fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { inner, guard: self.clone() }
+    fn layer(&self, inner: S) -> VerifyService<S> {
+        VerifyService { inner, layer: self.clone() }
     }
 }
 
-impl<S> Service<Request> for Guarded<S>
+impl<S> Service<Request> for VerifyService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -93,98 +95,72 @@ where
         // The one that is ready is used, its copy is left for the next call.
         let copy = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, copy);
-        let guard = self.guard.clone();
+        let layer = self.layer.clone();
         Box::pin(async move {
-            match guard.check(request).await {
+            match layer.check(request).await {
                 Ok(request) => ready.call(request).await,
-                Err(refused) => Ok(refused.into_response()),
+                Err(rejection) => Ok(rejection.into_response()),
             }
         })
     }
 }
 
-impl Guard {
-    /// The request with [`Verified`] in its extensions.
-    async fn check(&self, request: Request) -> Result<Request, Refused> {
+impl VerifyLayer {
+    /// The request with [`Verified`](crate::Verified) in its extensions.
+    async fn check(&self, request: Request) -> Result<Request, Rejection> {
         let (mut parts, mut body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let (scope, repository) = match &self.demand {
+        let (scope, repository) = match &self.requirement {
             Requirement::Routes => (None, None),
             Requirement::Scope(scope, None) => (Some(*scope), None),
             Requirement::Scope(scope, Some(find)) => match find(parts.uri.path()) {
                 Some(repository) => (Some(*scope), Some(repository)),
-                None => return Err(refused(403, "no-repository", "The path names no repository")),
+                None => return Err(Rejection::new(403, "no-repository", "The path names no repository")),
             },
         };
         let signature = signature(&parts.headers, parts.method.as_str(), &path)?;
         let mut body_hash = SignedRequest::NO_BODY;
         if signature.is_some() {
             let bytes = to_bytes(body, BODY_MAX).await;
-            let bytes = bytes.map_err(|_| refused(403, "too-large", "A signed body has at most 1 MiB"))?;
+            let bytes = bytes.map_err(|_| Rejection::new(403, "too-large", "A signed body has at most 1 MiB"))?;
             body_hash = sha256(&bytes);
             digest(&parts.headers, body_hash)?;
             body = Body::from(bytes);
         }
-        let by_routes = matches!(self.demand, Requirement::Routes);
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let by_routes = matches!(self.requirement, Requirement::Routes);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let lines = parts.headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
         let address = peer.and_then(|peer| client_address(peer, lines, self.verifier.trusted_proxies.as_deref()));
-        let question = Question {
-            token: bearer(&parts.headers)?,
+        let request = RequestToDecide {
+            token: bearer(&parts.headers)?.into(),
             // The route file is asked only where it is to decide: paths of a service of its own are unknown to it.
-            method: by_routes.then_some(parts.method.as_str()),
-            path: by_routes.then_some(&path),
-            scope,
-            repository: repository.as_deref(),
-            organization: organization(&parts.headers)?,
+            method: by_routes.then(|| parts.method.as_str().to_owned()),
+            path: by_routes.then_some(path),
+            scope: scope.map(str::to_owned),
+            repository,
+            organization: organization(&parts.headers)?.map(str::to_owned),
+            organizations: None,
             address: address.map(|address| address.to_string()),
-            user_agent: parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default(),
+            user_agent: user_agent.unwrap_or_default().to_owned(),
             signature,
-            body_hash: to_hex(&body_hash),
+            body_hash: Some(to_hex(&body_hash)),
         };
-        let verified: Verified = self.verifier.ask(&question).await?;
+        let verified = self.verifier.verify(request).await?;
         parts.extensions.insert(verified);
         Ok(Request::from_parts(parts, body))
     }
 }
 
-impl Refused {
-    /// A problem document (RFC 9457) with the challenge of RFC 6750.
-    fn into_response(self) -> Response {
-        let body = serde_json::json!({
-            "type": format!("urn:latchkey:problem:{}", self.reason),
-            "status": self.status,
-            "detail": self.detail,
-            "missing_scope": self.missing_scope,
-        });
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let challenge = match (self.status, &self.missing_scope) {
-            (401, _) => Some("Bearer realm=\"latchkey\", error=\"invalid_token\"".to_owned()),
-            (403, Some(scope)) => {
-                Some(format!("Bearer realm=\"latchkey\", error=\"insufficient_scope\", scope=\"{scope}\""))
-            }
-            _ => None,
-        };
-        if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
-            headers.insert(WWW_AUTHENTICATE, value);
-        }
-        response
-    }
-}
-
 /// The bearer of the header (RFC 6750, section 2.1), never one from the query; empty when there is none.
-fn bearer(headers: &HeaderMap) -> Result<&str, Refused> {
+fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
     let credential = single(headers, AUTHORIZATION.as_str(), "credential")?.and_then(|text| text.split_once(' '));
     let bearer = credential.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     Ok(bearer.map(|(_, bearer)| bearer.trim()).unwrap_or_default())
 }
 
 /// What the headers name; what can't be read names none that there is.
-fn organization(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+fn organization(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
     let [ours, theirs] =
         ["latchkey-organization", "chainloop-organization"].map(|name| single(headers, name, "organization"));
     match (ours?, theirs?) {
@@ -195,7 +171,7 @@ fn organization(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
 
 /// The value of a header that may be there once; empty for one that can't be read. As Latchkey, nothing is decided by
 /// which of several came first, nor by what a proxy has joined with commas.
-fn single<'a>(headers: &'a HeaderMap, name: &str, what: &str) -> Result<Option<&'a str>, Refused> {
+fn single<'a>(headers: &'a HeaderMap, name: &str, what: &str) -> Result<Option<&'a str>, Rejection> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {
         (Some(line), None) if !line.as_bytes().contains(&b',') => Ok(Some(line.to_str().unwrap_or_default())),
@@ -205,30 +181,28 @@ fn single<'a>(headers: &'a HeaderMap, name: &str, what: &str) -> Result<Option<&
 }
 
 /// What a signed request says of its body must be so, and in one way: a handler may read it.
-fn digest(headers: &HeaderMap, body_hash: [u8; 32]) -> Result<(), Refused> {
+fn digest(headers: &HeaderMap, body_hash: [u8; 32]) -> Result<(), Rejection> {
     let right = format!("sha-256=:{}:", STANDARD.encode(body_hash));
     let said = headers.get_all("content-digest").iter().collect::<Vec<_>>();
     let other = headers.contains_key("repr-digest") || headers.contains_key("digest");
     match said.as_slice() {
         [] if !other => Ok(()),
         [one] if !other && one.as_bytes() == right.as_bytes() => Ok(()),
-        _ => {
-            Err(refused(401, "signature", "Content-Digest must be the SHA-256 of the body, once, and the only digest"))
-        }
+        _ => Err(Rejection::new(
+            401,
+            "signature",
+            "Content-Digest must be the SHA-256 of the body, once, and the only digest",
+        )),
     }
 }
 
-fn ambiguous(what: &str) -> Refused {
+fn ambiguous(what: &str) -> Rejection {
     let detail = format!("The request has more than one {what}, or headers for it that differ; send one");
-    refused(400, "ambiguous-request", &detail)
+    Rejection::new(400, "ambiguous-request", &detail)
 }
 
 /// The three headers as they came, and what they sign. One that is missing, unreadable or there twice is refused.
-fn signature<'a>(
-    headers: &'a HeaderMap,
-    method: &'a str,
-    path: &'a str,
-) -> Result<Option<SignatureHeaders<'a>>, Refused> {
+fn signature(headers: &HeaderMap, method: &str, path: &str) -> Result<Option<SignatureHeaders>, Rejection> {
     let names = ["x-cli-signature", "x-cli-timestamp", "x-cli-nonce"];
     if names.iter().all(|name| !headers.contains_key(*name)) {
         return Ok(None);
@@ -236,16 +210,18 @@ fn signature<'a>(
     let read = |name: &str| {
         let mut values = headers.get_all(name).iter();
         match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
-            (Some(value), None) => Ok(value),
-            _ => Err(refused(401, "signature", "A signed request has each of the three headers once")),
+            (Some(value), None) => Ok(value.to_owned()),
+            _ => Err(Rejection::new(401, "signature", "A signed request has each of the three headers once")),
         }
     };
     let [signature, timestamp, nonce] = names.map(read);
-    Ok(Some(SignatureHeaders { signature: signature?, timestamp: timestamp?, nonce: nonce?, method, path }))
-}
-
-fn refused(status: u16, reason: &str, detail: &str) -> Refused {
-    Refused { status, reason: reason.to_owned(), detail: detail.to_owned(), missing_scope: None }
+    Ok(Some(SignatureHeaders {
+        signature: signature?,
+        timestamp: timestamp?,
+        nonce: nonce?,
+        method: Some(method.to_owned()),
+        path: Some(path.to_owned()),
+    }))
 }
 
 #[cfg(test)]

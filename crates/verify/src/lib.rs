@@ -21,8 +21,9 @@
 //! # Ok(app) }
 //! ```
 
-mod asked;
 mod layer;
+mod rejection;
+mod verifier;
 
-pub use asked::{Refused, Verified, Verifier, VerifierError};
-pub use layer::{Guard, Guarded};
+pub use layer::{VerifyLayer, VerifyService};
+pub use verifier::{Verified, Verifier, VerifierError};

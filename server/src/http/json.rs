@@ -1,14 +1,11 @@
 //! JSON bodies, with problems instead of axum's plain texts.
 
-use std::fmt;
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use latchkey_service::Error;
-use serde::Deserializer;
-use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
+use serde::de::DeserializeOwned;
 
 use super::body::already_read;
 use super::problem::Problem;
@@ -40,39 +37,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         })?;
         Ok(Self(body))
     }
-}
-
-/// A whole number. To JSON Schema, and so to clients, `13.0` is one too.
-pub(crate) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    struct Whole;
-
-    impl Visitor<'_> for Whole {
-        type Value = i64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a whole number")
-        }
-
-        fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
-            Ok(number)
-        }
-
-        fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
-            Ok(i64::try_from(number).unwrap_or(i64::MAX))
-        }
-
-        fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
-            // Saturates; no limit of ours is so large.
-            #[expect(clippy::cast_possible_truncation, reason = "it has no fraction")]
-            if number.fract() == 0.0 {
-                Ok(number as i64)
-            } else {
-                Err(E::invalid_type(Unexpected::Float(number), &self))
-            }
-        }
-    }
-
-    deserializer.deserialize_i64(Whole)
 }
 
 /// What serde says, without axum's preamble.

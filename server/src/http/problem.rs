@@ -6,51 +6,21 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use latchkey_api_types as api;
 use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldError, Origin, PreconditionError};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::rate_limit::Exceeded;
 
-/// What all types begin with.
-const KIND: &str = "urn:latchkey:problem:";
 const MIB: usize = 1024 * 1024;
 
-/// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
-#[derive(Clone, Debug, Serialize, ToSchema)]
+/// An error on its way to be a problem document.
+#[derive(Clone, Debug)]
 pub(crate) struct Problem {
-    /// `urn:latchkey:problem:` and a word; never changes.
-    r#type: String,
-    title: &'static str,
-    #[serde(serialize_with = "number")]
-    #[schema(value_type = u16)]
+    body: api::Problem,
     status: StatusCode,
-    detail: String,
-    /// The path that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missing_scope: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missing_repository: Option<String>,
-    /// Each field that is wrong.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Field>,
-    #[serde(skip)]
-    #[schema(ignore)]
+    /// In seconds.
     retry_after: Option<u64>,
-    #[serde(skip)]
-    #[schema(ignore)]
     challenge: Option<Challenge>,
-}
-
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = FieldProblem)]
-pub(crate) struct Field {
-    field: &'static str,
-    message: String,
 }
 
 /// What `WWW-Authenticate` says (RFC 6750, section 3).
@@ -67,19 +37,14 @@ struct Pending(Box<Problem>);
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
-        Self {
-            r#type: [KIND, kind].concat(),
-            title: status.canonical_reason().unwrap_or("Error"),
-            status,
+        let body = api::Problem {
+            r#type: [api::Problem::TYPE_PREFIX, kind].concat(),
+            title: title(status).to_owned(),
+            status: status.as_u16(),
             detail: detail.into(),
-            instance: None,
-            request_id: None,
-            missing_scope: None,
-            missing_repository: None,
-            errors: Vec::new(),
-            retry_after: None,
-            challenge: None,
-        }
+            ..api::Problem::default()
+        };
+        Self { body, status, retry_after: None, challenge: None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -88,24 +53,24 @@ impl Problem {
 
     /// The word after `urn:latchkey:problem:`.
     pub(crate) fn kind(&self) -> &str {
-        self.r#type.strip_prefix(KIND).unwrap_or(&self.r#type)
+        self.body.code()
     }
 
     pub(crate) fn detail(&self) -> &str {
-        &self.detail
+        &self.body.detail
     }
 
     pub(crate) fn missing_scope(&self) -> Option<&str> {
-        self.missing_scope.as_deref()
+        self.body.missing_scope.as_deref()
     }
 
     pub(crate) fn missing_repository(&self) -> Option<&str> {
-        self.missing_repository.as_deref()
+        self.body.missing_repository.as_deref()
     }
 
     /// Each field that is wrong.
-    pub(crate) fn errors(&self) -> &[Field] {
-        &self.errors
+    pub(crate) fn errors(&self) -> &[api::FieldProblem] {
+        &self.body.errors
     }
 
     /// Seconds after which to try again.
@@ -115,13 +80,24 @@ impl Problem {
 
     /// The value of `WWW-Authenticate`.
     pub(crate) fn challenge(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.challenge.as_ref()?.text(&self.detail)).ok()
+        HeaderValue::from_str(&self.challenge.as_ref()?.text(&self.body.detail)).ok()
     }
 
     /// For a proxy, which takes anything but `401` and `403` for a fault of ours: what is not there may not be used.
-    pub(crate) fn for_proxy(self) -> Self {
-        let status = if self.status == StatusCode::NOT_FOUND { StatusCode::FORBIDDEN } else { self.status };
-        Self { status, title: status.canonical_reason().unwrap_or(self.title), ..self }
+    pub(crate) fn for_proxy(mut self) -> Self {
+        if self.status == StatusCode::NOT_FOUND {
+            self.status = StatusCode::FORBIDDEN;
+            self.body.status = self.status.as_u16();
+            self.body.title = title(self.status).to_owned();
+        }
+        self
+    }
+
+    /// With what is known of the request only where it is answered.
+    fn of_request(mut self, path: String, request_id: Option<String>) -> Self {
+        self.body.instance = Some(path);
+        self.body.request_id = request_id;
+        self
     }
 
     /// `max` in bytes.
@@ -166,16 +142,18 @@ impl Problem {
         let detail = sentence(&denial);
         let of = |kind| Self::new(StatusCode::FORBIDDEN, kind, detail.clone());
         match denial {
-            AuthorizationError::MissingScope(scope) => Self {
-                missing_scope: Some(scope.to_string()),
-                challenge: Some(Challenge::InsufficientScope(Some(scope.to_string()))),
-                ..of("missing-scope")
-            },
-            AuthorizationError::MissingRepository(repository) => Self {
-                missing_repository: Some(repository.map_or_else(|| "*".to_owned(), |id| id.to_string())),
-                challenge: Some(Challenge::InsufficientScope(None)),
-                ..of("missing-repository")
-            },
+            AuthorizationError::MissingScope(scope) => {
+                let mut problem = of("missing-scope");
+                problem.body.missing_scope = Some(scope.to_string());
+                problem.challenge = Some(Challenge::InsufficientScope(Some(scope.to_string())));
+                problem
+            }
+            AuthorizationError::MissingRepository(repository) => {
+                let mut problem = of("missing-repository");
+                problem.body.missing_repository = Some(repository.map_or_else(|| "*".to_owned(), |id| id.to_string()));
+                problem.challenge = Some(Challenge::InsufficientScope(None));
+                problem
+            }
             AuthorizationError::MissingRole(_)
             | AuthorizationError::ScopeNeedsRole(..)
             | AuthorizationError::InstanceAdminOnly => of("missing-role"),
@@ -206,8 +184,11 @@ impl Problem {
 
     fn invalid(status: StatusCode, kind: &str, errors: Vec<FieldError>) -> Self {
         let detail: Vec<_> = errors.iter().map(|error| error.to_string()).collect();
-        let fields = errors.into_iter().map(|error| Field { field: error.field, message: error.message });
-        Self { errors: fields.collect(), ..Self::new(status, kind, detail.join("; ")) }
+        let fields = errors.into_iter();
+        let fields = fields.map(|error| api::FieldProblem { field: error.field.to_owned(), message: error.message });
+        let mut problem = Self::new(status, kind, detail.join("; "));
+        problem.body.errors = fields.collect();
+        problem
     }
 }
 
@@ -279,7 +260,7 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<Origin>().map(|origin| origin.request_id().to_owned());
     let mut response = next.run(request).await;
     if let Some(problem) = take_pending(&mut response) {
-        response = written(Problem { instance: Some(path), request_id: id, ..problem }, response);
+        response = written(problem.of_request(path, id), response);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
@@ -295,8 +276,7 @@ pub(crate) fn take_pending(response: &mut Response) -> Option<Problem> {
 pub(crate) fn complete_now(problem: Problem, target: &str, request_id: &str) -> Response {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     let reason = HeaderValue::from_str(problem.kind());
-    let instance = Some(path.chars().take(300).collect());
-    let problem = Problem { instance, request_id: Some(request_id.to_owned()), ..problem };
+    let problem = problem.of_request(path.chars().take(300).collect(), Some(request_id.to_owned()));
     let mut response = written(problem, Response::default());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -326,7 +306,7 @@ fn refused_before(response: &Response) -> Option<Problem> {
 }
 
 fn written(problem: Problem, empty: Response) -> Response {
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let body = serde_json::to_vec(&problem.body).unwrap_or_default();
     let mut response = (problem.status, body).into_response();
     let headers = response.headers_mut();
     // Keeps what axum set, such as `Allow` for a wrong method.
@@ -371,6 +351,6 @@ fn sentence(error: &impl ToString) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
 }

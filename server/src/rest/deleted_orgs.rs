@@ -3,40 +3,22 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use latchkey_domain::Timestamp;
+use latchkey_api_types as api;
 use latchkey_service::Organization;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::http::credential::Credential;
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::page;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// An organization that is deleted, and whose name is still taken.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = DeletedOrganization)]
-pub(crate) struct DeletedJson {
-    #[schema(format = "uuid")]
-    id: String,
-    name: String,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    deleted_at: Timestamp,
-}
-
-impl From<Organization> for DeletedJson {
-    fn from(organization: Organization) -> Self {
-        Self {
-            id: organization.id.to_string(),
-            name: organization.name,
-            created_at: organization.created_at,
-            deleted_at: organization.updated_at,
-        }
+fn deleted(organization: Organization) -> api::DeletedOrganization {
+    api::DeletedOrganization {
+        id: organization.id,
+        name: organization.name,
+        created_at: organization.created_at,
+        deleted_at: organization.updated_at,
     }
 }
 
@@ -45,8 +27,8 @@ impl From<Organization> for DeletedJson {
 /// Instance admins only. Those whose names are still taken, by name.
 #[utoipa::path(
     get, path = "/api/deleted-orgs", operation_id = "listDeletedOrganizations", tag = "Organizations",
-    params(PageQuery),
-    responses((status = 200, description = "A page of organizations", body = Page<DeletedJson>, example = json!({
+    params(api::PageQuery),
+    responses((status = 200, description = "A page of organizations", body = api::Page<api::DeletedOrganization>, example = json!({
         "items": [{
             "id": schema::ID, "name": "hooli", "createdAt": "2026-11-22T08:00:00Z", "deletedAt": "2026-11-23T08:00:00Z",
         }],
@@ -56,10 +38,11 @@ impl From<Organization> for DeletedJson {
 pub(crate) async fn list(
     State(state): State<ServerState>,
     credential: Credential,
-    QueryParams(list): QueryParams<PageQuery>,
-) -> Result<Json<Page<DeletedJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::DeletedOrganization>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(Json(state.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+    let found = state.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
+    Ok(page(found, deleted))
 }
 
 /// Frees the name of a deleted organization.

@@ -4,70 +4,29 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_domain::{Role, Timestamp};
+use latchkey_api_types as api;
 use latchkey_service::Invitation;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::orgs::OrganizationJson;
+use super::orgs;
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::page;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// An invitation of a person to be a member.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Invitation)]
-pub(crate) struct InvitationJson {
-    #[schema(format = "uuid")]
-    id: String,
-    organization: String,
-    email: String,
-    #[schema(value_type = schema::Role)]
-    role: Role,
-    #[schema(inline)]
-    status: Status,
-    sender: String,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    accepted_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Pending,
-    Accepted,
-}
-
-/// The answer to an invitation.
-#[derive(Serialize, ToSchema)]
-#[schema(as = InvitationWithLink)]
-struct CreatedJson {
-    /// For somebody without an account, to be passed on to them: makes the account. Shown once, and only to those who
-    /// act on the whole instance.
-    link: Option<String>,
-    #[serde(flatten)]
-    invitation: InvitationJson,
-}
-
-impl From<Invitation> for InvitationJson {
-    fn from(invitation: Invitation) -> Self {
-        Self {
-            id: invitation.id.to_string(),
-            organization: invitation.organization_name,
-            email: invitation.email,
-            role: invitation.role,
-            status: if invitation.accepted_at.is_some() { Status::Accepted } else { Status::Pending },
-            sender: invitation.sender.name,
-            created_at: invitation.created_at,
-            accepted_at: invitation.accepted_at,
-        }
+fn invitation(invitation: Invitation) -> api::Invitation {
+    let accepted = invitation.accepted_at.is_some();
+    api::Invitation {
+        id: invitation.id,
+        organization: invitation.organization_name,
+        email: invitation.email,
+        role: invitation.role,
+        status: if accepted { api::InvitationStatus::Accepted } else { api::InvitationStatus::Pending },
+        sender: invitation.sender.name,
+        created_at: invitation.created_at,
+        accepted_at: invitation.accepted_at,
     }
 }
 
@@ -76,30 +35,18 @@ impl From<Invitation> for InvitationJson {
 /// Pending and accepted ones, newest first.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/invitations", operation_id = "listSentInvitations", tag = "Invitations",
-    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), PageQuery),
-    responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
+    params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::PageQuery),
+    responses((status = 200, description = "A page of invitations", body = api::Page<api::Invitation>,
         example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn sent(
     State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    QueryParams(list): QueryParams<PageQuery>,
-) -> Result<Json<Page<InvitationJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = state.service.sent_invitations(&credential.caller, &organization, before, limit).await?;
-    Ok(Json(page.into()))
-}
-
-/// Whom to invite.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewInvitation)]
-pub(crate) struct Create {
-    #[schema(value_type = schema::Email)]
-    email: String,
-    #[schema(value_type = schema::Role)]
-    role: Role,
+    Ok(page(state.service.sent_invitations(&credential.caller, &organization, before, limit).await?, invitation))
 }
 
 /// Invites a person.
@@ -109,9 +56,9 @@ pub(crate) struct Create {
 #[utoipa::path(
     post, path = "/api/orgs/{name}/invitations", operation_id = "createInvitation", tag = "Invitations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    request_body(content = Create, example = json!({ "email": "grace@example.com", "role": "member" })),
+    request_body(content = api::NewInvitation, example = json!({ "email": "grace@example.com", "role": "member" })),
     responses(
-        (status = 201, description = "The invitation", body = CreatedJson, example = json!(schema::invitation(true))),
+        (status = 201, description = "The invitation", body = api::InvitationWithLink, example = json!(schema::invitation(true))),
         (status = 409, description = "It is the email of a member, or invited already"),
     ),
 )]
@@ -119,11 +66,11 @@ pub(crate) async fn create(
     State(state): State<ServerState>,
     credential: Credential,
     Path(organization): Path<String>,
-    JsonBody(create): JsonBody<Create>,
+    JsonBody(create): JsonBody<api::NewInvitation>,
 ) -> Result<impl IntoResponse, Problem> {
     let made = state.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
-    let link = made.link.map(|link| state.site.join_url(&link));
-    let body = CreatedJson { link, invitation: made.invitation.into() };
+    let link = made.link.map(|link| state.site.join_url(&link).into());
+    let body = api::InvitationWithLink { link, invitation: invitation(made.invitation) };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }
 
@@ -149,18 +96,17 @@ pub(crate) async fn revoke(
 /// People only: pending ones to their email, newest first.
 #[utoipa::path(
     get, path = "/api/invitations", operation_id = "listReceivedInvitations", tag = "Invitations",
-    params(PageQuery),
-    responses((status = 200, description = "A page of invitations", body = Page<InvitationJson>,
+    params(api::PageQuery),
+    responses((status = 200, description = "A page of invitations", body = api::Page<api::Invitation>,
         example = json!({ "items": [schema::invitation(false)], "nextCursor": null }))),
 )]
 pub(crate) async fn received(
     State(state): State<ServerState>,
     credential: Credential,
-    QueryParams(list): QueryParams<PageQuery>,
-) -> Result<Json<Page<InvitationJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    let page = state.service.received_invitations(&credential.caller, before, limit).await?;
-    Ok(Json(page.into()))
+    Ok(page(state.service.received_invitations(&credential.caller, before, limit).await?, invitation))
 }
 
 /// Accepts an invitation.
@@ -170,7 +116,7 @@ pub(crate) async fn received(
     post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
     params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses(
-        (status = 200, description = "The organization, with the role in it", body = OrganizationJson, example = json!(schema::organization(false))),
+        (status = 200, description = "The organization, with the role in it", body = api::Organization, example = json!(schema::organization(false))),
         (status = 409, description = "The caller is a member already"),
     ),
 )]
@@ -178,7 +124,7 @@ pub(crate) async fn accept(
     State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-) -> Result<Json<OrganizationJson>, Problem> {
+) -> Result<Json<api::Organization>, Problem> {
     let joined = state.service.accept_invitation(&credential.caller, &id).await?;
-    Ok(Json(OrganizationJson::new(joined.organization, Some(joined.member.role))))
+    Ok(Json(orgs::organization(joined.organization, Some(joined.member.role))))
 }

@@ -4,66 +4,32 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_domain::{InactivityThreshold, Role, Timestamp};
+use latchkey_api_types as api;
+use latchkey_domain::{InactivityThreshold, Role};
 use latchkey_service::{ListedOrganization, Organization, Power};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::page;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// An organization.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Organization)]
-pub(crate) struct OrganizationJson {
-    #[schema(format = "uuid")]
-    id: String,
-    name: String,
-    /// 0: auto-revoke is off.
-    #[schema(maximum = 365)]
-    api_token_max_days_inactive: u16,
-    /// The person's; `null` for tokens.
-    #[schema(value_type = Option<schema::Role>)]
-    role: Option<Role>,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-}
-
-/// An organization in a list.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ListedOrganization)]
-pub(crate) struct ListedJson {
-    #[serde(flatten)]
-    organization: OrganizationJson,
-    /// The one that counts when a request names none.
-    current: bool,
-}
-
-impl OrganizationJson {
-    pub(super) fn new(organization: Organization, role: Option<Role>) -> Self {
-        Self {
-            id: organization.id.to_string(),
-            name: organization.name,
-            api_token_max_days_inactive: organization.threshold.map_or(0, InactivityThreshold::days),
-            role,
-            created_at: organization.created_at,
-            updated_at: organization.updated_at,
-        }
+/// An organization, with the role that a person has in it.
+pub(super) fn organization(organization: Organization, role: Option<Role>) -> api::Organization {
+    api::Organization {
+        id: organization.id,
+        name: organization.name,
+        api_token_max_days_inactive: organization.threshold.map_or(0, InactivityThreshold::days),
+        role,
+        created_at: organization.created_at,
+        updated_at: organization.updated_at,
     }
 }
 
-impl From<ListedOrganization> for ListedJson {
-    fn from(listed: ListedOrganization) -> Self {
-        Self { organization: OrganizationJson::new(listed.organization, listed.role), current: listed.current }
-    }
+fn listed(listed: ListedOrganization) -> api::ListedOrganization {
+    api::ListedOrganization { organization: organization(listed.organization, listed.role), current: listed.current }
 }
 
 /// Lists organizations.
@@ -71,27 +37,17 @@ impl From<ListedOrganization> for ListedJson {
 /// The caller's, by name; all of them for who acts on the whole instance.
 #[utoipa::path(
     get, path = "/api/orgs", operation_id = "listOrganizations", tag = "Organizations",
-    params(PageQuery),
-    responses((status = 200, description = "A page of organizations", body = Page<ListedJson>,
+    params(api::PageQuery),
+    responses((status = 200, description = "A page of organizations", body = api::Page<api::ListedOrganization>,
         example = json!({ "items": [schema::organization(true)], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
     State(state): State<ServerState>,
     credential: Credential,
-    QueryParams(list): QueryParams<PageQuery>,
-) -> Result<Json<Page<ListedJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::ListedOrganization>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    let page = state.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
-    Ok(Json(page.into()))
-}
-
-/// An organization to be made.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewOrganization)]
-pub(crate) struct Create {
-    #[schema(value_type = schema::OrganizationName)]
-    name: String,
+    Ok(page(state.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?, listed))
 }
 
 /// Creates an organization.
@@ -99,9 +55,9 @@ pub(crate) struct Create {
 /// The person who makes it becomes its owner.
 #[utoipa::path(
     post, path = "/api/orgs", operation_id = "createOrganization", tag = "Organizations",
-    request_body(content = Create, example = json!({ "name": "acme-2" })),
+    request_body(content = api::NewOrganization, example = json!({ "name": "acme-2" })),
     responses(
-        (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = OrganizationJson,
+        (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = api::Organization,
             example = json!(schema::organization(false))),
         (status = 409, description = "The name is taken"),
     ),
@@ -109,31 +65,31 @@ pub(crate) struct Create {
 pub(crate) async fn create(
     State(state): State<ServerState>,
     credential: Credential,
-    JsonBody(create): JsonBody<Create>,
+    JsonBody(create): JsonBody<api::NewOrganization>,
 ) -> Result<impl IntoResponse, Problem> {
-    let organization = state.service.create_organization(&credential.caller, &create.name).await?;
+    let created = state.service.create_organization(&credential.caller, &create.name).await?;
     let role = credential.caller.principal.person().map(|_| Role::Owner);
-    let location = format!("/api/orgs/{}", organization.name);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(OrganizationJson::new(organization, role))))
+    let location = format!("/api/orgs/{}", created.name);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(organization(created, role))))
 }
 
 /// Shows an organization.
 #[utoipa::path(
     get, path = "/api/orgs/{name}", operation_id = "getOrganization", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 200, description = "The organization", body = OrganizationJson, example = json!(schema::organization(false)))),
+    responses((status = 200, description = "The organization", body = api::Organization, example = json!(schema::organization(false)))),
 )]
 pub(crate) async fn get(
     State(state): State<ServerState>,
     credential: Credential,
     Path(name): Path<String>,
-) -> Result<Json<OrganizationJson>, Problem> {
+) -> Result<Json<api::Organization>, Problem> {
     let access = state.service.organization(&credential.caller, &name).await?;
     let role = match access.power {
         Power::Role(role) => Some(role),
         Power::Token => None,
     };
-    Ok(Json(OrganizationJson::new(access.organization, role)))
+    Ok(Json(organization(access.organization, role)))
 }
 
 /// Deletes an organization.

@@ -4,35 +4,19 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_domain::Timestamp;
+use latchkey_api_types as api;
 use latchkey_service::Project;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::page;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// A project.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Project)]
-pub(crate) struct ProjectJson {
-    #[schema(format = "uuid")]
-    id: String,
-    name: String,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-}
-
-impl From<Project> for ProjectJson {
-    fn from(project: Project) -> Self {
-        Self { id: project.id.to_string(), name: project.name, created_at: project.created_at }
-    }
+fn project(project: Project) -> api::Project {
+    api::Project { id: project.id, name: project.name, created_at: project.created_at }
 }
 
 /// Lists projects.
@@ -40,37 +24,28 @@ impl From<Project> for ProjectJson {
 /// By name.
 #[utoipa::path(
     get, path = "/api/projects", operation_id = "listProjects", tag = "Projects",
-    params(PageQuery, schema::OrganizationHeader),
-    responses((status = 200, description = "A page of projects", body = Page<ProjectJson>, example = json!({
+    params(api::PageQuery, schema::OrganizationHeader),
+    responses((status = 200, description = "A page of projects", body = api::Page<api::Project>, example = json!({
         "items": [{ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
     State(state): State<ServerState>,
     credential: Credential,
-    QueryParams(list): QueryParams<PageQuery>,
-) -> Result<Json<Page<ProjectJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::Project>>, Problem> {
     let (organization, limit) = (credential.organization()?, list.limit.unwrap_or(50));
-    let page = state.service.list_projects(&credential.caller, organization, list.cursor.as_deref(), limit).await?;
-    Ok(Json(page.into()))
-}
-
-/// A project to be made.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewProject)]
-pub(crate) struct Create {
-    #[schema(value_type = schema::Name)]
-    name: String,
+    let found = state.service.list_projects(&credential.caller, organization, list.cursor.as_deref(), limit).await?;
+    Ok(page(found, project))
 }
 
 /// Creates a project.
 #[utoipa::path(
     post, path = "/api/projects", operation_id = "createProject", tag = "Projects",
     params(schema::OrganizationHeader),
-    request_body(content = Create, example = json!({ "name": "backend" })),
+    request_body(content = api::NewProject, example = json!({ "name": "backend" })),
     responses(
-        (status = 201, description = "The project", headers(("Location" = String, description = "Where it is from now on")), body = ProjectJson,
+        (status = 201, description = "The project", headers(("Location" = String, description = "Where it is from now on")), body = api::Project,
             example = json!({ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken"),
     ),
@@ -78,28 +53,28 @@ pub(crate) struct Create {
 pub(crate) async fn create(
     State(state): State<ServerState>,
     credential: Credential,
-    JsonBody(create): JsonBody<Create>,
+    JsonBody(create): JsonBody<api::NewProject>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
-    let project = state.service.create_project(&credential.caller, organization, &create.name).await?;
-    let location = format!("/api/projects/{}", project.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ProjectJson::from(project))))
+    let created = state.service.create_project(&credential.caller, organization, &create.name).await?;
+    let location = format!("/api/projects/{}", created.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(project(created))))
 }
 
 /// Shows a project.
 #[utoipa::path(
     get, path = "/api/projects/{id}", operation_id = "getProject", tag = "Projects",
     params(("id" = String, Path, description = "Id or name, percent-encoded"), schema::OrganizationHeader),
-    responses((status = 200, description = "The project", body = ProjectJson,
+    responses((status = 200, description = "The project", body = api::Project,
         example = json!({ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" }))),
 )]
 pub(crate) async fn get(
     State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-) -> Result<Json<ProjectJson>, Problem> {
-    let project = state.service.project(&credential.caller, credential.organization()?, &id).await?;
-    Ok(Json(project.into()))
+) -> Result<Json<api::Project>, Problem> {
+    let found = state.service.project(&credential.caller, credential.organization()?, &id).await?;
+    Ok(Json(project(found)))
 }
 
 /// Deletes a project.

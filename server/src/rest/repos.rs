@@ -4,51 +4,18 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use latchkey_domain::Timestamp;
+use latchkey_api_types as api;
 use latchkey_service::Repository;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::http::credential::Credential;
 use crate::http::idempotency::IdempotentJson;
-use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// A repository configuration.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Repository)]
-pub(crate) struct RepositoryJson {
-    #[schema(format = "uuid")]
-    id: String,
-    /// The full name, such as `acme/api`.
-    name: String,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-}
-
-impl From<Repository> for RepositoryJson {
-    fn from(repository: Repository) -> Self {
-        Self { id: repository.id.to_string(), name: repository.name, created_at: repository.created_at }
-    }
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct List {
-    /// 1 to 100; 50 if not named.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// The `nextCursor` of the page before.
-    #[param(inline, value_type = Option<schema::Cursor>)]
-    cursor: Option<String>,
-    /// Beginnings of words of the name.
-    #[serde(default)]
-    query: String,
+fn repository(repository: Repository) -> api::Repository {
+    api::Repository { id: repository.id, name: repository.name, created_at: repository.created_at }
 }
 
 /// Lists repositories.
@@ -56,32 +23,23 @@ pub(crate) struct List {
 /// Those that the credential reaches, by name.
 #[utoipa::path(
     get, path = "/api/repos", operation_id = "listRepositories", tag = "Repositories",
-    params(List, schema::OrganizationHeader),
-    responses((status = 200, description = "A page of repositories", body = Page<RepositoryJson>, example = json!({
+    params(api::RepositoryQuery, schema::OrganizationHeader),
+    responses((status = 200, description = "A page of repositories", body = api::Page<api::Repository>, example = json!({
         "items": [{ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }], "nextCursor": null,
     }))),
 )]
 pub(crate) async fn list(
     State(state): State<ServerState>,
     credential: Credential,
-    QueryParams(list): QueryParams<List>,
-) -> Result<Json<Page<RepositoryJson>>, Problem> {
+    QueryParams(list): QueryParams<api::RepositoryQuery>,
+) -> Result<Json<api::Page<api::Repository>>, Problem> {
     let organization = credential.organization()?;
     let limit = list.limit.unwrap_or(50);
     let page = state
         .service
         .repositories(&credential.caller, organization, &list.query, list.cursor.as_deref(), limit)
         .await?;
-    Ok(Json(Page { items: page.repositories.into_iter().map(Into::into).collect(), next_cursor: page.next }))
-}
-
-/// A repository to be added.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewRepository)]
-pub(crate) struct Create {
-    #[schema(value_type = schema::RepositoryName)]
-    name: String,
+    Ok(Json(api::Page { items: page.repositories.into_iter().map(repository).collect(), next_cursor: page.next }))
 }
 
 /// Adds a repository.
@@ -90,9 +48,9 @@ pub(crate) struct Create {
 #[utoipa::path(
     post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
     params(schema::IdempotencyKey, schema::OrganizationHeader),
-    request_body(content = Create, example = json!({ "name": "acme/api" })),
+    request_body(content = api::NewRepository, example = json!({ "name": "acme/api" })),
     responses(
-        (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = RepositoryJson,
+        (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = api::Repository,
             example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken; or a request with this key is under way"),
     ),
@@ -100,29 +58,29 @@ pub(crate) struct Create {
 pub(crate) async fn create(
     State(state): State<ServerState>,
     credential: Credential,
-    IdempotentJson { body, idempotency }: IdempotentJson<Create>,
+    IdempotentJson { body, idempotency }: IdempotentJson<api::NewRepository>,
 ) -> Result<impl IntoResponse, Problem> {
     let organization = credential.organization()?;
     let caller = &credential.caller;
-    let repository =
+    let created =
         state.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
-    let location = format!("/api/repos/{}", repository.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(RepositoryJson::from(repository))))
+    let location = format!("/api/repos/{}", created.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(repository(created))))
 }
 
 /// Shows a repository.
 #[utoipa::path(
     get, path = "/api/repos/{id}", operation_id = "getRepository", tag = "Repositories",
     params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
-    responses((status = 200, description = "The repository", body = RepositoryJson, example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
+    responses((status = 200, description = "The repository", body = api::Repository, example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" }))),
 )]
 pub(crate) async fn get(
     State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-) -> Result<Json<RepositoryJson>, Problem> {
-    let repository = state.service.repository(&credential.caller, credential.organization()?, &id).await?;
-    Ok(Json(repository.into()))
+) -> Result<Json<api::Repository>, Problem> {
+    let found = state.service.repository(&credential.caller, credential.organization()?, &id).await?;
+    Ok(Json(repository(found)))
 }
 
 /// Removes a repository.

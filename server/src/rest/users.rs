@@ -3,93 +3,40 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use latchkey_domain::Timestamp;
+use latchkey_api_types as api;
 use latchkey_service::{CredentialKind, SignedInWith, User};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::page;
 use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// A person's account.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = User)]
-pub(crate) struct UserJson {
-    #[schema(format = "uuid")]
-    id: String,
-    email: String,
-    instance_admin: bool,
-    /// Nobody can sign in with it.
-    locked: bool,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-}
-
-impl From<User> for UserJson {
-    fn from(user: User) -> Self {
-        Self {
-            id: user.id.to_string(),
-            email: user.email,
-            instance_admin: user.instance_admin,
-            locked: user.locked_at.is_some(),
-            created_at: user.created_at,
-        }
+fn user(user: User) -> api::User {
+    api::User {
+        id: user.id,
+        email: user.email,
+        instance_admin: user.instance_admin,
+        locked: user.locked_at.is_some(),
+        created_at: user.created_at,
     }
 }
 
-/// What a person is signed in with.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Credential)]
-pub(crate) struct CredentialJson {
-    #[schema(format = "uuid")]
-    id: String,
-    kind: Kind,
-    /// The one that asks.
-    current: bool,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// Of a session.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    last_seen_at: Option<Timestamp>,
-    /// Of a user token.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    expires_at: Option<Timestamp>,
-    /// From where the person signed in.
-    #[schema(value_type = Option<schema::Address>)]
-    address: Option<String>,
-    user_agent: String,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schema(as = CredentialKind)]
-enum Kind {
-    Session,
-    UserToken,
-}
-
-impl From<SignedInWith> for CredentialJson {
-    fn from(SignedInWith { credential, current }: SignedInWith) -> Self {
-        Self {
-            id: credential.id.to_string(),
-            kind: match credential.kind {
-                CredentialKind::Session => Kind::Session,
-                CredentialKind::UserToken => Kind::UserToken,
-            },
-            current,
-            created_at: credential.created_at,
-            last_seen_at: credential.last_seen_at,
-            expires_at: credential.expires_at,
-            address: credential.address.map(|address| address.to_string()),
-            user_agent: credential.user_agent,
-        }
+fn signed_in_with(SignedInWith { credential, current }: SignedInWith) -> api::Credential {
+    api::Credential {
+        id: credential.id,
+        kind: match credential.kind {
+            CredentialKind::Session => api::CredentialKind::Session,
+            CredentialKind::UserToken => api::CredentialKind::UserToken,
+        },
+        current,
+        created_at: credential.created_at,
+        last_seen_at: credential.last_seen_at,
+        expires_at: credential.expires_at,
+        address: credential.address.map(|address| address.to_string()),
+        user_agent: credential.user_agent,
     }
 }
 
@@ -98,17 +45,17 @@ impl From<SignedInWith> for CredentialJson {
 /// Instance admins only. By email.
 #[utoipa::path(
     get, path = "/api/users", operation_id = "listUsers", tag = "Users",
-    params(PageQuery),
-    responses((status = 200, description = "A page of users", body = Page<UserJson>,
+    params(api::PageQuery),
+    responses((status = 200, description = "A page of users", body = api::Page<api::User>,
         example = json!({ "items": [schema::user()], "nextCursor": null }))),
 )]
 pub(crate) async fn list(
     State(state): State<ServerState>,
     credential: Credential,
-    QueryParams(list): QueryParams<PageQuery>,
-) -> Result<Json<Page<UserJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::User>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(Json(state.service.users(&credential.caller, list.cursor.as_deref(), limit).await?.into()))
+    Ok(page(state.service.users(&credential.caller, list.cursor.as_deref(), limit).await?, user))
 }
 
 /// Shows a user.
@@ -117,23 +64,14 @@ pub(crate) async fn list(
 #[utoipa::path(
     get, path = "/api/users/{id}", operation_id = "getUser", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
-    responses((status = 200, description = "The user", body = UserJson, example = json!(schema::user()))),
+    responses((status = 200, description = "The user", body = api::User, example = json!(schema::user()))),
 )]
 pub(crate) async fn get(
     State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-) -> Result<Json<UserJson>, Problem> {
-    Ok(Json(state.service.user(&credential.caller, &id).await?.into()))
-}
-
-/// What a user is to be.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = UserChanges)]
-pub(crate) struct Change {
-    /// Nobody can sign in with the account; all that it is signed in with ends.
-    locked: bool,
+) -> Result<Json<api::User>, Problem> {
+    Ok(Json(user(state.service.user(&credential.caller, &id).await?)))
 }
 
 /// Locks a user.
@@ -143,9 +81,9 @@ pub(crate) struct Change {
 #[utoipa::path(
     patch, path = "/api/users/{id}", operation_id = "changeUser", tag = "Users",
     params(("id" = String, Path, description = "Id of the user", format = "uuid")),
-    request_body(content = Change, example = json!({ "locked": true })),
+    request_body(content = api::UserChanges, example = json!({ "locked": true })),
     responses(
-        (status = 200, description = "The user as it is now", body = UserJson, example = json!(schema::user())),
+        (status = 200, description = "The user as it is now", body = api::User, example = json!(schema::user())),
         (status = 409, description = "It is your own account"),
     ),
 )]
@@ -153,21 +91,9 @@ pub(crate) async fn change(
     State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    JsonBody(change): JsonBody<Change>,
-) -> Result<Json<UserJson>, Problem> {
-    Ok(Json(state.service.set_user_locked(&credential.caller, &id, change.locked).await?.into()))
-}
-
-/// A new password.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(as = NewPassword)]
-pub(crate) struct SetPassword {
-    /// Needed for one's own account.
-    #[schema(max_length = 256)]
-    current_password: Option<String>,
-    #[schema(min_length = 12, max_length = 256)]
-    new_password: String,
+    JsonBody(change): JsonBody<api::UserChanges>,
+) -> Result<Json<api::User>, Problem> {
+    Ok(Json(user(state.service.set_user_locked(&credential.caller, &id, change.locked).await?)))
 }
 
 /// Sets a password.
@@ -177,7 +103,7 @@ pub(crate) struct SetPassword {
 #[utoipa::path(
     put, path = "/api/users/{id}/password", operation_id = "setPassword", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
-    request_body(content = SetPassword, example = json!({
+    request_body(content = api::NewPassword, example = json!({
         "currentPassword": "correct horse battery", "newPassword": "staple battery horse",
     })),
     responses((status = 204, description = "It is set")),
@@ -186,10 +112,10 @@ pub(crate) async fn set_password(
     State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    JsonBody(set): JsonBody<SetPassword>,
+    JsonBody(set): JsonBody<api::NewPassword>,
 ) -> Result<StatusCode, Problem> {
-    let current = set.current_password.as_deref();
-    state.service.set_password(&credential.caller, &id, current, &set.new_password).await?;
+    let current = set.current_password.as_ref().map(api::SecretString::reveal);
+    state.service.set_password(&credential.caller, &id, current, set.new_password.reveal()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -198,18 +124,18 @@ pub(crate) async fn set_password(
 /// Sessions of browsers and user tokens that work, newest first.
 #[utoipa::path(
     get, path = "/api/users/{id}/credentials", operation_id = "listCredentials", tag = "Users",
-    params(("id" = String, Path, description = "Id of the user, or `me`"), PageQuery),
-    responses((status = 200, description = "A page of them", body = Page<CredentialJson>,
+    params(("id" = String, Path, description = "Id of the user, or `me`"), api::PageQuery),
+    responses((status = 200, description = "A page of them", body = api::Page<api::Credential>,
         example = json!({ "items": [schema::credential()], "nextCursor": null }))),
 )]
 pub(crate) async fn credentials(
     State(state): State<ServerState>,
     credential: Credential,
     Path(id): Path<String>,
-    QueryParams(list): QueryParams<PageQuery>,
-) -> Result<Json<Page<CredentialJson>>, Problem> {
+    QueryParams(list): QueryParams<api::PageQuery>,
+) -> Result<Json<api::Page<api::Credential>>, Problem> {
     let (before, limit) = (list.cursor.as_deref(), list.limit.unwrap_or(50));
-    Ok(Json(state.service.credentials(&credential.caller, &id, before, limit).await?.into()))
+    Ok(page(state.service.credentials(&credential.caller, &id, before, limit).await?, signed_in_with))
 }
 
 /// Signs a user out.

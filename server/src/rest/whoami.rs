@@ -1,36 +1,9 @@
 use axum::Json;
-use latchkey_domain::{LevelKind, RepositoryId, ScopeSet, Timestamp};
+use latchkey_api_types::WhoAmI;
 use latchkey_service::Principal;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::http::credential::Credential;
 use crate::http::schema;
-
-/// Who a credential is and what it may do.
-#[derive(Serialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub(crate) enum WhoAmI {
-    #[serde(rename_all = "camelCase")]
-    User { id: String, email: String, instance_admin: bool, organization: Option<String> },
-    #[serde(rename_all = "camelCase")]
-    ApiToken {
-        id: String,
-        name: String,
-        #[schema(value_type = schema::Level)]
-        level: LevelKind,
-        organization: Option<String>,
-        project: Option<String>,
-        #[schema(value_type = Vec<String>)]
-        scopes: ScopeSet,
-        all_repositories: bool,
-        /// Ids; empty for all.
-        #[schema(value_type = Vec<String>)]
-        repositories: Vec<RepositoryId>,
-        #[schema(value_type = Option<String>, format = DateTime)]
-        expires_at: Option<Timestamp>,
-    },
-}
 
 /// Tells who this is.
 ///
@@ -47,15 +20,12 @@ pub(crate) enum WhoAmI {
 pub(crate) async fn whoami(credential: Credential) -> Json<WhoAmI> {
     let organization = credential.organization().ok().map(str::to_owned);
     Json(match credential.caller.principal {
-        Principal::Session(person) | Principal::UserToken(person) => WhoAmI::User {
-            id: person.id.to_string(),
-            email: person.email,
-            instance_admin: person.instance_admin,
-            organization,
-        },
+        Principal::Session(person) | Principal::UserToken(person) => {
+            WhoAmI::User { id: person.id, email: person.email, instance_admin: person.instance_admin, organization }
+        }
         Principal::ApiToken(token) => WhoAmI::ApiToken {
             repositories: token.repositories.to_vec(),
-            id: token.id.to_string(),
+            id: token.id,
             name: token.name.clone(),
             level: token.level.kind(),
             organization,

@@ -10,10 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use latchkey_api_types::OAuthError;
 use latchkey_service::{AuthenticationError, Caller, Error, Origin, PresentedCredential, Principal};
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::http::credential::Credential;
 use crate::http::problem::{self, Problem};
@@ -24,24 +23,13 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// The `type` of a problem with the client's own credentials.
 const INVALID_CLIENT: &str = "invalid-client";
 
-/// An error of OAuth (RFC 6749, section 5.2; RFC 6750, section 3.1).
-#[derive(Serialize, ToSchema)]
-#[schema(as = OAuthError)]
-pub(crate) struct OAuthError {
-    /// `invalid_request`, `invalid_client`, `invalid_token`, `insufficient_scope`, `unauthorized_client`,
-    /// `temporarily_unavailable` or `server_error`.
-    error: &'static str,
-    /// The same for people.
-    error_description: String,
-}
-
 /// Turns the problems of the routes below into errors of OAuth.
 pub(crate) async fn errors(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let Some(problem) = problem::take_pending(&mut response) else { return response };
     let (status, error) = code(&problem);
     let error_description = problem.detail().chars().map(described).collect();
-    let mut answer = (status, Json(OAuthError { error, error_description })).into_response();
+    let mut answer = (status, Json(OAuthError { error: error.to_owned(), error_description })).into_response();
     // What axum has set, such as `Allow` for a wrong method.
     let kept = response.headers().iter().filter(|(name, _)| *name == "allow");
     answer.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));

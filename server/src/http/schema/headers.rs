@@ -1,8 +1,7 @@
 //! Headers that several operations take.
 
+use latchkey_api_types::schema::{Key, OrganizationName};
 use utoipa::IntoParams;
-
-use super::{Key, OrganizationName};
 
 /// Declares a request header for the description.
 macro_rules! request_header {

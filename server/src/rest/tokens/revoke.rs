@@ -1,8 +1,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use latchkey_api_types as api;
 
 use crate::http::credential::Credential;
 use crate::http::etag::IfMatch;
@@ -33,50 +32,22 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tokens to be revoked.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = TokensToRevoke)]
-pub(crate) struct Many {
-    /// 1 to 100 ids.
-    #[schema(min_items = 1, max_items = 100)]
-    ids: Vec<String>,
-}
-
-/// What a bulk revocation did.
-#[derive(Serialize, ToSchema)]
-#[schema(as = RevokedTokens)]
-pub(crate) struct Done {
-    /// Revoked by this request.
-    revoked: Vec<Revoked>,
-    /// How many were revoked before, or are not there.
-    skipped: usize,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = RevokedToken)]
-struct Revoked {
-    #[schema(format = "uuid")]
-    id: String,
-    name: String,
-}
-
 /// Revokes up to 100 tokens.
 ///
 /// All of them at once, or none if one of them may not be revoked.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens/revoke", operation_id = "revokeTokens", tag = "Tokens",
     params(schema::OrganizationHeader),
-    request_body(content = Many, example = json!({ "ids": [schema::ID] })),
-    responses((status = 200, description = "What was done", body = Done,
+    request_body(content = api::TokensToRevoke, example = json!({ "ids": [schema::ID] })),
+    responses((status = 200, description = "What was done", body = api::RevokedTokens,
         example = json!({ "revoked": [{ "id": schema::ID, "name": "GitHub Actions CI" }], "skipped": 0 }))),
 )]
 pub(crate) async fn revoke_many(
     State(state): State<ServerState>,
     credential: Credential,
-    JsonBody(many): JsonBody<Many>,
-) -> Result<Json<Done>, Problem> {
-    let done = state.service.revoke_tokens(&credential.caller, credential.organization_if_any(), &many.ids).await?;
-    let revoked = done.revoked.into_iter().map(|(id, name)| Revoked { id: id.to_string(), name });
-    Ok(Json(Done { revoked: revoked.collect(), skipped: done.skipped }))
+    JsonBody(tokens): JsonBody<api::TokensToRevoke>,
+) -> Result<Json<api::RevokedTokens>, Problem> {
+    let done = state.service.revoke_tokens(&credential.caller, credential.organization_if_any(), &tokens.ids).await?;
+    let revoked = done.revoked.into_iter().map(|(id, name)| api::RevokedToken { id, name });
+    Ok(Json(api::RevokedTokens { revoked: revoked.collect(), skipped: done.skipped }))
 }

@@ -1,28 +1,16 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use latchkey_api_types as api;
 use latchkey_service::RotateToken;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
-use super::json::{SecretJson, told};
+use super::json::with_secret;
 use crate::http::credential::Credential;
 use crate::http::etag::IfMatch;
 use crate::http::idempotency::IdempotentJson;
 use crate::http::problem::Problem;
 use crate::http::schema;
 use crate::state::ServerState;
-
-/// How to go over to the new secret.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = Rotation)]
-pub(crate) struct Rotate {
-    /// For how long the old secret works too, unless the new one is used first: 7 days at most. Without it, the
-    /// old secret stops at once.
-    #[schema(value_type = Option<schema::Duration>)]
-    overlap: Option<String>,
-}
 
 /// Gives a token a new secret.
 ///
@@ -33,9 +21,9 @@ pub(crate) struct Rotate {
     post, path = "/api/auth/cli-tokens/{id}/rotate", operation_id = "rotateToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader,
         schema::IdempotencyKey, schema::OrganizationHeader),
-    request_body(content = Option<Rotate>, example = json!({ "overlap": "1h" })),
+    request_body(content = Option<api::Rotation>, example = json!({ "overlap": "1h" })),
     responses(
-        (status = 200, description = "The token, with its new secret", headers(("ETag" = String, description = "For `If-Match`")), body = SecretJson, example = json!(schema::token(true))),
+        (status = 200, description = "The token, with its new secret", headers(("ETag" = String, description = "For `If-Match`")), body = api::TokenWithSecret, example = json!(schema::token(true))),
         (status = 409, description = "The token is revoked or expired; or a request with this key is under way, or its secret is no longer the token's"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
@@ -45,9 +33,9 @@ pub(crate) async fn rotate(
     credential: Credential,
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
-    IdempotentJson { body, idempotency }: IdempotentJson<Option<Rotate>>,
+    IdempotentJson { body, idempotency }: IdempotentJson<Option<api::Rotation>>,
 ) -> Result<Response, Problem> {
     let asked = RotateToken { overlap: body.and_then(|body| body.overlap), expected, idempotency };
     let rotated = state.service.rotate_token(&credential.caller, credential.organization_if_any(), &id, asked).await?;
-    Ok(told(StatusCode::OK, rotated, state.service.now()))
+    Ok(with_secret(StatusCode::OK, rotated, state.service.now()))
 }
