@@ -299,6 +299,8 @@ mod tests {
         assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
         let page = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
         assert!(String::from_utf8_lossy(&page).contains("<h1"), "{page:?}");
+        // The layer itself asks the store for nothing, with whatever cookie.
+        assert_eq!(world.post("/nothing", &[("cookie", &begun)]).await.status(), StatusCode::OK);
         // Nobody is signed out by it: no cookie is taken away.
         let answer = world.post("/sign-out", &[("cookie", &begun)]).await;
         assert_eq!((answer.status(), set(&answer).len()), (StatusCode::SERVICE_UNAVAILABLE, 0));
