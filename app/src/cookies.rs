@@ -1,13 +1,18 @@
 //! The three cookies of the portal: who is signed in, that somebody has signed in with this browser before, and which
 //! theme they chose.
 
+use axum_extra::extract::{
+    CookieJar,
+    cookie::{Cookie, SameSite},
+};
 use http::{HeaderMap, HeaderValue, header};
-use latchkey_service::{Browser, BrowserSession, Device, SessionId};
+use latchkey_service::{Browser, BrowserSession, Device, SessionId, SignedIn};
+use time::Duration;
 
 use crate::portal::{Site, Theme};
 
-const YEAR: u32 = 365 * 86_400;
 const THEME: &str = "latchkey-theme";
+const THEME_MAX_AGE: Duration = Duration::days(365);
 
 /// Name of the session cookie. With `__Host-` a browser takes it only from this very host, over https.
 pub const fn session_name(site: &Site) -> &'static str {
@@ -29,39 +34,44 @@ pub(crate) fn browser<'a>(site: &Site, headers: &'a HeaderMap, session: &Browser
     Browser { session: session.id(), device: value(headers, device_name(site)) }
 }
 
-/// Sets the cookie that a browser is known by, as happens at each sign-in. Signing out leaves it.
-pub(crate) fn set_device(site: &Site, device: &Device) -> Option<HeaderValue> {
-    let mut header = cookie(site, device_name(site), device.reveal(), Device::MAX_AGE)?;
-    header.set_sensitive(true);
-    Some(header)
+/// Sets the cookie by which a browser is known when it signs in again. Signing out leaves it.
+pub(crate) fn set_device(site: &Site, jar: CookieJar, signed_in: &SignedIn) -> CookieJar {
+    let max_age = Duration::seconds(Device::MAX_AGE.into());
+    jar.add(cookie(site, device_name(site), signed_in.device.reveal(), max_age))
 }
 
 const fn device_name(site: &Site) -> &'static str {
     if site.secure { "__Host-latchkey-device" } else { "latchkey-device" }
 }
 
-/// Takes the session cookie away.
+/// Takes the session cookie away. The layer of `tower-sessions` sets it, but removes it without its attributes.
 pub fn clear_session(site: &Site) -> Option<HeaderValue> {
-    cookie(site, session_name(site), "", 0)
+    let (name, secure) = (session_name(site), if site.secure { "; Secure" } else { "" });
+    HeaderValue::try_from(format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")).ok()
 }
 
 /// The theme that somebody chose with this browser.
 pub fn theme(headers: &HeaderMap) -> Option<Theme> {
-    Theme::parse(value(headers, THEME)?)
+    Theme::parse(CookieJar::from_headers(headers).get(THEME)?.value())
 }
 
 /// Remembers a theme, or forgets it to follow the system.
-pub fn set_theme(site: &Site, theme: Option<Theme>) -> Option<HeaderValue> {
+pub(crate) fn set_theme(site: &Site, jar: CookieJar, theme: Option<Theme>) -> CookieJar {
     match theme {
-        Some(theme) => cookie(site, THEME, theme.as_str(), YEAR),
-        None => cookie(site, THEME, "", 0),
+        Some(theme) => jar.add(cookie(site, THEME, theme.as_str(), THEME_MAX_AGE)),
+        None => jar.remove(cookie(site, THEME, "", Duration::ZERO)),
     }
 }
 
 /// `Lax`, not `Strict`: a strict cookie would be missing on the way back from an identity provider.
-fn cookie(site: &Site, name: &str, value: &str, max_age: u32) -> Option<HeaderValue> {
-    let secure = if site.secure { "; Secure" } else { "" };
-    HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")).ok()
+fn cookie(site: &Site, name: &'static str, value: &str, max_age: Duration) -> Cookie<'static> {
+    Cookie::build((name, value.to_owned()))
+        .path("/")
+        .max_age(max_age)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(site.secure)
+        .build()
 }
 
 /// Two of a name that differ are none: a page of a neighbouring host may have set one of them, and nothing is decided by
@@ -80,6 +90,8 @@ fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
+
     use super::*;
 
     fn site(secure: bool) -> Site {
@@ -94,13 +106,16 @@ mod tests {
             text(clear_session(&site(true))),
             "__Host-latchkey=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
         );
-        assert!(text(set_theme(&site(false), Some(Theme::Dark))).starts_with("latchkey-theme=dark; "));
+        let jar = set_theme(&site(true), CookieJar::new(), Some(Theme::Dark));
+        assert_eq!(
+            text((jar, ()).into_response().headers_mut().remove(header::SET_COOKIE)),
+            "latchkey-theme=dark; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=31536000"
+        );
     }
 
     #[test]
     fn cookies_are_found_by_their_exact_name() {
-        let (one, other) =
-            ["AAAAAAAAAAAAAAAAAAAAAA", "BBBBBBBBBBBBBBBBBBBBBA"].map(|id| SessionId::parse(id).unwrap()).into();
+        let [one, other] = ["AAAAAAAAAAAAAAAAAAAAAA", "BBBBBBBBBBBBBBBBBBBBBA"].map(|id| SessionId::parse(id).unwrap());
         let pair = |id| HeaderValue::try_from(session_pair(&site(false), id)).unwrap();
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, HeaderValue::from_static("xlatchkey=a;latchkey-theme=dark"));

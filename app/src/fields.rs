@@ -1,14 +1,21 @@
 //! What a form or a query string carries.
 
+use axum::{
+    Form,
+    extract::{FromRequest, Request},
+    response::IntoResponse,
+};
 use serde::Deserialize;
+
+use crate::page::PageError;
 
 /// Names with their values, in the order they were sent; a name may come more than once.
 ///
-/// Take it with axum's `Query<Fields>` or `Form<Fields>`. Unknown names are nobody's business, missing ones are empty:
-/// what a value has to look like is checked by the use case that gets it.
+/// Taken as the last argument of a handler: from the query of a GET, from the body of a POST. Unknown names are ignored,
+/// missing ones are empty: what a value has to look like is checked by the use case that gets it.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
-pub struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// The first value, without white space around it; empty if there is none.
@@ -49,6 +56,17 @@ impl Fields {
     /// Whether the name was sent at all, as a ticked box or a pressed button is.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(given, _)| given == name)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
+        match Form::<Self>::from_request(request, state).await {
+            Ok(Form(fields)) => Ok(fields),
+            Err(rejection) => Err(PageError::UnreadableForm(rejection.into_response().status())),
+        }
     }
 }
 

@@ -12,24 +12,24 @@ pub mod components;
 #[cfg(feature = "ssr")]
 pub mod cookies;
 #[cfg(feature = "ssr")]
-pub mod fields;
+mod fields;
 pub mod islands;
 #[cfg(feature = "ssr")]
 mod markup;
 #[cfg(feature = "ssr")]
-pub mod page_request;
+mod page;
+#[cfg(feature = "ssr")]
+mod page_request;
 pub mod pages;
 pub mod paths;
 #[cfg(feature = "ssr")]
 pub mod portal;
 #[cfg(feature = "ssr")]
-pub mod render;
-#[cfg(feature = "ssr")]
 pub mod server_fns;
 #[cfg(feature = "ssr")]
-pub mod shell;
+mod shell;
 #[cfg(feature = "ssr")]
-pub(crate) mod submission;
+mod submission;
 
 /// The wasm entry: called by the page's script once, before the islands are hydrated one by one.
 #[cfg(feature = "hydrate")]

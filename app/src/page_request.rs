@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRequestParts, OriginalUri},
-    response::{IntoResponse, Redirect, Response},
-};
-use http::{HeaderValue, header, request::Parts};
+use axum::extract::{FromRequestParts, OriginalUri};
+use http::request::Parts;
 use latchkey_domain::Timestamp;
 use latchkey_service::{Caller, Error, Person, Principal};
 
 use crate::{
-    pages::failure,
+    page::{PageContext, PageError},
     paths,
     portal::{Portal, Site, Theme, Visitor},
 };
@@ -19,7 +16,7 @@ use crate::{
 /// Taken as the first argument by the handlers of pages for people who are signed in. Everybody else is sent to sign
 /// in, and back afterwards; on a new instance, to its set-up.
 #[derive(Clone)]
-pub struct PageRequest {
+pub(crate) struct PageRequest {
     pub portal: Portal,
     pub person: Person,
     /// To hand to use cases.
@@ -30,20 +27,16 @@ pub struct PageRequest {
 }
 
 impl FromRequestParts<Portal> for PageRequest {
-    type Rejection = Response;
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Self::Rejection> {
-        crate::shell::know_sprite(&portal.site);
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, PageError> {
         let mut visitor = visitor(parts);
-        let path = path_and_query(parts);
-        let Some(person) = visitor.person.take() else {
-            return Err(no_store(match portal.service.is_new().await {
-                Ok(true) => Redirect::to("/setup").into_response(),
-                Ok(false) => Redirect::to(&format!("/login?next={}", paths::encode(&path))).into_response(),
-                Err(error) => failure::plain(portal, visitor.theme, visitor.origin.request_id(), &error),
-            }));
-        };
-        Ok(Self::new(portal, person, visitor, path))
+        let person = visitor.person.take().ok_or(PageError::SignInRequired)?;
+        let request = Self::new(portal, person, visitor, path_and_query(parts));
+        if let Some(context) = parts.extensions.get::<PageContext>() {
+            context.set_request(&request);
+        }
+        Ok(request)
     }
 }
 
@@ -53,26 +46,14 @@ impl PageRequest {
         Self { portal: portal.clone(), person, caller, theme: visitor.theme, path }
     }
 
-    /// The same browser, once its session has ended.
-    pub(crate) fn visitor(&self) -> Visitor {
-        Visitor { person: None, origin: self.caller.origin.clone(), theme: self.theme }
-    }
-
     /// What the frame around a page shows.
-    pub async fn layout(&self, organization: Option<&str>) -> Result<LayoutContext, Error> {
+    pub(crate) async fn layout(&self, organization: Option<&str>) -> Result<LayoutContext, Error> {
         let organizations = self.portal.service.organizations(&self.caller).await?;
-        Ok(self.frame(organization, organizations))
+        Ok(self.layout_with(organization, organizations))
     }
 
-    /// Finishes a handler: nothing is kept in caches, and an error becomes its page.
-    pub async fn answer(&self, result: Result<Response, Error>) -> Response {
-        no_store(match result {
-            Ok(response) => response,
-            Err(error) => failure::framed(self, &error, None).await,
-        })
-    }
-
-    pub(crate) fn frame(&self, organization: Option<&str>, organizations: Vec<String>) -> LayoutContext {
+    /// [`PageRequest::layout`] with the organizations to switch to.
+    pub(crate) fn layout_with(&self, organization: Option<&str>, organizations: Vec<String>) -> LayoutContext {
         LayoutContext {
             site: self.portal.site.clone(),
             theme: self.theme,
@@ -85,7 +66,7 @@ impl PageRequest {
     }
 }
 
-/// Where somebody is: what the frame needs to know. Made by [`PageRequest::layout`].
+/// What the frame around a page needs to know. Made by [`PageRequest::layout`].
 #[derive(Clone, Debug)]
 pub struct LayoutContext {
     pub site: Arc<Site>,
@@ -96,17 +77,11 @@ pub struct LayoutContext {
     pub organization: Option<String>,
     /// Those to switch to.
     pub organizations: Vec<String>,
-    /// The moment that every relative time on the page is seen from.
+    /// The time that every relative time on the page is counted from.
     pub now: Timestamp,
 }
 
-/// Pages show what only their reader may see: no cache keeps them.
-pub(crate) fn no_store(mut response: Response) -> Response {
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
-}
-
-/// Who looks, as the server's session layer found out.
+/// Who asks, as the server's session layer found out.
 pub(crate) fn visitor(parts: &Parts) -> Visitor {
     parts.extensions.get::<Visitor>().cloned().unwrap_or_else(|| Visitor {
         person: None,

@@ -8,9 +8,9 @@ use crate::portal::{Site, Theme};
 
 static SPRITE: OnceLock<String> = OnceLock::new();
 
-/// Tells the icons where their drawings are. A process serves one site, and views are made before and beside the shell
-/// that could tell them.
-pub(crate) fn know_sprite(site: &Site) {
+/// Sets the address of the icons' drawings. A process serves one site, and views are made before and beside the shell
+/// that has it.
+pub(crate) fn set_sprite(site: &Site) {
     SPRITE.get_or_init(|| ["/", &site.pkg_dir, "/icons.svg#"].concat());
 }
 

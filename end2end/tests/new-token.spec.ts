@@ -53,6 +53,35 @@ test('everything that is wrong is said at once', { tag: '@noscript' }, async ({ 
   ]);
 });
 
+test('what is mended leaves the summary', async ({ page }) => {
+  const form = new NewToken(page);
+  await form.open();
+  await form.expires('Custom date').check();
+  await form.button('Create token').click();
+  const said = form.problems.getByRole('listitem');
+  await expect(form.problems).toContainText('4 things need another look');
+  await expect(form.problems).toBeFocused();
+
+  await form.name.fill('Mended');
+  await expect(said).toHaveText([/Choose the date/, /Choose at least one scope/, /Choose at least one repository/]);
+  await expect(form.problems).toContainText('3 things need another look');
+  await expect(form.name).toBeFocused();
+  await expect(form.name).not.toHaveAttribute('aria-invalid');
+  await form.expires('30 days').check();
+  await form.scope('scans:read').check();
+  await expect(form.problems).toContainText('One thing needs another look');
+  await expect(said).toHaveText([/Choose at least one repository/]);
+  await form.choose('acme/web');
+  await expect(form.problems).toHaveCount(0);
+
+  // What was mended badly comes back with the next attempt, and has the focus.
+  await form.name.fill('');
+  await expect(form.problems).toHaveCount(0);
+  await form.button('Create token').click();
+  await expect(said).toHaveText([/Enter a name/]);
+  await expect(form.problems).toBeFocused();
+});
+
 test('a name that is taken is the server’s to know', { tag: '@noscript' }, async ({ page, server, guard }) => {
   guard.expectStatus(422);
   const api = await server.api();

@@ -6,7 +6,7 @@ use crate::{
     page_request::LayoutContext,
     paths,
     portal::Theme,
-    shell::{Shell, know_sprite},
+    shell::{Shell, set_sprite},
 };
 
 /// Which entry of the navigation a page belongs to.
@@ -21,7 +21,7 @@ pub enum Section {
 /// The page brings its own `<header class="page-header">` with the one `h1`.
 #[component]
 pub fn Frame(
-    here: LayoutContext,
+    layout: LayoutContext,
     #[prop(into)] title: String,
     section: Section,
     /// The pages above this one, as (address, name), outermost first.
@@ -29,12 +29,12 @@ pub fn Frame(
     trail: Vec<(String, &'static str)>,
     children: Children,
 ) -> impl IntoView {
-    know_sprite(&here.site);
-    let title = match &here.organization {
+    set_sprite(&layout.site);
+    let title = match &layout.organization {
         Some(organization) => [title.as_str(), " · ", organization].concat(),
         None => title,
     };
-    let (site, theme, now) = (here.site.clone(), here.theme, here.now.to_string());
+    let (site, theme, now) = (layout.site.clone(), layout.theme, layout.now.to_string());
     view! {
         <Shell site theme title class="framed">
             <a class="skip" href="#page">"Skip to content"</a>
@@ -45,8 +45,8 @@ pub fn Frame(
                         <span class="visually-hidden">"Navigation"</span>
                     </summary>
                 </details>
-                <Sidebar here=here.clone() section />
-                <TopBar here trail />
+                <Sidebar layout=layout.clone() section />
+                <TopBar layout trail />
                 <main id="main">
                     <div id="page" tabindex="-1" data-now=now>
                         {children()}
@@ -60,8 +60,8 @@ pub fn Frame(
 }
 
 #[component]
-fn Sidebar(here: LayoutContext, section: Section) -> impl IntoView {
-    let tokens = here.organization.as_deref().map(|organization| {
+fn Sidebar(layout: LayoutContext, section: Section) -> impl IntoView {
+    let tokens = layout.organization.as_deref().map(|organization| {
         view! {
             <ul class="nav-list">
                 <li>
@@ -80,7 +80,7 @@ fn Sidebar(here: LayoutContext, section: Section) -> impl IntoView {
     view! {
         <nav class="sidebar" aria-label="Main">
             <Wordmark />
-            <Switcher here />
+            <Switcher layout />
             {tokens}
         </nav>
     }
@@ -88,10 +88,10 @@ fn Sidebar(here: LayoutContext, section: Section) -> impl IntoView {
 
 /// The organizations to switch to; just the name for who has one only.
 #[component]
-fn Switcher(here: LayoutContext) -> impl IntoView {
-    let current = here.organization;
+fn Switcher(layout: LayoutContext) -> impl IntoView {
+    let current = layout.organization;
     let name = current.clone().unwrap_or_else(|| "Organizations".to_owned());
-    let others = here.organizations.iter().any(|other| Some(other) != current.as_ref());
+    let others = layout.organizations.iter().any(|other| Some(other) != current.as_ref());
     if !others {
         return Either::Left(current.map(|name| {
             view! {
@@ -102,15 +102,15 @@ fn Switcher(here: LayoutContext) -> impl IntoView {
             }
         }));
     }
-    let items = here
+    let items = layout
         .organizations
         .into_iter()
         .map(|organization| {
-            let here = current.as_ref() == Some(&organization);
+            let is_current = current.as_ref() == Some(&organization);
             let href = paths::tokens(&organization);
             view! {
                 <li>
-                    <a class="menu-item" href=href aria-current=here.then_some("true")>
+                    <a class="menu-item" href=href aria-current=is_current.then_some("true")>
                         <Monogram name=organization.clone() />
                         <span class="ellipsis">{organization}</span>
                     </a>
@@ -147,7 +147,7 @@ fn Monogram(name: String) -> impl IntoView {
 }
 
 #[component]
-fn TopBar(here: LayoutContext, trail: Vec<(String, &'static str)>) -> impl IntoView {
+fn TopBar(layout: LayoutContext, trail: Vec<(String, &'static str)>) -> impl IntoView {
     let trail = (!trail.is_empty()).then(|| {
         let items = trail
             .into_iter()
@@ -170,19 +170,19 @@ fn TopBar(here: LayoutContext, trail: Vec<(String, &'static str)>) -> impl IntoV
             <Wordmark />
             {trail}
             <div class="topbar-end">
-                <ThemeMenu theme=here.theme path=here.path />
+                <ThemeMenu theme=layout.theme path=layout.path />
                 <details class="menu end">
                     <summary class="button ghost">
                         <Icon name="user" />
-                        <span class="visually-hidden">{["Account: ", &here.email].concat()}</span>
+                        <span class="visually-hidden">{["Account: ", &layout.email].concat()}</span>
                         <span class="ellipsis account" aria-hidden="true">
-                            {here.email.clone()}
+                            {layout.email.clone()}
                         </span>
                     </summary>
                     <div class="menu-list">
                         <p class="menu-note">
                             "Signed in as "
-                            <b>{here.email}</b>
+                            <b>{layout.email}</b>
                         </p>
                         <form method="post" action="/logout">
                             <button class="menu-item" data-busy="Signing out…">

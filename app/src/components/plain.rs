@@ -6,13 +6,13 @@ use super::Wordmark;
 use crate::{
     islands::Enhance,
     portal::{Site, Theme},
-    shell::{Shell, know_sprite},
+    shell::{Shell, set_sprite},
 };
 
 /// The page of somebody who is not signed in: one calm card under the wordmark.
 #[component]
 pub fn Plain(site: Arc<Site>, theme: Option<Theme>, #[prop(into)] title: String, children: Children) -> impl IntoView {
-    know_sprite(&site);
+    set_sprite(&site);
     view! {
         <Shell site theme title class="plain">
             <main class="plain-main" id="main">

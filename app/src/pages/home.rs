@@ -1,28 +1,27 @@
 //! Short addresses that lead to the token list.
 
-use axum::{
-    extract::Path,
-    response::{IntoResponse, Redirect, Response},
-};
+use axum::extract::Path;
 use latchkey_service::Error;
 
-use crate::{page_request::PageRequest, paths};
+use crate::{
+    page::{Page, PageError},
+    page_request::PageRequest,
+    paths,
+};
 
 /// `/`: the default organization's tokens.
-pub(crate) async fn home(visit: PageRequest) -> Response {
-    let service = &visit.portal.service;
-    let result = match service.organization_of(&visit.caller, None).await {
-        Ok(name) => Ok(Redirect::to(&paths::tokens(&name)).into_response()),
-        // An instance admin needs no membership: the first one, then.
-        Err(_) => service.organizations(&visit.caller).await.and_then(|names| match names.first() {
-            Some(name) => Ok(Redirect::to(&paths::tokens(name)).into_response()),
-            None => Err(Error::NotFound("organization")),
-        }),
-    };
-    visit.answer(result).await
+pub(crate) async fn home(request: PageRequest) -> Result<Page, PageError> {
+    let service = &request.portal.service;
+    if let Ok(name) = service.organization_of(&request.caller, None).await {
+        return Ok(Page::redirect(&paths::tokens(&name)));
+    }
+    // An instance admin needs no membership: the first one, then.
+    let names = service.organizations(&request.caller).await?;
+    let name = names.first().ok_or(Error::NotFound("organization"))?;
+    Ok(Page::redirect(&paths::tokens(name)))
 }
 
 /// `/orgs/{organization}`: its tokens, which check whether there is one.
-pub(crate) async fn organization(visit: PageRequest, Path(organization): Path<String>) -> Response {
-    visit.answer(Ok(Redirect::to(&paths::tokens(&organization)).into_response())).await
+pub(crate) async fn organization(_: PageRequest, Path(organization): Path<String>) -> Result<Page, PageError> {
+    Ok(Page::redirect(&paths::tokens(&organization)))
 }

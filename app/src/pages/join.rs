@@ -1,22 +1,18 @@
 //! An invitation's link: somebody without an account makes one, and is a member.
 
-use axum::{
-    Extension, Form,
-    extract::{Query, State},
-    response::Response,
-};
+use axum::{Extension, extract::State};
+use axum_extra::extract::CookieJar;
 use http::{HeaderMap, StatusCode};
 use latchkey_service::{BrowserSession, Error, Invitation};
 use leptos::{either::Either, prelude::*};
 
-use super::{failure, session};
+use super::session;
 use crate::{
     components::{ErrorSummary, NewAccount, Plain, Problems},
     cookies,
     fields::Fields,
-    page_request::no_store,
+    page::{Page, PageError},
     portal::{Portal, Visitor},
-    render,
 };
 
 const LABELS: &[(&str, &str)] = &[("email", "The email"), ("password", "Password")];
@@ -25,9 +21,9 @@ const LABELS: &[(&str, &str)] = &[("email", "The email"), ("password", "Password
 pub(crate) async fn show(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
-    Query(fields): Query<Fields>,
-) -> Response {
-    answer(&portal, &visitor, &fields, Problems::default()).await
+    fields: Fields,
+) -> Result<Page, PageError> {
+    page(&portal, &visitor, &fields, Problems::default()).await
 }
 
 /// `POST /join`
@@ -36,32 +32,21 @@ pub(crate) async fn submit(
     Extension(visitor): Extension<Visitor>,
     Extension(browser_session): Extension<BrowserSession>,
     headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+    jar: CookieJar,
+    fields: Fields,
+) -> Result<Page, PageError> {
     let browser = cookies::browser(&portal.site, &headers, &browser_session);
     match portal.service.join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await {
-        Ok(signed_in) => session::enter(&portal, &visitor, &browser_session, &signed_in, "/").await,
-        Err(Error::Invalid(problems)) => answer(&portal, &visitor, &fields, problems.into()).await,
-        Err(Error::Conflict(problem)) => answer(&portal, &visitor, &fields, vec![problem].into()).await,
-        Err(Error::NotFound(_)) => answer(&portal, &visitor, &fields, Problems::default()).await,
-        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
+        Ok(signed_in) => session::begin(&portal, &browser_session, jar, &signed_in, "/").await,
+        Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, problems.into()).await,
+        Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, vec![problem].into()).await,
+        Err(Error::NotFound(_)) => page(&portal, &visitor, &fields, Problems::default()).await,
+        Err(error) => Err(error.into()),
     }
 }
 
-async fn answer(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Problems) -> Response {
-    match portal.service.invitation_of_link(fields.text("link")).await {
-        Ok(invitation) => page(portal, visitor, fields, invitation, problems),
-        Err(error) => failure::plain(portal, visitor.theme, visitor.origin.request_id(), &error),
-    }
-}
-
-fn page(
-    portal: &Portal,
-    visitor: &Visitor,
-    fields: &Fields,
-    invitation: Option<Invitation>,
-    problems: Problems,
-) -> Response {
+async fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Problems) -> Result<Page, PageError> {
+    let invitation = portal.service.invitation_of_link(fields.text("link")).await?;
     let status = match (&invitation, problems.is_empty()) {
         (None, _) => StatusCode::NOT_FOUND,
         (Some(_), true) => StatusCode::OK,
@@ -69,18 +54,17 @@ fn page(
     };
     let link = fields.text("link").to_owned();
     let site = portal.site.clone();
-    let mut response = render::page(|| {
+    let page = Page::render(|| {
         view! {
             <Plain site theme=visitor.theme title="Join an organization">
                 {match invitation {
                     Some(invitation) => Either::Left(view! { <Account link invitation problems /> }),
-                    None => Either::Right(view! { <Gone /> }),
+                    None => Either::Right(view! { <LinkGone /> }),
                 }}
             </Plain>
         }
     });
-    *response.status_mut() = status;
-    no_store(response)
+    Ok(page.with_status(status))
 }
 
 #[component]
@@ -104,7 +88,7 @@ fn Account(link: String, invitation: Invitation, problems: Problems) -> impl Int
 }
 
 #[component]
-fn Gone() -> impl IntoView {
+fn LinkGone() -> impl IntoView {
     view! {
         <h1>"This link does not work any more"</h1>
         <p class="lead">

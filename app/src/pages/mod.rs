@@ -4,13 +4,13 @@ pub(crate) mod auto_revoke;
 pub(crate) mod new_token;
 
 #[cfg(feature = "ssr")]
-pub(crate) mod failure;
+pub(crate) mod error_page;
 #[cfg(feature = "ssr")]
 mod home;
 #[cfg(feature = "ssr")]
 mod join;
 #[cfg(feature = "ssr")]
-pub mod reference;
+mod reference;
 #[cfg(feature = "ssr")]
 pub(crate) mod session;
 #[cfg(feature = "ssr")]
@@ -20,7 +20,9 @@ mod theme;
 mod tokens;
 
 #[cfg(feature = "ssr")]
-pub use failure::{not_found, plain as failure_page};
+use crate::portal::Portal;
+#[cfg(feature = "ssr")]
+pub use error_page::response as error_response;
 
 /// Largest form that anybody may send, in bytes; the longest that can be right is far shorter.
 #[cfg(feature = "ssr")]
@@ -35,11 +37,12 @@ pub fn form_max(path: &str) -> usize {
     if ["/setup", "/join", "/login", "/logout", "/theme"].contains(&path) { SMALL_FORM_MAX } else { FORM_MAX }
 }
 
-/// Every page that the portal answers.
+/// Every page of the portal, the API's reference among them, and the page for every other path.
 #[cfg(feature = "ssr")]
-pub fn routes() -> axum::Router<crate::portal::Portal> {
+pub fn routes(portal: &Portal, api_description: &serde_json::Value) -> axum::Router<Portal> {
     use axum::{
         extract::DefaultBodyLimit,
+        middleware::from_fn_with_state,
         routing::{get, post},
     };
 
@@ -58,4 +61,7 @@ pub fn routes() -> axum::Router<crate::portal::Portal> {
         .route("/orgs/{organization}/settings/tokens/export.json", get(tokens::export_json))
         .route("/orgs/{organization}/settings/tokens/new", get(new_token::show).post(new_token::create))
         .route("/orgs/{organization}/settings/tokens/auto-revoke", get(auto_revoke::show).post(auto_revoke::save))
+        .merge(reference::routes(api_description))
+        .fallback(error_page::not_found)
+        .layer(from_fn_with_state(portal.clone(), crate::page::complete))
 }

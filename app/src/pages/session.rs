@@ -1,40 +1,46 @@
 //! Signing in and out.
 
-use axum::{
-    Extension, Form,
-    extract::{Query, State},
-    response::{IntoResponse, Redirect, Response},
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::{Extension, extract::State};
+use axum_extra::extract::CookieJar;
+use http::{HeaderMap, StatusCode};
 use latchkey_service::{Browser, BrowserSession, Error, SignedIn};
 use leptos::prelude::*;
 
-use super::failure;
+use super::error_page;
 use crate::{
     components::{ErrorSummary, Plain, Problems, TextField},
     cookies,
     fields::Fields,
-    page_request::no_store,
+    page::{Page, PageError},
     paths,
     portal::{Portal, Visitor},
-    render,
-    submission::Kept,
+    submission::PackedForm,
 };
+
+/// Why somebody is not signed in, for the form that they are asked with again.
+#[derive(Clone, Debug)]
+pub(crate) struct SignInFailure {
+    status: StatusCode,
+    message: String,
+    /// Seconds until another try makes sense.
+    retry_after: Option<u64>,
+    /// What they typed.
+    email: String,
+}
 
 /// `GET /login`.
 pub(crate) async fn show(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
-    Query(fields): Query<Fields>,
-) -> Response {
+    fields: Fields,
+) -> Result<Page, PageError> {
     if visitor.person.is_some() {
-        return no_store(Redirect::to(next(&fields)).into_response());
+        return Ok(Page::redirect(next(&fields)));
     }
-    match portal.service.is_new().await {
-        Ok(true) => no_store(Redirect::to("/setup").into_response()),
-        Ok(false) => form(&portal, &visitor, &fields, None, Problems::default()),
-        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
-    }
+    Ok(match portal.service.is_new().await? {
+        true => Page::redirect("/setup"),
+        false => form(&portal, &visitor, Target::Next(next(&fields)), fields.text("email"), None),
+    })
 }
 
 /// `POST /login`.
@@ -43,108 +49,108 @@ pub(crate) async fn sign_in(
     Extension(visitor): Extension<Visitor>,
     Extension(session): Extension<BrowserSession>,
     headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+    jar: CookieJar,
+    fields: Fields,
+) -> Result<Page, PageError> {
     let browser = cookies::browser(&portal.site, &headers, &session);
-    match attempt(&portal, &visitor, browser, &fields, None).await {
-        Ok(signed_in) => enter(&portal, &visitor, &session, &signed_in, next(&fields)).await,
-        Err(asked_again) => asked_again,
+    match attempt(&portal, &visitor, browser, &fields).await {
+        Ok(signed_in) => begin(&portal, &session, jar, &signed_in, next(&fields)).await,
+        Err(failure) => Ok(form(&portal, &visitor, Target::Next(next(&fields)), &failure.email, Some(&failure))),
     }
 }
 
-/// Signs somebody in, or asks again. `kept` is the form that they had sent before.
+/// Signs somebody in with the email and password of a form.
 pub(crate) async fn attempt(
     portal: &Portal,
     visitor: &Visitor,
     browser: Browser<'_>,
     fields: &Fields,
-    kept: Option<&Kept>,
-) -> Result<SignedIn, Response> {
-    // One message for an unknown email, a wrong password and no password: nobody learns who has an account.
-    let wrong = |message: String| form(portal, visitor, fields, kept, Problems::new([("", message)]));
-    let again = |status: StatusCode, said: &str, retry_after: u64| {
-        let mut response = wrong([said, &failure::again_in(retry_after)].concat());
-        *response.status_mut() = status;
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
-        response
+) -> Result<SignedIn, SignInFailure> {
+    let failure = |status: StatusCode, message: String, retry_after: Option<u64>| SignInFailure {
+        status,
+        message,
+        retry_after,
+        email: fields.text("email").to_owned(),
     };
-    let signed_in = portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password"));
-    signed_in.await.map_err(|error| match error {
-        Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_) => {
-            wrong("This email and password don't match. Check both and try again".to_owned())
-        }
+    let retry = |status: StatusCode, message: &str, retry_after: u64| {
+        failure(status, [message, &error_page::try_again_in(retry_after)].concat(), Some(retry_after))
+    };
+    let signed_in =
+        portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password")).await;
+    signed_in.map_err(|error| match error {
+        // One message for an unknown email, a wrong password and no password: nobody learns who has an account.
+        Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_) => failure(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "This email and password don't match. Check both and try again".to_owned(),
+            None,
+        ),
         Error::TooManyAttempts { retry_after } => {
-            again(StatusCode::TOO_MANY_REQUESTS, "Too many attempts. ", retry_after)
+            retry(StatusCode::TOO_MANY_REQUESTS, "Too many attempts. ", retry_after)
         }
         Error::Busy { retry_after } => {
-            again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in at this moment. ", retry_after)
+            retry(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in at this moment. ", retry_after)
         }
         error => {
-            let (status, message) = failure::said(&error, visitor.origin.request_id());
-            let mut response = wrong(message);
-            *response.status_mut() = status;
-            response
+            let (status, message) = error_page::message(&error, visitor.origin.request_id());
+            failure(status, message, None)
         }
     })
 }
 
-/// The sign-in page in answer to a form that was sent after the session had ended.
-pub(crate) fn ask_again(portal: &Portal, visitor: &Visitor, kept: &Kept) -> Response {
-    let mut response = form(portal, visitor, &Fields::default(), Some(kept), Problems::default());
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
-    response
-}
-
 /// `POST /logout`.
-pub(crate) async fn sign_out(
-    State(portal): State<Portal>,
-    Extension(visitor): Extension<Visitor>,
-    Extension(session): Extension<BrowserSession>,
-) -> Response {
-    match session.end().await {
-        Ok(()) => no_store(Redirect::to("/login").into_response()),
-        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
-    }
+pub(crate) async fn sign_out(Extension(session): Extension<BrowserSession>) -> Result<Page, PageError> {
+    session.end().await?;
+    Ok(Page::redirect("/login"))
 }
 
-/// Sends somebody who has just signed in on their way, with the cookies of the new session.
-pub(super) async fn enter(
+/// Sends somebody who has just signed in on their way, with a new session.
+pub(super) async fn begin(
     portal: &Portal,
-    visitor: &Visitor,
     session: &BrowserSession,
+    jar: CookieJar,
     signed_in: &SignedIn,
     next: &str,
-) -> Response {
-    if let Err(error) = session.replace(signed_in.session).await {
-        return failure::plain(portal, visitor.theme, visitor.origin.request_id(), &error);
-    }
-    let mut response = Redirect::to(next).into_response();
-    response.headers_mut().extend(device_cookie(portal, signed_in));
-    no_store(response)
-}
-
-/// The browser is known from now on.
-pub(crate) fn device_cookie(portal: &Portal, signed_in: &SignedIn) -> Option<(HeaderName, HeaderValue)> {
-    cookies::set_device(&portal.site, &signed_in.device).map(|cookie| (header::SET_COOKIE, cookie))
+) -> Result<Page, PageError> {
+    session.replace(signed_in.session).await?;
+    Ok(Page::redirect(next).with_cookies(cookies::set_device(&portal.site, jar, signed_in)))
 }
 
 fn next(fields: &Fields) -> &str {
     paths::local(fields.text("next")).unwrap_or("/")
 }
 
-fn form(portal: &Portal, visitor: &Visitor, fields: &Fields, kept: Option<&Kept>, problems: Problems) -> Response {
-    let failed = !problems.is_empty();
-    let email = fields.text("email").to_owned();
-    // A form that was sent before goes back to its own address; everything else goes on from here.
-    let (action, name, value) = match kept {
-        Some(kept) => (kept.path.clone(), Kept::FIELD, kept.packed.clone()),
-        None => ("/login".to_owned(), "next", next(fields).to_owned()),
-    };
-    let ended = kept.map(
-        |_| view! { <p class="lead">"Your session has ended. Sign in to have your form back as you left it."</p> },
+/// Where the sign-in form leads.
+enum Target<'a> {
+    /// To a page, after `POST /login`.
+    Next(&'a str),
+    /// To the address of a form that was sent before, which goes there again.
+    Form(PackedForm),
+}
+
+/// The sign-in page, in answer to a form that was sent after the session had ended.
+pub(crate) fn form_before(
+    portal: &Portal,
+    visitor: &Visitor,
+    sent: PackedForm,
+    failure: Option<&SignInFailure>,
+) -> Page {
+    let email = failure.map_or("", |failure| &failure.email);
+    let page = form(portal, visitor, Target::Form(sent), email, failure);
+    if failure.is_none() { page.with_status(StatusCode::UNAUTHORIZED) } else { page }
+}
+
+/// After a wrong password, the email stays and the password is asked for again.
+fn form(portal: &Portal, visitor: &Visitor, target: Target<'_>, email: &str, failure: Option<&SignInFailure>) -> Page {
+    let problems = Problems::new(failure.map(|failure| ("", failure.message.clone())));
+    let (email, autofocus) = (email.to_owned(), failure.is_none());
+    let ended = matches!(target, Target::Form(_)).then(
+        || view! { <p class="lead">"Your session has ended. Sign in to have your form back as you left it."</p> },
     );
-    // After a wrong password, the email stays and the password is asked for again.
-    let mut response = render::page(|| {
+    let (action, name, value) = match target {
+        Target::Next(next) => ("/login".to_owned(), "next", next.to_owned()),
+        Target::Form(sent) => (sent.path, PackedForm::FIELD, sent.value),
+    };
+    let page = Page::render(|| {
         view! {
             <Plain site=portal.site.clone() theme=visitor.theme title="Sign in">
                 <h1>"Sign in"</h1>
@@ -159,7 +165,7 @@ fn form(portal: &Portal, visitor: &Visitor, fields: &Fields, kept: Option<&Kept>
                         value=email
                         autocomplete="username"
                         required=true
-                        autofocus=!failed
+                        autofocus
                         verbatim=true
                     />
                     <TextField
@@ -176,8 +182,8 @@ fn form(portal: &Portal, visitor: &Visitor, fields: &Fields, kept: Option<&Kept>
             </Plain>
         }
     });
-    if failed {
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    match failure {
+        Some(failure) => page.with_status(failure.status).with_retry_after(failure.retry_after),
+        None => page,
     }
-    no_store(response)
 }

@@ -1,22 +1,18 @@
 //! The first start: one link from the log, used once, makes the instance admin.
 
-use axum::{
-    Extension, Form,
-    extract::{Query, State},
-    response::{IntoResponse, Redirect, Response},
-};
+use axum::{Extension, extract::State};
+use axum_extra::extract::CookieJar;
 use http::{HeaderMap, StatusCode};
 use latchkey_service::{AuthenticationError, BrowserSession, Error};
 use leptos::{either::Either, prelude::*};
 
-use super::{failure, session};
+use super::session;
 use crate::{
     components::{ErrorSummary, NewAccount, Plain, Problems, TextField},
     cookies,
     fields::Fields,
-    page_request::no_store,
+    page::{Page, PageError},
     portal::{Portal, Visitor},
-    render,
 };
 
 const LABELS: &[(&str, &str)] = &[("email", "Email"), ("password", "Password")];
@@ -25,13 +21,12 @@ const LABELS: &[(&str, &str)] = &[("email", "Email"), ("password", "Password")];
 pub(crate) async fn show(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
-    Query(fields): Query<Fields>,
-) -> Response {
-    match known(&portal, &fields).await {
-        Ok(None) => no_store(Redirect::to("/login").into_response()),
-        Ok(Some(right)) => page(&portal, &visitor, &fields, right, Problems::default()),
-        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
-    }
+    fields: Fields,
+) -> Result<Page, PageError> {
+    Ok(match check_link(&portal, &fields).await? {
+        Some(valid) => page(&portal, &visitor, &fields, valid, Problems::default()),
+        None => Page::redirect("/login"),
+    })
 }
 
 /// `POST /setup`
@@ -40,25 +35,26 @@ pub(crate) async fn submit(
     Extension(visitor): Extension<Visitor>,
     Extension(browser_session): Extension<BrowserSession>,
     headers: HeaderMap,
-    Form(fields): Form<Fields>,
-) -> Response {
+    jar: CookieJar,
+    fields: Fields,
+) -> Result<Page, PageError> {
     let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers, &browser_session));
     let (link, email, password) = (fields.text("link"), fields.text("email"), fields.raw("password"));
-    match portal.service.set_up(origin, browser, link, email, password).await {
-        Ok(signed_in) => session::enter(&portal, &visitor, &browser_session, &signed_in, "/").await,
+    Ok(match portal.service.set_up(origin, browser, link, email, password).await {
+        Ok(signed_in) => session::begin(&portal, &browser_session, jar, &signed_in, "/").await?,
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, true, problems.into()),
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, true, vec![problem].into()),
-        Err(Error::Unauthenticated(AuthenticationError::Password)) => no_store(Redirect::to("/login").into_response()),
-        Err(Error::Unauthenticated(_) | Error::NotFound(_)) => match known(&portal, &fields).await {
+        Err(Error::Unauthenticated(AuthenticationError::Password)) => Page::redirect("/login"),
+        Err(Error::Unauthenticated(_) | Error::NotFound(_)) => match check_link(&portal, &fields).await {
             Ok(Some(_)) => page(&portal, &visitor, &fields, false, Problems::default()),
-            _ => no_store(Redirect::to("/login").into_response()),
+            _ => Page::redirect("/login"),
         },
-        Err(error) => failure::plain(&portal, visitor.theme, visitor.origin.request_id(), &error),
-    }
+        Err(error) => return Err(error.into()),
+    })
 }
 
-/// Whether the link is the right one; `None` when the set-up was done before.
-async fn known(portal: &Portal, fields: &Fields) -> Result<Option<bool>, Error> {
+/// Whether the link is the current one; `None` when the set-up was done before.
+async fn check_link(portal: &Portal, fields: &Fields) -> Result<Option<bool>, Error> {
     if !portal.service.is_new().await? {
         return Ok(None);
     }
@@ -68,36 +64,35 @@ async fn known(portal: &Portal, fields: &Fields) -> Result<Option<bool>, Error> 
     }
 }
 
-fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, right: bool, problems: Problems) -> Response {
-    let failed = !problems.is_empty();
-    let asked = fields.some("link").is_some();
+fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, link_is_valid: bool, problems: Problems) -> Page {
+    let has_link = fields.some("link").is_some();
+    let status = match (problems.is_empty(), has_link && !link_is_valid) {
+        (false, _) => StatusCode::UNPROCESSABLE_ENTITY,
+        (true, true) => StatusCode::FORBIDDEN,
+        (true, false) => StatusCode::OK,
+    };
     let link = fields.text("link").to_owned();
     let email = fields.text("email").to_owned();
     let site = portal.site.clone();
     let example = [site.public_url.as_str(), "/setup?link=lki_…"].concat();
-    let mut response = render::page(|| {
+    let page = Page::render(|| {
         view! {
             <Plain site theme=visitor.theme title="Set up Latchkey">
-                {if right {
+                {if link_is_valid {
                     Either::Left(view! { <Account link email problems /> })
                 } else {
-                    Either::Right(view! { <WhereTheLinkIs asked example /> })
+                    Either::Right(view! { <LinkNeeded has_link example /> })
                 }}
             </Plain>
         }
     });
-    if failed {
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    } else if asked && !right {
-        *response.status_mut() = StatusCode::FORBIDDEN;
-    }
-    no_store(response)
+    page.with_status(status)
 }
 
 #[component]
 fn Account(link: String, email: String, problems: Problems) -> impl IntoView {
     let (wrong_email, wrong_password) = (problems.of("email"), problems.of("password"));
-    let fresh = problems.is_empty();
+    let autofocus = problems.is_empty();
     view! {
         <h1>"Set up Latchkey"</h1>
         <p class="lead">
@@ -114,7 +109,7 @@ fn Account(link: String, email: String, problems: Problems) -> impl IntoView {
                 error=wrong_email
                 autocomplete="username"
                 required=true
-                autofocus=fresh
+                autofocus
                 verbatim=true
             />
             <NewAccount error=wrong_password />
@@ -123,10 +118,10 @@ fn Account(link: String, email: String, problems: Problems) -> impl IntoView {
 }
 
 #[component]
-fn WhereTheLinkIs(asked: bool, example: String) -> impl IntoView {
+fn LinkNeeded(has_link: bool, example: String) -> impl IntoView {
     view! {
         <h1>"Set up Latchkey"</h1>
-        {asked.then(|| view! { <p class="error">"This set-up link is not the current one."</p> })}
+        {has_link.then(|| view! { <p class="error">"This set-up link is not the current one."</p> })}
         <p class="lead">
             "This instance has no account yet. The server has written a one-time set-up link to its log: open that link in this browser."
         </p>

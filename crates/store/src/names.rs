@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The form that this release writes: raise it when `TokenName::key`, `search_words` or the words of an object change.
-const FORM: i32 = 1;
+const FORM: i32 = 2;
 
 const KINDS: [i16; 3] = [1, 2, 3];
 
@@ -33,6 +33,7 @@ pub struct Batch {
 struct Row {
     id: Uuid,
     list_id: Uuid,
+    project_id: Option<Uuid>,
     name: String,
     name_key: Option<String>,
     description: String,
@@ -84,17 +85,17 @@ async fn read(tx: &mut Tx, kind: i16, after: Uuid, limit: u32) -> Result<Vec<Row
         ($locking:literal) => {
             [
                 concat!(
-                    "SELECT t.id, t.list_id, t.name, t.name_key, t.description, t.prefix \
+                    "SELECT t.id, t.list_id, t.project_id, t.name, t.name_key, t.description, t.prefix \
                      FROM api_tokens t WHERE t.id > $1 ORDER BY t.id LIMIT $2",
                     $locking
                 ),
                 concat!(
-                    "SELECT r.id, r.organization_id AS list_id, r.name, NULL AS name_key, '' AS description, \
+                    "SELECT r.id, r.organization_id AS list_id, NULL AS project_id, r.name, NULL AS name_key, '' AS description, \
                      '' AS prefix FROM repositories r WHERE r.id > $1 ORDER BY r.id LIMIT $2",
                     $locking
                 ),
                 concat!(
-                    "SELECT p.id, p.organization_id AS list_id, p.name, p.name_key, '' AS description, \
+                    "SELECT p.id, p.organization_id AS list_id, NULL AS project_id, p.name, p.name_key, '' AS description, \
                      '' AS prefix FROM projects p WHERE p.id > $1 ORDER BY p.id LIMIT $2",
                     $locking
                 ),
@@ -116,18 +117,19 @@ async fn write(tx: &mut Tx, kind: i16, row: &Row) -> Result<bool, StoreError> {
         (SELECT 1 FROM projects o WHERE o.organization_id = projects.organization_id AND o.name_key = $2 \
             AND o.deleted_at IS NULL AND o.id <> projects.id))";
 
-    let (sql, key, words) = match kind {
+    let (sql, key) = match kind {
         1 => {
             let words = tokens::words(&row.name, &row.description, &row.prefix, TokenId(row.id));
-            (TOKEN, Some(TokenName::stored(&row.name).key()), Some((Kind::Token, words)))
+            search::reindex_token(tx, row.list_id, row.project_id, row.id, words).await?;
+            (TOKEN, Some(TokenName::stored(&row.name).key()))
         }
-        2 => ("", None, Some((Kind::Repository, search_words([row.name.as_str()])))),
-        _ => (PROJECT, Some(ProjectName::stored(&row.name).key()), None),
+        2 => {
+            search::forget(tx, Kind::Repository, row.id).await?;
+            search::index(tx, row.list_id, Kind::Repository, row.id, search_words([row.name.as_str()])).await?;
+            ("", None)
+        }
+        _ => (PROJECT, Some(ProjectName::stored(&row.name).key())),
     };
-    if let Some((kind, words)) = words {
-        search::forget(tx, kind, row.id).await?;
-        search::index(tx, row.list_id, kind, row.id, words).await?;
-    }
     // A name of an earlier release may be longer than a key can be.
     let key = key.filter(|key| key.len() <= TokenName::BYTES_MAX && Some(key) != row.name_key.as_ref());
     let Some(key) = key else { return Ok(true) };

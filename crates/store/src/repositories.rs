@@ -151,7 +151,7 @@ pub async fn search(
     let (list_id, kind) = (organization.0, Kind::Repository);
     let found = match within {
         None => search::candidates(store, list_id, kind, terms, None).await?.ids,
-        Some(ids) => search::matching(store, list_id, kind, ids.iter().map(|id| id.0).collect(), terms).await?,
+        Some(ids) => search::matching(store, kind, ids.iter().map(|id| id.0).collect(), terms).await?,
     };
     let ids: Vec<_> = found.into_iter().map(RepositoryId).collect();
     if ids.is_empty() {

@@ -21,7 +21,7 @@ pub(super) async fn layer(
         Ok(_place) => next.run(request).await,
         Err(error) => {
             let request_id = request.extensions().get::<Origin>().map_or("", Origin::request_id);
-            pages::failure_page(&portal, cookies::theme(request.headers()), request_id, &error)
+            pages::error_response(&portal, cookies::theme(request.headers()), request_id, &error)
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn layer(State(portal): State<Portal>, request: Request, next: 
     let max = pages::form_max(request.uri().path());
     match read_prefix(request, max + 1).await {
         Ok((parts, bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Err(Unread::NoRoom(error)) => pages::failure_page(&portal, theme, &id.unwrap_or_default(), &error),
+        Err(Unread::NoRoom(error)) => pages::error_response(&portal, theme, &id.unwrap_or_default(), &error),
         Err(unread) => {
             let problem = Problem::from(unread);
             (problem.status(), problem.detail().to_owned()).into_response()

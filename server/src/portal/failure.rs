@@ -26,6 +26,6 @@ impl FailurePage {
     }
 
     pub(crate) fn show(&self, Appearance(theme): Appearance, request_id: &str, error: &Error) -> Response {
-        pages::failure_page(&self.0, theme, request_id, error)
+        pages::error_response(&self.0, theme, request_id, error)
     }
 }

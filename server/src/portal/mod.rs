@@ -35,10 +35,8 @@ impl FromRef<ServerState> for Portal {
 pub(crate) fn router(state: &ServerState, document: &Value) -> Router {
     let portal = Portal::from_ref(state);
     Router::new()
-        .merge(pages::routes())
-        .merge(pages::reference::routes(document))
+        .merge(pages::routes(&portal, document))
         .merge(server_fns::routes())
-        .fallback(pages::not_found)
         .layer(DefaultBodyLimit::max(pages::FORM_MAX))
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
         .layer(from_fn(session::hand_over))

@@ -32,6 +32,6 @@ pub(super) async fn layer(
             request.extensions_mut().insert(Visitor { person, origin, theme });
             next.run(request).await
         }
-        Err(error) => pages::failure_page(&portal, theme, origin.request_id(), &error),
+        Err(error) => pages::error_response(&portal, theme, origin.request_id(), &error),
     }
 }

@@ -3,13 +3,13 @@
 use latchkey_domain::Timestamp;
 use leptos::{either::Either, prelude::*};
 
-use super::sweep_preview::{Idle, SweepPreview, tokens_to_revoke};
+use super::sweep_preview::{IdleToken, SweepPreview, tokens_to_revoke};
 use crate::components::Moment;
 
 /// Thresholds to choose from, in days.
 const PRESETS: [u16; 5] = [30, 60, 90, 180, 365];
 
-/// Said when the days are none.
+/// What is wrong with any other value.
 pub const DAYS_PROBLEM: &str = "Choose between 1 and 365 days.";
 
 /// The setting as the form shows it.
@@ -23,7 +23,7 @@ pub struct Setting {
 }
 
 /// The form with its preview. `action` is the page's address.
-pub fn form(action: &str, setting: &Setting, wrong: bool, outlook: &SweepPreview) -> impl IntoView + use<> {
+pub fn form(action: &str, setting: &Setting, is_invalid: bool, preview: &SweepPreview) -> impl IntoView + use<> {
     let save = setting.changeable.then(|| {
         view! {
             <div class="row">
@@ -39,17 +39,17 @@ pub fn form(action: &str, setting: &Setting, wrong: bool, outlook: &SweepPreview
     // With scripts, this part is fetched anew while the number is typed.
     view! {
         <form class="card sweep-form" id="sweep-form" method="post" action=action.to_owned() novalidate=true>
-            {fields(setting, action, wrong)}
+            {fields(setting, action, is_invalid)}
             {save}
         </form>
-        <div id="outlook" data-days=outlook.days.to_string() data-revokes=outlook.would_revoke.to_string()>
-            {preview(outlook)}
-            {question(outlook)}
+        <div id="outlook" data-days=preview.days.to_string() data-revokes=preview.would_revoke.to_string()>
+            {preview_section(preview)}
+            {question(preview)}
         </div>
     }
 }
 
-fn fields(setting: &Setting, action: &str, wrong: bool) -> impl IntoView + use<> {
+fn fields(setting: &Setting, action: &str, is_invalid: bool) -> impl IntoView + use<> {
     let locked = !setting.changeable;
     let presets = PRESETS
         .into_iter()
@@ -100,14 +100,14 @@ fn fields(setting: &Setting, action: &str, wrong: bool) -> impl IntoView + use<>
                     autocomplete="off"
                     disabled=locked
                     aria-describedby="days-hint days-error"
-                    aria-invalid=wrong.then_some("true")
+                    aria-invalid=is_invalid.then_some("true")
                 />
                 {presets}
             </div>
             <p class="hint" id="days-hint">
                 "1 to 365. For a token that was never used, the days since it was created count."
             </p>
-            <p class="error" id="days-error" hidden=!wrong>
+            <p class="error" id="days-error" hidden=!is_invalid>
                 {DAYS_PROBLEM}
             </p>
         </div>
@@ -115,10 +115,10 @@ fn fields(setting: &Setting, action: &str, wrong: bool) -> impl IntoView + use<>
 }
 
 /// What the next sweep would do, and to which tokens.
-fn preview(outlook: &SweepPreview) -> impl IntoView + use<> {
-    let (lead, strong, rest) = outlook.said();
-    let table = (!outlook.tokens.is_empty()).then(|| {
-        let rows = outlook.tokens.iter().map(|idle| row(outlook.now, idle)).collect_view();
+fn preview_section(preview: &SweepPreview) -> impl IntoView + use<> {
+    let (lead, strong, rest) = preview.said();
+    let table = (!preview.tokens.is_empty()).then(|| {
+        let rows = preview.tokens.iter().map(|idle| row(preview.now, idle)).collect_view();
         view! {
             <table class="table sweep-table">
                 <caption class="visually-hidden">"Tokens that the next sweep would revoke"</caption>
@@ -132,7 +132,7 @@ fn preview(outlook: &SweepPreview) -> impl IntoView + use<> {
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
-            <p class="hint">{outlook.others()}</p>
+            <p class="hint">{preview.others()}</p>
         }
     });
     view! {
@@ -148,7 +148,7 @@ fn preview(outlook: &SweepPreview) -> impl IntoView + use<> {
     }
 }
 
-fn row(now: Timestamp, idle: &Idle) -> impl IntoView + use<> {
+fn row(now: Timestamp, idle: &IdleToken) -> impl IntoView + use<> {
     let used = match idle.last_used_at {
         Some(at) => Either::Left(view! { <span class="sweep-label">"Used "</span><Moment now at /> }),
         None => Either::Right("Never used"),
@@ -169,10 +169,10 @@ fn row(now: Timestamp, idle: &Idle) -> impl IntoView + use<> {
 }
 
 /// Asked in place before saving what would revoke something. Without scripts the server asks, by a page of its own.
-fn question(outlook: &SweepPreview) -> impl IntoView + use<> {
-    let many = tokens_to_revoke(outlook.would_revoke);
-    let names = outlook.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
-    let others = outlook.others().map(|others| view! { <li class="muted">{others}</li> });
+fn question(preview: &SweepPreview) -> impl IntoView + use<> {
+    let many = tokens_to_revoke(preview.would_revoke);
+    let names = preview.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
+    let others = preview.others().map(|others| view! { <li class="muted">{others}</li> });
     view! {
         <dialog class="dialog sweep-question" id="sweep-question" aria-labelledby="sweep-question-title">
             <h2 class="dialog-title" id="sweep-question-title">
@@ -196,7 +196,7 @@ fn question(outlook: &SweepPreview) -> impl IntoView + use<> {
                     class="button danger primary"
                     form="sweep-form"
                     name="confirm"
-                    value=outlook.would_revoke.to_string()
+                    value=preview.would_revoke.to_string()
                     data-busy="Saving…"
                 >
                     {["Save and revoke ", &many].concat()}

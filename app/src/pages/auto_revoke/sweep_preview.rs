@@ -7,7 +7,7 @@ use latchkey_service::{COUNT_MAX, Preview, TokenDetail};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweepPreview {
     pub days: u16,
-    /// The moment that this is seen from.
+    /// The time that relative times are counted from.
     pub now: Timestamp,
     pub next_sweep_at: Timestamp,
     /// Counted to [`COUNT_MAX`] + 1 at most.
@@ -15,12 +15,12 @@ pub struct SweepPreview {
     /// Active tokens of the organization, counted likewise.
     pub active: u32,
     /// Longest idle first, 50 at most.
-    pub tokens: Vec<Idle>,
+    pub tokens: Vec<IdleToken>,
 }
 
 /// A token that would be revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Idle {
+pub struct IdleToken {
     pub name: String,
     /// The organization's or a project's.
     pub owner: String,
@@ -37,7 +37,7 @@ impl SweepPreview {
             next_sweep_at: preview.next_sweep_at,
             would_revoke: preview.would_revoke,
             active: preview.active,
-            tokens: preview.tokens.into_iter().map(Idle::from).collect(),
+            tokens: preview.tokens.into_iter().map(IdleToken::from).collect(),
         }
     }
 
@@ -73,7 +73,7 @@ impl SweepPreview {
     }
 }
 
-impl From<TokenDetail> for Idle {
+impl From<TokenDetail> for IdleToken {
     fn from(detail: TokenDetail) -> Self {
         let token = detail.token;
         Self {
@@ -107,16 +107,16 @@ fn number(number_of: u32) -> String {
 mod tests {
     use super::*;
 
-    fn outlook(days: u16, would_revoke: u32, active: u32) -> SweepPreview {
+    fn preview(days: u16, would_revoke: u32, active: u32) -> SweepPreview {
         let now: Timestamp = "2026-11-22T10:37:00Z".parse().unwrap();
         let idle =
-            Idle { name: "CI".into(), owner: "acme".into(), created_at: now.plus_days(-200), last_used_at: None };
+            IdleToken { name: "CI".into(), owner: "acme".into(), created_at: now.plus_days(-200), last_used_at: None };
         let tokens = vec![idle; would_revoke.min(50) as usize];
         SweepPreview { days, now, next_sweep_at: now.plus_seconds(23 * 60), would_revoke, active, tokens }
     }
 
     fn said(days: u16, would_revoke: u32, active: u32) -> String {
-        let (lead, strong, rest) = outlook(days, would_revoke, active).said();
+        let (lead, strong, rest) = preview(days, would_revoke, active).said();
         format!("{lead}**{strong}**{rest}")
     }
 
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn those_that_are_not_listed_are_counted() {
-        assert_eq!(outlook(90, 50, 312).others(), None);
-        assert_eq!(outlook(90, 170, 312).others().as_deref(), Some("and 120 more"));
-        assert_eq!(outlook(90, 1_001, 1_001).others().as_deref(), Some("and more than 950 more"));
+        assert_eq!(preview(90, 50, 312).others(), None);
+        assert_eq!(preview(90, 170, 312).others().as_deref(), Some("and 120 more"));
+        assert_eq!(preview(90, 1_001, 1_001).others().as_deref(), Some("and more than 950 more"));
     }
 }

@@ -1,6 +1,5 @@
 //! The page around the form.
 
-use axum::response::Response;
 use latchkey_domain::{Timestamp, words};
 use latchkey_service::{AutoRevoke, Error, Sweep};
 use leptos::{either::Either, prelude::*};
@@ -12,47 +11,48 @@ use super::{
 };
 use crate::{
     components::{Dialog, ErrorSummary, Frame, Moment, Notice, Problems, Section, Tone},
+    page::Page,
     page_request::PageRequest,
-    paths, render,
+    paths,
 };
 
 /// The page as it is to be rendered.
-pub struct Page {
+pub(super) struct AutoRevokePage {
     pub current: AutoRevoke,
     pub setting: Setting,
-    pub outlook: SweepPreview,
-    /// The days in the field are none.
-    pub wrong: bool,
+    pub preview: SweepPreview,
+    /// The days in the field are not between 1 and 365.
+    pub is_invalid: bool,
     /// Just turned on or off.
     pub saved: Option<bool>,
     /// Asks before it saves.
     pub asks: bool,
-    /// Asked before, about fewer.
-    pub grown: bool,
+    /// Was confirmed before, with fewer tokens.
+    pub has_grown: bool,
     /// Above the form.
     pub notice: Option<AnyView>,
 }
 
-impl Page {
-    pub fn new(current: AutoRevoke, setting: Setting, outlook: SweepPreview) -> Self {
-        Self { current, setting, outlook, wrong: false, saved: None, asks: false, grown: false, notice: None }
+impl AutoRevokePage {
+    pub(super) fn new(current: AutoRevoke, setting: Setting, preview: SweepPreview) -> Self {
+        Self { current, setting, preview, is_invalid: false, saved: None, asks: false, has_grown: false, notice: None }
     }
 }
 
 /// Renders it.
-pub async fn page(visit: &PageRequest, organization: &str, page: Page) -> Result<Response, Error> {
-    let here = visit.layout(Some(organization)).await?;
+pub(super) async fn page(request: &PageRequest, organization: &str, page: AutoRevokePage) -> Result<Page, Error> {
+    let layout = request.layout(Some(organization)).await?;
     let organization = organization.to_owned();
     let list = paths::tokens(&organization);
-    let now = here.now;
+    let now = layout.now;
     let action = [&list, "/auto-revoke"].concat();
     let question = page.asks.then(|| question(&list, &page));
-    let problems = Problems::new(page.wrong.then(|| ("days", DAYS_PROBLEM.to_owned())));
+    let problems = Problems::new(page.is_invalid.then(|| ("days", DAYS_PROBLEM.to_owned())));
     let days = page.current.threshold.map_or(0, |threshold| threshold.days());
     let read_only = !page.setting.changeable;
-    Ok(render::page(move || {
+    Ok(Page::render(move || {
         view! {
-            <Frame here title="Auto-revoke" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
+            <Frame layout title="Auto-revoke" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
                 // Behind the question nothing can be reached.
                 <div class="narrow sweep-page" inert=page.asks>
                     <header class="page-header">
@@ -65,7 +65,7 @@ pub async fn page(visit: &PageRequest, organization: &str, page: Page) -> Result
                     {page.saved.map(|on| saved(on, days))}
                     {read_only.then(|| only_for_admins(organization.clone()))}
                     <ErrorSummary problems labels=&[("days", "Days without use")] />
-                    {form(&action, &page.setting, page.wrong, &page.outlook)}
+                    {form(&action, &page.setting, page.is_invalid, &page.preview)}
                     <LivePreview />
                     <Sweeps now sweeps=page.current.sweeps />
                 </div>
@@ -99,15 +99,15 @@ fn saved(on: bool, days: u16) -> AnyView {
 }
 
 /// Asked without scripts, or when the number has grown since the page was made.
-fn question(list: &str, page: &Page) -> AnyView {
-    let many = page.outlook.would_revoke;
+fn question(list: &str, page: &AutoRevokePage) -> AnyView {
+    let many = page.preview.would_revoke;
     let title = ["Revoke ", &tokens_to_revoke(many), "?"].concat();
     let action = [list, "/auto-revoke"].concat();
     let days = page.setting.days.clone();
     let cancel = [&action, "?days=", &days].concat();
-    let grown = page.grown.then(|| view! { <p><b>"The number has grown since you looked."</b></p> });
-    let names = page.outlook.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
-    let others = page.outlook.others().map(|others| view! { <li class="muted">{others}</li> });
+    let has_grown = page.has_grown.then(|| view! { <p><b>"The number has grown since you looked."</b></p> });
+    let names = page.preview.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
+    let others = page.preview.others().map(|others| view! { <li class="muted">{others}</li> });
     let actions = view! {
         <form method="post" action=action>
             <input type="hidden" name="on" value="on" />
@@ -120,7 +120,7 @@ fn question(list: &str, page: &Page) -> AnyView {
     .into_any();
     view! {
         <Dialog title=title.into_any() cancel actions>
-            {grown}
+            {has_grown}
             <p>
                 "The next sweep revokes these tokens. Pipelines that use them will fail from then on. This can't be undone."
             </p>

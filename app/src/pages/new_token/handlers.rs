@@ -1,10 +1,7 @@
 //! GET and POST of the form's address. Everything here works without scripts.
 
-use axum::{
-    extract::{Path, Query},
-    response::Response,
-};
-use http::{HeaderValue, StatusCode, header};
+use axum::extract::Path;
+use http::StatusCode;
 use latchkey_domain::{RepositoryAccess, words};
 use latchkey_service::Error;
 use leptos::prelude::*;
@@ -23,31 +20,16 @@ use crate::{
     answers::{Code, Problem},
     components::{Frame, Notice, Section},
     fields::Fields,
+    page::{Page, PageError},
     page_request::{LayoutContext, PageRequest},
-    paths, render,
+    paths,
     server_fns::failure,
     submission::Submission,
 };
 
-/// The form, filled in as the link asks; or, right after creating, what there is to say about that.
-pub(crate) async fn show(
-    visit: PageRequest,
-    Path(organization): Path<String>,
-    Query(asked): Query<Fields>,
-) -> Response {
-    let result = get(&visit, &organization, &asked).await;
-    visit.answer(result).await
-}
-
-/// Creates the token; or finds repositories, or fills in a preset, and shows the form again.
-pub(crate) async fn create(Path(organization): Path<String>, sent: Submission) -> Response {
-    let result = post(&organization, &sent).await;
-    sent.answer(result).await
-}
-
 /// The form as it is to be rendered.
 #[derive(Default)]
-struct Page {
+struct FormPage {
     values: Values,
     found: Found,
     problems: Vec<Problem>,
@@ -56,52 +38,61 @@ struct Page {
     notice: Option<AnyView>,
 }
 
-async fn get(visit: &PageRequest, organization: &str, asked: &Fields) -> Result<Response, Error> {
-    let service = &visit.portal.service;
-    let here = visit.layout(Some(organization)).await?;
-    let (offer, found) = match load::offer(service, &visit.caller, organization).await? {
+/// The form, filled in as the link asks; or, right after creating, what there is to say about that.
+pub(crate) async fn show(
+    request: PageRequest,
+    Path(organization): Path<String>,
+    asked: Fields,
+) -> Result<Page, PageError> {
+    let organization = &*organization;
+    let service = &request.portal.service;
+    let layout = request.layout(Some(organization)).await?;
+    let (offer, found) = match load::offer(service, &request.caller, organization).await? {
         Offered::Form(offer, found) => (offer, found),
-        Offered::RoleTooLow => return Ok(other_pages::role_too_low(here, organization)),
-        Offered::NoProject => return Ok(other_pages::no_project(here, organization)),
+        Offered::RoleTooLow => return Ok(other_pages::role_too_low(layout, organization)),
+        Offered::NoProject => return Ok(other_pages::no_project(layout, organization)),
     };
-    let mut asked = prefill(asked, &offer);
+    let mut asked = prefill(&asked, &offer);
     if let Some(id) = &asked.created {
         // An id that leads nowhere is no reason to withhold the form.
-        match service.token(&visit.caller, organization, id).await {
-            Ok(created) => return Ok(other_pages::created_before(here, organization, created.token)),
+        match service.token(&request.caller, organization, id).await {
+            Ok(created) => return Ok(other_pages::created_before(layout, organization, created.token)),
             Err(Error::NotFound("token")) => (),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     let wanted = std::mem::take(&mut asked.repositories);
-    asked.values.repositories = load::repositories(service, &visit.caller, organization, &wanted).await?;
+    asked.values.repositories = load::repositories(service, &request.caller, organization, &wanted).await?;
     if asked.values.repositories.len() < wanted.len() {
         asked.ignore("a repository");
     }
     if offer.no_repositories {
         asked.values.all_repositories = true;
     }
-    let page = Page { values: asked.values, found, ignored: asked.ignored, ..Page::default() };
-    Ok(form(here, *offer, page))
+    let page = FormPage { values: asked.values, found, ignored: asked.ignored, ..FormPage::default() };
+    Ok(form(layout, *offer, page))
 }
 
-async fn post(organization: &str, submission: &Submission) -> Result<Response, Error> {
-    let (visit, sent) = (&submission.visit, &submission.fields);
-    let service = &visit.portal.service;
-    let here = visit.layout(Some(organization)).await?;
-    let (mut offer, found) = match load::offer(service, &visit.caller, organization).await? {
+/// Creates the token; or finds repositories, or fills in a preset, and shows the form again.
+pub(crate) async fn create(Path(organization): Path<String>, submission: Submission) -> Result<Page, PageError> {
+    let organization = &*organization;
+    let (request, sent) = (&submission.request, &*submission.fields);
+    let service = &request.portal.service;
+    let layout = request.layout(Some(organization)).await?;
+    let (mut offer, found) = match load::offer(service, &request.caller, organization).await? {
         Offered::Form(offer, found) => (offer, found),
-        Offered::RoleTooLow => return Ok(other_pages::role_too_low(here, organization)),
-        Offered::NoProject => return Ok(other_pages::no_project(here, organization)),
+        Offered::RoleTooLow => return Ok(other_pages::role_too_low(layout, organization)),
+        Offered::NoProject => return Ok(other_pages::no_project(layout, organization)),
     };
     // The same form stays the same form, however often it comes back.
     if let Some(key) = sent.some("creation_key").filter(|key| key.parse::<latchkey_domain::TokenId>().is_ok()) {
         key.clone_into(&mut offer.creation_key);
     }
-    let repositories = chosen(visit, organization, sent).await?;
+    let repositories = chosen(request, organization, sent).await?;
     let mut values = read(&|name| sent.all(name).map(str::to_owned).collect(), repositories, &offer);
     let query = sent.text("find");
-    let found = if query.is_empty() { found } else { load::find(service, &visit.caller, organization, query).await? };
+    let found =
+        if query.is_empty() { found } else { load::find(service, &request.caller, organization, query).await? };
 
     let action = match Action::parse(sent.text("action")) {
         _ if submission.restored => Action::Check,
@@ -112,57 +103,58 @@ async fn post(organization: &str, submission: &Submission) -> Result<Response, E
     };
     action.apply(&mut values, &offer);
     if action != Action::Create {
-        return Ok(form(here, *offer, Page { values, found, notice: submission.notice(), ..Page::default() }));
+        return Ok(form(
+            layout,
+            *offer,
+            FormPage { values, found, notice: submission.notice(), ..FormPage::default() },
+        ));
     }
     let problems = check(&values, &offer, offer.now);
     if !problems.is_empty() {
-        return Ok(form(here, *offer, Page { values, found, problems, ..Page::default() }));
+        return Ok(form(layout, *offer, FormPage { values, found, problems, ..FormPage::default() }));
     }
-    match load::create(service, &visit.caller, organization, &offer.creation_key, &values).await {
+    match load::create(service, &request.caller, organization, &offer.creation_key, &values).await {
         Ok(created) => {
-            let site = visit.portal.site.clone();
+            let site = request.portal.site.clone();
             let organization = organization.to_owned();
-            let mut response = render::page(move || {
-                view! { <RevealPage here created organization public_url=site.public_url.clone() /> }
+            let page = Page::render(move || {
+                view! { <RevealPage layout created organization public_url=site.public_url.clone() /> }
             });
-            // `no-transform` keeps the compression away, which would let a listener weigh guesses of the secret (BREACH).
-            let no_store = HeaderValue::from_static("no-store, no-transform");
-            response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-            Ok(response)
+            Ok(page.uncompressed())
         }
         Err(Error::AlreadyCreated(id)) => {
-            let token = service.token(&visit.caller, organization, &id.to_string()).await?;
-            Ok(other_pages::already_sent(here, organization, token))
+            let token = service.token(&request.caller, organization, &id.to_string()).await?;
+            Ok(other_pages::already_sent(layout, organization, token))
         }
         Err(error) => {
-            let failure = failure(&visit.caller, &error);
+            let failure = failure(&request.caller, &error);
             if failure.code != Code::Invalid {
-                return Err(error);
+                return Err(error.into());
             }
-            Ok(form(here, *offer, Page { values, found, problems: failure.problems, ..Page::default() }))
+            Ok(form(layout, *offer, FormPage { values, found, problems: failure.problems, ..FormPage::default() }))
         }
     }
 }
 
 /// The repositories of a form that was sent: those chosen before, and those ticked among the results.
-async fn chosen(visit: &PageRequest, organization: &str, sent: &Fields) -> Result<Vec<Choice>, Error> {
+async fn chosen(request: &PageRequest, organization: &str, sent: &Fields) -> Result<Vec<Choice>, Error> {
     let ids: Vec<String> = sent.all("repositories").chain(sent.all("add")).map(str::to_owned).collect();
     let mut chosen = Vec::new();
     // One look-up takes as many as a token may list; one that is over the limit is told so, with all of its choices.
     for some in ids.chunks(RepositoryAccess::MAX).take(2) {
-        chosen.extend(load::repositories(&visit.portal.service, &visit.caller, organization, some).await?);
+        chosen.extend(load::repositories(&request.portal.service, &request.caller, organization, some).await?);
     }
     let mut seen = std::collections::BTreeSet::new();
     chosen.retain(|repository| seen.insert(repository.id.clone()));
     Ok(chosen)
 }
 
-fn form(here: LayoutContext, offer: Offer, page: Page) -> Response {
+fn form(layout: LayoutContext, offer: Offer, page: FormPage) -> Page {
     let status = if page.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let list = paths::tokens(&offer.organization);
-    let mut response = render::page(move || {
+    let rendered = Page::render(move || {
         view! {
-            <Frame here title="New token" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
+            <Frame layout title="New token" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
                 <div class="narrow new-token">
                     <header class="page-header" id="new-token-header">
                         <h1>"New token"</h1>
@@ -182,8 +174,7 @@ fn form(here: LayoutContext, offer: Offer, page: Page) -> Response {
             </Frame>
         }
     });
-    *response.status_mut() = status;
-    response
+    rendered.with_status(status)
 }
 
 /// Says quietly what a link asked for and can't have.
@@ -192,7 +183,7 @@ fn Ignored(what: Vec<&'static str>) -> impl IntoView {
     (!what.is_empty()).then(|| {
         view! {
             <Notice>
-                <p>"The link asked for " {words::and_list(&what)} " that can't be chosen here. The rest is filled in."</p>
+                <p>"The link asked for " {words::and_list(&what)} " that can't be chosen layout. The rest is filled in."</p>
             </Notice>
         }
     })

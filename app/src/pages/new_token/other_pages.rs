@@ -1,6 +1,5 @@
 //! What the form's address shows instead of the form.
 
-use axum::response::Response;
 use http::StatusCode;
 use latchkey_domain::TokenState;
 use latchkey_service::{Token, TokenDetail};
@@ -8,21 +7,22 @@ use leptos::{either::Either, prelude::*};
 
 use crate::{
     components::{Frame, Moment, Notice, Section, Tone},
+    page::Page,
     page_request::LayoutContext,
-    paths, render,
+    paths,
 };
 
 /// A page of the portal with a heading, text, and ways on.
 fn page(
-    here: LayoutContext,
+    layout: LayoutContext,
     organization: &str,
     title: &'static str,
     content: impl FnOnce() -> AnyView + Send + 'static,
-) -> Response {
+) -> Page {
     let list = paths::tokens(organization);
-    render::page(move || {
+    Page::render(move || {
         view! {
-            <Frame here title section=Section::Tokens trail=vec![(list, "API tokens")]>
+            <Frame layout title section=Section::Tokens trail=vec![(list, "API tokens")]>
                 <div class="narrow stack">
                     <header class="page-header">
                         <h1>{title}</h1>
@@ -35,9 +35,9 @@ fn page(
 }
 
 /// For viewers.
-pub fn role_too_low(here: LayoutContext, organization: &str) -> Response {
+pub fn role_too_low(layout: LayoutContext, organization: &str) -> Page {
     let (name, list) = (organization.to_owned(), paths::tokens(organization));
-    let mut response = page(here, organization, "You can't create tokens here", move || {
+    let page = page(layout, organization, "You can't create tokens here", move || {
         view! {
             <p>
                 "As a viewer of "<b>{name}</b>
@@ -48,14 +48,13 @@ pub fn role_too_low(here: LayoutContext, organization: &str) -> Response {
         }
         .into_any()
     });
-    *response.status_mut() = StatusCode::FORBIDDEN;
-    response
+    page.with_status(StatusCode::FORBIDDEN)
 }
 
 /// For those who may create tokens of projects, where there is none.
-pub fn no_project(here: LayoutContext, organization: &str) -> Response {
+pub fn no_project(layout: LayoutContext, organization: &str) -> Page {
     let (name, list) = (organization.to_owned(), paths::tokens(organization));
-    page(here, organization, "No project to create a token for", move || {
+    page(layout, organization, "No project to create a token for", move || {
         view! {
             <p>
                 "Your role in "<b>{name}</b>
@@ -69,11 +68,11 @@ pub fn no_project(here: LayoutContext, organization: &str) -> Response {
 }
 
 /// After a reload of the page that showed the secret.
-pub fn created_before(here: LayoutContext, organization: &str, token: Token) -> Response {
-    let now = here.now;
+pub fn created_before(layout: LayoutContext, organization: &str, token: Token) -> Page {
+    let now = layout.now;
     let list = paths::tokens(organization);
     let marked = [&list, "?new=", &token.id.to_string()].concat();
-    page(here, organization, "Token created", move || {
+    page(layout, organization, "Token created", move || {
         view! {
             <Notice tone=Tone::Info>
                 <p>
@@ -92,8 +91,8 @@ pub fn created_before(here: LayoutContext, organization: &str, token: Token) -> 
 }
 
 /// For a form that was sent a second time: by a reload, by *Back*, or by pressing twice.
-pub fn already_sent(here: LayoutContext, organization: &str, created: TokenDetail) -> Response {
-    let now = here.now;
+pub fn already_sent(layout: LayoutContext, organization: &str, created: TokenDetail) -> Page {
+    let now = layout.now;
     let list = paths::tokens(organization);
     let marked = [&list, "?new=", &created.token.id.to_string()].concat();
     let token = created.token;
@@ -117,7 +116,7 @@ pub fn already_sent(here: LayoutContext, organization: &str, created: TokenDetai
             </p>
         })
     };
-    let mut response = page(here, organization, "This form was already sent", move || {
+    let page = page(layout, organization, "This form was already sent", move || {
         view! {
             <p>
                 "It created the token "<b class="named">{token.name}</b>" "<Moment now at=token.created_at />
@@ -127,6 +126,5 @@ pub fn already_sent(here: LayoutContext, organization: &str, created: TokenDetai
         }
         .into_any()
     });
-    *response.status_mut() = StatusCode::CONFLICT;
-    response
+    page.with_status(StatusCode::CONFLICT)
 }

@@ -23,10 +23,10 @@ pub struct Created {
 
 /// The whole page, for the answer without scripts.
 #[component]
-pub fn RevealPage(here: LayoutContext, created: Created, organization: String, public_url: String) -> impl IntoView {
+pub fn RevealPage(layout: LayoutContext, created: Created, organization: String, public_url: String) -> impl IntoView {
     let trail = vec![(paths::tokens(&organization), "API tokens")];
     view! {
-        <Frame here title="Token created" section=Section::Tokens trail>
+        <Frame layout title="Token created" section=Section::Tokens trail>
             <div class="narrow new-token">
                 <Reveal created organization public_url autofocus=true />
                 <RevealGuard />

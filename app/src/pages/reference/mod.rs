@@ -7,18 +7,17 @@ mod view;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router, extract::State, response::Response, routing::get};
+use axum::{Extension, Router, extract::State, routing::get};
 use serde_json::Value;
 
 use crate::{
-    page_request::no_store,
+    page::{Page, PageError},
     portal::{Portal, Visitor},
-    render,
 };
 use model::Reference;
 
 /// The page, for a description of the API.
-pub fn routes(description: &Value) -> Router<Portal> {
+pub(super) fn routes(description: &Value) -> Router<Portal> {
     let reference = Arc::new(Reference::of(description));
     Router::new().route("/docs/api", get(show)).layer(Extension(reference))
 }
@@ -27,7 +26,7 @@ async fn show(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
     Extension(reference): Extension<Arc<Reference>>,
-) -> Response {
+) -> Result<Page, PageError> {
     let (site, theme) = (portal.site.clone(), visitor.theme);
-    no_store(render::page(|| view::page(site, theme, reference)))
+    Ok(Page::render(|| view::page(site, theme, reference)))
 }

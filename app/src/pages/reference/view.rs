@@ -10,12 +10,12 @@ use crate::{
     components::{Icon, ThemeMenu, Wordmark},
     islands::Enhance,
     portal::{Site, Theme},
-    shell::{Shell, know_sprite},
+    shell::{Shell, set_sprite},
 };
 
 /// The page.
 pub(super) fn page(site: Arc<Site>, theme: Option<Theme>, reference: Arc<Reference>) -> impl IntoView {
-    know_sprite(&site);
+    set_sprite(&site);
     let public_url = site.public_url.clone();
     let groups = reference.groups.iter().map(|group| view_group(&public_url, group)).collect_view();
     let shapes = reference.shapes.iter().map(view_shape).collect_view();

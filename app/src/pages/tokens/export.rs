@@ -2,8 +2,8 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, Query},
-    response::{IntoResponse, Response},
+    extract::Path,
+    response::IntoResponse,
 };
 use futures::{StreamExt, stream};
 use http::header;
@@ -12,24 +12,24 @@ use latchkey_service::{Error, ListTokens, Token, TokenDetail, TokenPage};
 use serde::Serialize;
 
 use super::{csv, query::ListQuery};
-use crate::{fields::Fields, page_request::PageRequest};
+use crate::{fields::Fields, page::PageError, page_request::PageRequest};
 
 /// `GET …/tokens/export.csv`
 pub(crate) async fn export_csv(
-    visit: PageRequest,
+    request: PageRequest,
     Path(organization): Path<String>,
-    Query(fields): Query<Fields>,
-) -> Response {
-    visit.answer(file(&visit, &organization, &fields, &CSV).await).await
+    fields: Fields,
+) -> Result<impl IntoResponse, PageError> {
+    file(request, organization, &fields, &CSV).await
 }
 
 /// `GET …/tokens/export.json`
 pub(crate) async fn export_json(
-    visit: PageRequest,
+    request: PageRequest,
     Path(organization): Path<String>,
-    Query(fields): Query<Fields>,
-) -> Response {
-    visit.answer(file(&visit, &organization, &fields, &JSON).await).await
+    fields: Fields,
+) -> Result<impl IntoResponse, PageError> {
+    file(request, organization, &fields, &JSON).await
 }
 
 /// How a file is written.
@@ -62,32 +62,25 @@ static JSON: Format = Format {
 /// read, so that a part is not taken for all. The first one before the answer begins, so that an error has its
 /// page.
 async fn file(
-    visit: &PageRequest,
-    organization: &str,
+    request: PageRequest,
+    organization: String,
     fields: &Fields,
     format: &'static Format,
-) -> Result<Response, Error> {
+) -> Result<impl IntoResponse + use<>, PageError> {
     let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().asked() };
-    let first = visit.portal.service.tokens(&visit.caller, organization, asked.clone()).await?;
+    let first = request.portal.service.tokens(&request.caller, &organization, asked.clone()).await?;
     // The service found the organization: its name is one of lower-case letters, digits and hyphens.
-    let disposition = ["attachment; filename=\"", organization, "-api-tokens.", format.extension, "\""].concat();
-    let reader = Reader {
-        visit: visit.clone(),
-        organization: organization.to_owned(),
-        asked,
-        format,
-        begun: false,
-        page: Some(first),
-    };
+    let disposition = ["attachment; filename=\"", &organization, "-api-tokens.", format.extension, "\""].concat();
+    let reader = Reader { request, organization, asked, format, begun: false, page: Some(first) };
     let pages = stream::try_unfold(reader, Reader::next);
     let head = stream::once(async { Ok(Bytes::from_static(format.head.as_bytes())) });
     let tail = stream::once(async { Ok(Bytes::from_static(format.tail.as_bytes())) });
     let headers = [(header::CONTENT_TYPE, format.content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((headers, Body::from_stream(head.chain(pages).chain(tail))).into_response())
+    Ok((headers, Body::from_stream(head.chain(pages).chain(tail))))
 }
 
 struct Reader {
-    visit: PageRequest,
+    request: PageRequest,
     organization: String,
     asked: ListTokens,
     format: &'static Format,
@@ -102,7 +95,7 @@ impl Reader {
             Some(page) => page,
             None if self.asked.cursor.is_none() => return Ok(None),
             None => {
-                let (service, caller) = (&self.visit.portal.service, &self.visit.caller);
+                let (service, caller) = (&self.request.portal.service, &self.request.caller);
                 service.tokens(caller, &self.organization, self.asked.clone()).await?
             }
         };

@@ -1,22 +1,18 @@
-use axum::{
-    extract::{Path, Query},
-    response::Response,
-};
-use latchkey_service::Error;
+use axum::extract::Path;
 
 use super::{load::List, view};
-use crate::{fields::Fields, page_request::PageRequest, render};
+use crate::{
+    fields::Fields,
+    page::{Page, PageError},
+    page_request::PageRequest,
+};
 
 /// `GET /orgs/{organization}/settings/tokens`
 pub(crate) async fn show(
-    visit: PageRequest,
+    request: PageRequest,
     Path(organization): Path<String>,
-    Query(fields): Query<Fields>,
-) -> Response {
-    visit.answer(list(&visit, &organization, &fields).await).await
-}
-
-async fn list(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<Response, Error> {
-    let list = List::load(visit, organization, fields).await?;
-    Ok(render::page(move || view::page(list)))
+    fields: Fields,
+) -> Result<Page, PageError> {
+    let list = List::load(&request, &organization, &fields).await?;
+    Ok(Page::render(move || view::page(list)))
 }

@@ -14,7 +14,7 @@ use crate::{
 
 /// Everything that the list page shows.
 pub(super) struct List {
-    pub here: LayoutContext,
+    pub layout: LayoutContext,
     pub access: OrganizationAccess,
     /// `/orgs/acme/settings/tokens`
     pub base: String,
@@ -28,7 +28,7 @@ pub(super) struct List {
     pub projects: Vec<Project>,
     /// Scopes to filter by, by group.
     pub scopes: Vec<(String, Vec<String>)>,
-    /// Nothing was ever created here.
+    /// Nothing was ever created layout.
     pub unused: bool,
     /// Those that a question is open about; `None` when nobody asked.
     pub asked: Option<Vec<TokenDetail>>,
@@ -40,9 +40,10 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) async fn load(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
-        let (service, caller) = (&visit.portal.service, &visit.caller);
-        let (overview, here) = futures::try_join!(read(visit, organization, fields), visit.layout(Some(organization)))?;
+    pub(super) async fn load(request: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
+        let (service, caller) = (&request.portal.service, &request.caller);
+        let (overview, layout) =
+            futures::try_join!(read(request, organization, fields), request.layout(Some(organization)))?;
         let (query, Overview { access, page, total, counts, projects }, start) = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
@@ -77,8 +78,8 @@ impl List {
             asked,
             revoked,
             fresh: fields.text("new").to_owned(),
-            me: visit.person.id.to_string(),
-            here,
+            me: request.person.id.to_string(),
+            layout,
             access,
             query,
             page,
@@ -117,9 +118,9 @@ fn rows(page: &TokenPage) -> u32 {
 }
 
 /// A page, always in the order of the list, with the number of rows before it.
-async fn read(visit: &PageRequest, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
+async fn read(request: &PageRequest, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
     let query = ListQuery::read(fields);
-    let overview = |query: &ListQuery| visit.portal.service.overview(&visit.caller, organization, query.asked());
+    let overview = |query: &ListQuery| request.portal.service.overview(&request.caller, organization, query.asked());
     let mut found = overview(&query).await?;
     let start = match &query.page {
         PageAt::Start => 0,

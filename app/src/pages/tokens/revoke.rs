@@ -1,49 +1,41 @@
 //! Ending tokens: the question over the list, and the answer.
 
-use axum::{
-    extract::Path,
-    response::{IntoResponse, Redirect, Response},
-};
+use axum::extract::Path;
 use latchkey_domain::words;
-use latchkey_service::Error;
 use leptos::{either::Either, prelude::*};
 
 use super::{load::List, query::ListQuery};
 use crate::{
     components::{Dialog, Notice, Tone},
+    page::{Page, PageError},
     paths,
     submission::Submission,
 };
 
 /// `POST /orgs/{organization}/settings/tokens/revoke`: `id`s, and the state of the list to go back to.
-pub(crate) async fn revoke(Path(organization): Path<String>, sent: Submission) -> Response {
-    let result = end(&organization, &sent).await;
-    sent.answer(result).await
-}
-
-/// `GET` of the same address, for whoever asks again for the address that they were at.
-pub(crate) async fn back_to_list(Path(organization): Path<String>) -> Response {
-    Redirect::to(&paths::tokens(&organization)).into_response()
-}
-
-async fn end(organization: &str, sent: &Submission) -> Result<Response, Error> {
-    let (visit, fields) = (&sent.visit, &sent.fields);
+pub(crate) async fn revoke(Path(organization): Path<String>, sent: Submission) -> Result<Page, PageError> {
+    let (request, fields) = (&sent.request, &sent.fields);
     let ids: Vec<_> = fields.all("id").map(str::to_owned).collect();
     let (name, ids) = if sent.restored {
         // Asked once more.
         ("revoke", ids)
     } else {
-        let done = visit.portal.service.revoke_tokens(&visit.caller, organization, &ids).await?;
+        let done = request.portal.service.revoke_tokens(&request.caller, &organization, &ids).await?;
         ("revoked", done.revoked.iter().map(|(id, _)| id.to_string()).collect())
     };
-    let mut list = ListQuery::read(fields).href(&paths::tokens(organization));
+    let mut list = ListQuery::read(fields).href(&paths::tokens(&organization));
     for (at, id) in ids.iter().enumerate() {
         list.push(if at == 0 && !list.contains('?') { '?' } else { '&' });
         list.push_str(name);
         list.push('=');
         paths::push_encoded(&mut list, id);
     }
-    Ok(Redirect::to(&list).into_response())
+    Ok(Page::redirect(&list))
+}
+
+/// `GET` of the same address, for whoever asks again for the address that they were at.
+pub(crate) async fn back_to_list(Path(organization): Path<String>) -> Result<Page, PageError> {
+    Ok(Page::redirect(&paths::tokens(&organization)))
 }
 
 /// "Revoked GitHub Actions CI."

@@ -92,9 +92,9 @@ fn clicked(event: Event) {
         mouse.button() == 0 && !(mouse.ctrl_key() || mouse.meta_key() || mouse.shift_key() || mouse.alt_key())
     });
     let location = window().location();
-    let here = location.pathname().is_ok_and(|path| path == link.pathname())
+    let same_page = location.pathname().is_ok_and(|path| path == link.pathname())
         && location.origin().is_ok_and(|origin| origin == link.origin());
-    if !plain || !here || event.default_prevented() || link.has_attribute("download") || !link.hash().is_empty() {
+    if !plain || !same_page || event.default_prevented() || link.has_attribute("download") || !link.hash().is_empty() {
         return;
     }
     event.prevent_default();
@@ -153,7 +153,7 @@ fn live_form(event: &Event) -> Option<HtmlFormElement> {
 }
 
 fn search(form: &HtmlFormElement, history: History) {
-    let same = |url: &String| window().location().href().is_ok_and(|here| here == *url);
+    let same = |url: &String| window().location().href().is_ok_and(|current| current == *url);
     if let Some(url) = address(form).filter(|url| !same(url)) {
         go(url, Step { history, part: Part::Results, top: false });
     }

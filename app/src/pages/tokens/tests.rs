@@ -92,7 +92,7 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
     let site = Site { public_url: "https://keys.example".into(), secure: true, pkg_dir: "pkg/1".into(), version: "1" };
     let total = u32::try_from(tokens.len()).unwrap();
     List {
-        here: LayoutContext {
+        layout: LayoutContext {
             site: Arc::new(site),
             theme: None,
             email: "ada@example.com".to_owned(),

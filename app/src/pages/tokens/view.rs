@@ -8,14 +8,14 @@ use super::{filters, live::Live, load::List, query::ListQuery, revoke, table};
 use crate::components::{Frame, Icon, Section};
 
 pub(super) fn page(list: List) -> impl IntoView {
-    let here = list.here.clone();
+    let layout = list.layout.clone();
     // While a question is open, nothing below it can be reached.
     let asking = list.asked.as_ref().is_some_and(|asked| !asked.is_empty());
     let header = header(&list);
     let body = (!list.unused).then(|| view! { {counts(&list)} {filters::form(&list)} });
     let (done, question, results) = (revoke::done(&list), revoke::question(&list), table::results(&list));
     view! {
-        <Frame here title="API tokens" section=Section::Tokens>
+        <Frame layout title="API tokens" section=Section::Tokens>
             <div class="tokens-page" inert=asking>
                 {header}
                 {done}

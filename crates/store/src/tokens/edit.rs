@@ -6,10 +6,7 @@ use super::{
     row::{TokenRow, columns, select},
     write::{list_repositories, words},
 };
-use crate::{
-    StoreError, Tx,
-    search::{self, Kind},
-};
+use crate::{StoreError, Tx, search};
 
 /// Makes whoever acts with these tokens, or changes them, wait until the transaction ends. In the order of ids, as every
 /// batch of tokens is locked, so that two transactions can't wait for each other.
@@ -70,9 +67,9 @@ pub async fn update(tx: &mut Tx, token: &Token, edited: &Edited<'_>) -> Result<(
         replace_repositories(tx, token.id, repositories).await?;
     }
     let words = words(edited.name.as_str(), edited.description.as_str(), &token.prefix, token.id);
-    search::forget(tx, Kind::Token, token.id.0).await?;
     let list = token.level.organization().map(|id| id.0).unwrap_or_default();
-    search::index(tx, list, Kind::Token, token.id.0, words).await?;
+    let project = token.level.project().map(|id| id.0);
+    search::reindex_token(tx, list, project, token.id.0, words).await?;
     tx.changed.push(token.id.0);
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     StoreError, Tx,
     bind::{Ids, text},
-    search::{self, Kind},
+    search,
 };
 
 /// Stands among changed objects for a secret that comes: whoever remembers that there is none forgets it.
@@ -68,7 +68,7 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError>
     tx.changed.push(secret_object(token.hash));
     list_repositories(tx, token.id, token.repositories).await?;
     let words = words(token.name.as_str(), token.description.as_str(), token.prefix.as_str(), token.id);
-    search::index(tx, list, Kind::Token, token.id.0, words).await
+    search::index_token(tx, list, project, token.id.0, words).await
 }
 
 /// Adds a token's list of repositories, if it has one.

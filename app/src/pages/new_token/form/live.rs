@@ -121,30 +121,35 @@ pub(super) fn typed(state: State) {
     let before = state.values.get_untracked();
     let Some(after) = in_page(state, before.repositories.clone()) else { return };
     if after != before {
-        forgive(state, &before, &after);
+        clear_changed(state, &before, &after);
         state.values.set(after);
     }
 }
 
-/// Takes back what was said about fields that have changed since.
-fn forgive(state: State, before: &Values, after: &Values) {
-    if state.problems.with_untracked(Vec::is_empty) {
-        return;
+/// Takes back what was said about fields that have changed since, beside them and in the summary.
+fn clear_changed(state: State, before: &Values, after: &Values) {
+    for list in [state.problems, state.reported] {
+        let is_changed = |problem: &Problem| !still_stands(problem, before, after);
+        if list.with_untracked(|problems| problems.iter().any(is_changed)) {
+            list.update(|problems| problems.retain(|problem| !is_changed(problem)));
+        }
     }
-    state.problems.update(|problems| {
-        problems.retain(|problem| match &*problem.field {
-            "name" => before.name == after.name,
-            "description" => before.description == after.description,
-            "expires" => before.expires == after.expires && before.expires_on == after.expires_on,
-            "scopes" => before.scopes == after.scopes,
-            "repositories" => {
-                before.all_repositories == after.all_repositories && before.repositories == after.repositories
-            }
-            "project" => before.in_project == after.in_project && before.project == after.project,
-            "networks" => before.networks == after.networks,
-            _ => true,
-        });
-    });
+}
+
+/// Whether what a problem is about is as it was.
+fn still_stands(problem: &Problem, before: &Values, after: &Values) -> bool {
+    match &*problem.field {
+        "name" => before.name == after.name,
+        "description" => before.description == after.description,
+        "expires" => before.expires == after.expires && before.expires_on == after.expires_on,
+        "scopes" => before.scopes == after.scopes,
+        "repositories" => {
+            before.all_repositories == after.all_repositories && before.repositories == after.repositories
+        }
+        "project" => before.in_project == after.in_project && before.project == after.project,
+        "networks" => before.networks == after.networks,
+        _ => true,
+    }
 }
 
 /// Changes the form by what a button says, not a field.
@@ -152,7 +157,7 @@ pub(super) fn change(state: State, change: impl FnOnce(&mut Values)) {
     let before = state.values.get_untracked();
     let mut after = before.clone();
     change(&mut after);
-    forgive(state, &before, &after);
+    clear_changed(state, &before, &after);
     state.values.set(after);
 }
 
@@ -231,6 +236,6 @@ fn report(state: State, problems: Vec<Problem>) {
         }
     }
     state.problems.set(problems.clone());
-    state.report.set(problems);
+    state.reported.set(problems);
     focus_next("problems");
 }

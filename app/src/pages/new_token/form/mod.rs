@@ -31,8 +31,8 @@ struct State {
     values: RwSignal<Values>,
     /// Beside the fields; each goes when its field changes.
     problems: RwSignal<Vec<Problem>>,
-    /// On top of the form; stays as it is until the form is sent again.
-    report: RwSignal<Vec<Problem>>,
+    /// In the summary on top of the form: those of the form as it was sent, until their fields change.
+    reported: RwSignal<Vec<Problem>>,
     found: RwSignal<Found>,
     offer: StoredValue<Offer>,
     now: RwSignal<Timestamp>,
@@ -70,7 +70,7 @@ pub fn TokenForm(values: Values, offer: Offer, problems: Vec<Problem>, found: Fo
     let key = offer.creation_key.clone();
     let state = State {
         values: RwSignal::new(values),
-        report: RwSignal::new(problems.clone()),
+        reported: RwSignal::new(problems.clone()),
         problems: RwSignal::new(problems),
         found: RwSignal::new(found),
         now: RwSignal::new(offer.now),
@@ -92,7 +92,7 @@ pub fn TokenForm(values: Values, offer: Offer, problems: Vec<Problem>, found: Fo
             on:input=move |_| live::typed(state)
             on:submit=move |event| live::submitted(state, &event)
         >
-            {problems::report(state)}
+            {problems::error_summary(state)}
             <input type="hidden" name="creation_key" value=key />
             // The Enter key presses a form's first button: it must not be "Find" or a preset.
             <button class="visually-hidden" name="action" value="enter" tabindex="-1" aria-hidden="true">

@@ -23,9 +23,11 @@ fn anchor(field: &str) -> Option<&'static str> {
 }
 
 /// On top of a form that came back: everything that is wrong, with links to the fields. Takes the focus.
-pub(super) fn report(state: State) -> impl IntoView + use<> {
+///
+/// What is mended leaves it without a word: only what is added is announced, and not all of it again.
+pub(super) fn error_summary(state: State) -> impl IntoView + use<> {
     move || {
-        let problems = state.report.get();
+        let problems = state.reported.get();
         if problems.is_empty() {
             return None;
         }
@@ -35,7 +37,15 @@ pub(super) fn report(state: State) -> impl IntoView + use<> {
         };
         let items = problems.into_iter().map(item).collect_view();
         Some(view! {
-            <div class="notice danger" id="problems" role="alert" tabindex="-1" autofocus=cfg!(feature = "ssr")>
+            <div
+                class="notice danger"
+                id="problems"
+                role="alert"
+                aria-atomic="false"
+                aria-relevant="additions"
+                tabindex="-1"
+                autofocus=cfg!(feature = "ssr")
+            >
                 <div>
                     <p class="notice-title">{title}</p>
                     <ul>{items}</ul>
