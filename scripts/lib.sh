@@ -60,7 +60,7 @@ install_tool() (
   [ "$("$command" --version 2>/dev/null | awk '{ print $2 }')" = "$version" ] && exit
   build=$tools/build.$$
   trap 'rm -rf "$build"' EXIT
-  # They work for seconds and are compiled for minutes: no optimization.
+  # They work for seconds and are compiled for minutes: no optimization, but where a script asks for it.
   export CARGO_TARGET_DIR=$build CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off
   export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 CARGO_PROFILE_RELEASE_DEBUG=false
   step "installing $crate $version into .tools/" "once, 2 minutes" \
