@@ -60,7 +60,7 @@ pub(super) async fn layer(
         // Nobody has answered but `tower-sessions`, which could not save.
         None => {
             let error = store.take_failure().unwrap_or(Error::Unavailable);
-            return pages::failure_page(&portal, theme, origin.request_id(), &error);
+            return pages::error_response(&portal, theme, origin.request_id(), &error);
         }
     }
     complete(&portal, response.headers_mut());
