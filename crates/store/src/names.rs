@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
-    Lane, Store, StoreError, Tx,
+    Store, StoreError, Tx, WritePriority,
     search::{self, Kind},
     tokens,
 };
@@ -22,11 +22,11 @@ const KINDS: [i16; 3] = [1, 2, 3];
 
 /// What one batch did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct ReindexBatch {
     /// Objects that were looked at; with none, all are in today's form.
     pub read: usize,
     /// Tokens and projects whose names are now the same as that of another, and that go on beside it.
-    pub alike: Vec<Uuid>,
+    pub duplicates: Vec<Uuid>,
 }
 
 #[derive(FromRow)]
@@ -41,7 +41,7 @@ struct Row {
 }
 
 /// Renews up to `limit` objects. Others may go on meanwhile; whoever edits one of these waits.
-pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
+pub async fn reindex(store: &Store, limit: u32) -> Result<ReindexBatch, StoreError> {
     const FORMS: &str = "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1";
     const WALKED: &str = "UPDATE name_forms SET form = $2, next = $3, after_id = $4 WHERE kind = $1";
 
@@ -51,7 +51,7 @@ pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
         if form >= FORM {
             continue;
         }
-        let mut tx = store.begin(Lane::Background).await?;
+        let mut tx = store.begin(WritePriority::Background).await?;
         let sql = tx.dialect(FORMS, "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1 FOR UPDATE");
         let (form, next, after): (i32, i32, Uuid) =
             writing!(tx, db => sqlx::query_as(sql).bind(kind).fetch_one(db).await)?;
@@ -61,10 +61,10 @@ pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
         }
         let after = if next == FORM { after } else { Uuid::nil() };
         let rows = read(&mut tx, kind, after, limit).await?;
-        let mut batch = Batch { read: rows.len(), alike: Vec::new() };
+        let mut batch = ReindexBatch { read: rows.len(), duplicates: Vec::new() };
         for row in &rows {
             if !write(&mut tx, kind, row).await? {
-                batch.alike.push(row.id);
+                batch.duplicates.push(row.id);
             }
         }
         let (form, after) = rows.last().map_or((FORM, Uuid::nil()), |last| (form, last.id));
@@ -76,7 +76,7 @@ pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
             return Ok(batch);
         }
     }
-    Ok(Batch::default())
+    Ok(ReindexBatch::default())
 }
 
 /// The next objects of a kind, kept as they are until the transaction ends.
@@ -124,7 +124,7 @@ async fn write(tx: &mut Tx, kind: i16, row: &Row) -> Result<bool, StoreError> {
             (TOKEN, Some(TokenName::stored(&row.name).key()))
         }
         2 => {
-            search::forget(tx, Kind::Repository, row.id).await?;
+            search::remove(tx, Kind::Repository, row.id).await?;
             search::index(tx, row.list_id, Kind::Repository, row.id, search_words([row.name.as_str()])).await?;
             ("", None)
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError, Tx,
-    bind::{Ids, Texts, among, text},
+    bind::{Ids, Texts, in_list, text},
 };
 
 /// What the words belong to, and in which list they are.
@@ -81,13 +81,13 @@ pub(crate) async fn reindex_token(
     token: Uuid,
     words: BTreeSet<String>,
 ) -> Result<(), StoreError> {
-    forget(tx, Kind::Token, token).await?;
-    forget(tx, Kind::ProjectToken, token).await?;
+    remove(tx, Kind::Token, token).await?;
+    remove(tx, Kind::ProjectToken, token).await?;
     index_token(tx, list, project, token, words).await
 }
 
 /// Removes an object's words.
-pub(crate) async fn forget(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), StoreError> {
+pub(crate) async fn remove(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), StoreError> {
     const SQL: &str = "DELETE FROM search_words WHERE kind = $1 AND object_id = $2";
     writing!(tx, db => sqlx::query(SQL).bind(kind.number()).bind(object).execute(db).await.map(|_| ()))?;
     Ok(())
@@ -202,7 +202,7 @@ async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, (from, to): &Range
         ($engine:ident) => {
             concat!(
                 "SELECT DISTINCT s.object_id FROM search_words s WHERE s.kind = $1 AND s.object_id ",
-                among!($engine "$2"),
+                in_list!($engine "$2"),
                 " AND s.word >= $3 AND s.word < $4"
             )
         };

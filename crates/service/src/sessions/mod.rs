@@ -195,7 +195,7 @@ pub(crate) fn live_since(now: Timestamp) -> LiveSince {
 /// Refuses an account that was locked, or got another password, since its password was proved; and keeps it from that
 /// until the transaction ends.
 pub(crate) async fn open_account(tx: &mut Tx, user: &User, password_hash: &str) -> Result<(), Error> {
-    match users::hold(tx, user.id).await? {
+    match users::lock_shared(tx, user.id).await? {
         Some(User { locked_at: None, .. }) => {}
         Some(_) => return Err(AuthenticationError::Locked.into()),
         None => return Err(AuthenticationError::Password.into()),

@@ -21,7 +21,7 @@ pub async fn lock_all(tx: &mut Tx, ids: &[TokenId]) -> Result<(), StoreError> {
 
 /// Keeps a token as it is for whoever acts with it: until the transaction ends, it can't be revoked, rotated or changed.
 /// Stands in the way of nothing else, a use being recorded above all.
-pub async fn hold(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
+pub async fn lock_shared(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
     const SQL: &str = "SELECT t.id FROM api_tokens t WHERE t.id = $1 FOR KEY SHARE";
     Ok(writing!(tx, db, sqlite => { let _ = db; Ok(()) }, postgres => {
         sqlx::query(SQL).bind(id.0).execute(db).await.map(|_| ())
@@ -39,7 +39,7 @@ pub async fn lock(tx: &mut Tx, id: TokenId) -> Result<Option<(Token, Vec<Reposit
     Ok(Some((Token::try_from(row)?, listed.into_iter().map(RepositoryId).collect())))
 }
 
-/// Changes an unrevoked token that [`lock`] has returned. `Conflict("token name")` as for a new one.
+/// Changes an unrevoked token that [`lock`] has returned. [`Conflict::TokenName`](crate::Conflict::TokenName) as for a new one.
 pub async fn update(tx: &mut Tx, token: &Token, edited: &Edited<'_>) -> Result<(), StoreError> {
     // Another replica's clock may have noted the token as expired already: it is live again.
     const SQL: &str = "UPDATE api_tokens SET name = $2, name_key = $3, description = $4, scopes = $5, \

@@ -249,6 +249,6 @@ async fn a_project_finds_its_own_tokens_among_those_of_others(given: &Given) {
     assert_eq!((found("web", None).await, found("release", None).await), (vec![], vec![id]));
     given.database.execute("DELETE FROM search_words".to_owned()).await;
     given.database.execute("UPDATE name_forms SET form = 0, next = 0".to_owned()).await;
-    while names::renew(&store, 100).await.unwrap().read > 0 {}
+    while names::reindex(&store, 100).await.unwrap().read > 0 {}
     assert_eq!((found("web", None).await, found("release", None).await), (vec![], vec![id]));
 }
