@@ -70,7 +70,7 @@ impl Service {
                 sessions::delete_dead(&mut tx, live_since(now), BATCH).await?,
                 user_tokens::delete_expired(&mut tx, now.plus_days(-1), BATCH).await?,
                 attempts::delete_old(&mut tx, window(now), BATCH).await?,
-                attempts::forget_old(&mut tx, now.plus_days(-REMEMBERED_DAYS), BATCH).await?,
+                attempts::delete_old_networks(&mut tx, now.plus_days(-REMEMBERED_DAYS), BATCH).await?,
                 changes::delete_old(&mut tx, BATCH).await?,
                 self.forget_keys(&mut tx, BATCH).await?,
             ];
