@@ -163,7 +163,9 @@ pub async fn write(service: &Service, name: &str, access: &OrganizationAccess, o
         "memberships.set_current" => service.memberships().set_current(caller, &on.own_membership).await.map(drop),
         "memberships.leave" => service.memberships().leave(caller, &on.own_membership).await,
         "invitations.accept" => service.invitations().accept(caller, &on.received).await.map(drop),
-        "users.set_password" => service.users().set_password(caller, &on.user, None, "staple battery horse").await,
+        "users.set_password" => {
+            service.users().set_password(caller, &on.user, None, "staple battery horse").await.map(drop)
+        }
         "credentials.end" => service.credentials().end(caller, "me", &on.own_session).await,
         "credentials.end_all" => service.credentials().end_all(caller, "me").await.map(drop),
         "users.set_locked" => service.users().set_locked(caller, &on.user, true).await.map(drop),
