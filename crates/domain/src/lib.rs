@@ -3,6 +3,7 @@
 //! Nothing here does I/O, asks the clock or draws random numbers, so the server and the browser run the same code.
 //! A value that exists is valid: constructors check, fields are private.
 
+mod audit;
 mod catalogue;
 mod expiry;
 mod forwarded;
@@ -27,6 +28,7 @@ mod timestamp;
 mod token;
 pub mod words;
 
+pub use audit::AuditAction;
 pub use catalogue::{Catalogue, CatalogueError, Group, GroupLevel, Preset, ScopeInfo};
 pub use expiry::{Expiry, ExpiryError};
 pub use forwarded::{client_address, read_address};

@@ -1,6 +1,6 @@
 //! Auto-revoke: the setting, its preview, and the sweep.
 
-use latchkey_domain::{InactivityThreshold, OrganizationId, SweepId, Timestamp};
+use latchkey_domain::{AuditAction, InactivityThreshold, OrganizationId, SweepId, Timestamp};
 use latchkey_store::organizations::Organization;
 use latchkey_store::sweeps::Sweep;
 use latchkey_store::tokens;
@@ -117,7 +117,7 @@ impl AutoRevoke<'_> {
         }
         let entry = AuditEntry {
             organization: Some(access.id()),
-            action: "organization.auto_revoke_set",
+            action: AuditAction::OrganizationAutoRevokeSet,
             target: ("organization", Some(access.id().0), access.name()),
             success: true,
             details: json!({ "days": of(threshold), "before": of(access.organization().threshold) }),
@@ -196,7 +196,7 @@ impl AutoRevoke<'_> {
         let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
         let entry = AuditEntry {
             organization: Some(organization),
-            action: "token.revoked",
+            action: AuditAction::TokenRevoked,
             target: ("token", None, ""),
             success: true,
             details: json!({ "reason": "inactive", "days": threshold.days() }),

@@ -1,6 +1,6 @@
 //! A person's own memberships, and which of them counts when a request names no organization.
 
-use latchkey_domain::MembershipId;
+use latchkey_domain::{AuditAction, MembershipId};
 use latchkey_store::memberships::{self, Member};
 use latchkey_store::organizations::{self, Organization};
 use latchkey_store::users;
@@ -58,7 +58,7 @@ impl Memberships<'_> {
         users::set_current(&mut tx, person.id, organization.id).await?;
         let entry = AuditEntry {
             organization: None,
-            action: "user.current_organization_set",
+            action: AuditAction::UserCurrentOrganizationSet,
             target: ("user", Some(person.id.0), &person.email),
             success: true,
             details: json!({ "organization": organization.name }),

@@ -1,4 +1,4 @@
-use latchkey_domain::{Level, ProjectId, ProjectName};
+use latchkey_domain::{AuditAction, Level, ProjectId, ProjectName};
 use latchkey_store::{StoreError, Tx, projects, projects::Project};
 use serde_json::json;
 
@@ -71,7 +71,7 @@ impl Projects<'_> {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another project")),
             error => error.into(),
         })?;
-        self.record(&mut tx, access.caller(), "project.created", &project).await?;
+        self.record(&mut tx, access.caller(), AuditAction::ProjectCreated, &project).await?;
         tx.commit().await?;
         Ok(project)
     }
@@ -89,7 +89,7 @@ impl Projects<'_> {
             return Err(Error::Conflict(FieldError::new("project", tokens)));
         }
         projects::delete(&mut tx, project.id, self.service.now()).await?;
-        self.record(&mut tx, access.caller(), "project.deleted", &project).await?;
+        self.record(&mut tx, access.caller(), AuditAction::ProjectDeleted, &project).await?;
         Ok(tx.commit().await?)
     }
 
@@ -113,7 +113,7 @@ impl Projects<'_> {
         if access.principal().level().is_none_or(within) { Ok(project) } else { Err(UNKNOWN) }
     }
 
-    async fn record(self, tx: &mut Tx, caller: &Caller, action: &'static str, project: &Project) -> Result<(), Error> {
+    async fn record(self, tx: &mut Tx, caller: &Caller, action: AuditAction, project: &Project) -> Result<(), Error> {
         let entry = AuditEntry {
             organization: Some(project.organization_id),
             action,

@@ -1,15 +1,15 @@
 //! Audit events: who did what to what, written in the transaction of what was done.
 
-use latchkey_domain::{AuditEventId, OrganizationId, TokenId};
+use latchkey_domain::{AuditAction, AuditEventId, OrganizationId, TokenId};
 use latchkey_store::{Tx, audit, audit::AuditEvent, tokens::Actor};
 use uuid::Uuid;
 
 use crate::{Caller, Error, Origin, Service};
 
-/// What entry to what.
+/// What happened to what.
 pub(crate) struct AuditEntry<'a> {
     pub(crate) organization: Option<OrganizationId>,
-    pub(crate) action: &'static str,
+    pub(crate) action: AuditAction,
     /// Kind, id and name.
     pub(crate) target: (&'static str, Option<Uuid>, &'a str),
     pub(crate) success: bool,
@@ -59,7 +59,7 @@ impl Service {
             actor_kind: actor.kind,
             actor_id: actor.id,
             actor_name: actor.name.clone(),
-            action: entry.action,
+            action: entry.action.as_str(),
             target_kind,
             target_id,
             target_name: target_name.to_owned(),

@@ -1,4 +1,4 @@
-use latchkey_domain::{OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
+use latchkey_domain::{AuditAction, OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
 use latchkey_store::repositories::{self, Repository};
 use latchkey_store::{Conflict, StoreError, Tx};
 use serde_json::json;
@@ -112,7 +112,7 @@ impl Repositories<'_> {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("name", "is taken by another repository")),
             error => error.into(),
         })?;
-        self.record(&mut tx, access.caller(), "repository.created", &repository).await?;
+        self.record(&mut tx, access.caller(), AuditAction::RepositoryCreated, &repository).await?;
         tx.commit().await?;
         Ok(repository)
     }
@@ -140,7 +140,7 @@ impl Repositories<'_> {
             return Err(AuthorizationError::MissingRepository(Some(repository.id)).into());
         }
         repositories::delete(&mut tx, access.id(), repository.id).await?.ok_or(Error::NotFound("repository"))?;
-        self.record(&mut tx, access.caller(), "repository.deleted", &repository).await?;
+        self.record(&mut tx, access.caller(), AuditAction::RepositoryDeleted, &repository).await?;
         Ok(tx.commit().await?)
     }
 
@@ -181,7 +181,7 @@ impl Repositories<'_> {
         self,
         tx: &mut Tx,
         caller: &Caller,
-        action: &'static str,
+        action: AuditAction,
         repository: &Repository,
     ) -> Result<(), Error> {
         let entry = AuditEntry {

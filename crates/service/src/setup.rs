@@ -1,8 +1,8 @@
 //! The first start: nobody can sign in, so whoever can read the log makes the first account.
 
 use latchkey_domain::{
-    Email, MembershipId, OrganizationId, OrganizationName, Password, Role, Secret, SecretHash, SecretKind, Timestamp,
-    UserId,
+    AuditAction, Email, MembershipId, OrganizationId, OrganizationName, Password, Role, Secret, SecretHash, SecretKind,
+    Timestamp, UserId,
 };
 use latchkey_store::{StoreError, Tx, instance, memberships, organizations, users, users::User};
 use serde_json::json;
@@ -129,7 +129,7 @@ impl Setup<'_> {
         self.make_organization(tx, "default", user.id, now).await?;
         let entry = AuditEntry {
             organization: None,
-            action: "instance.set_up",
+            action: AuditAction::InstanceSetUp,
             target: ("user", Some(user.id.0), &user.email),
             success: true,
             details: json!({}),

@@ -1,6 +1,6 @@
 //! Invitations of people who have no account yet: a one-time link makes it.
 
-use latchkey_domain::{Email, Level, MembershipId, Password, Secret, SecretKind, UserId};
+use latchkey_domain::{AuditAction, Email, Level, MembershipId, Password, Secret, SecretKind, UserId};
 use latchkey_store::invitations::{self, Invitation};
 use latchkey_store::{StoreError, memberships, users, users::User};
 use serde_json::json;
@@ -77,13 +77,13 @@ impl Invitations<'_> {
         let caller = Caller { principal: Principal::Session(signed_in.person.clone()), origin: origin.clone() };
         let entry = AuditEntry {
             organization: None,
-            action: "user.created",
+            action: AuditAction::UserCreated,
             target: ("user", Some(id.0), &user.email),
             success: true,
             details: json!({ "invitation": invitation.id }),
         };
         self.service.record_by(&mut tx, &caller, entry).await?;
-        self.record(&mut tx, &caller, "invitation.accepted", &invitation).await?;
+        self.record(&mut tx, &caller, AuditAction::InvitationAccepted, &invitation).await?;
         tx.commit().await?;
         Ok(signed_in)
     }

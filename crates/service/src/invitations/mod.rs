@@ -2,7 +2,9 @@
 
 mod link;
 
-use latchkey_domain::{Email, InvitationId, MembershipId, Role, Secret, Timestamp, TokenId, TokenState, UserId};
+use latchkey_domain::{
+    AuditAction, Email, InvitationId, MembershipId, Role, Secret, Timestamp, TokenId, TokenState, UserId,
+};
 use latchkey_store::invitations::{self, Invitation};
 use latchkey_store::{StoreError, Tx, memberships, organizations, tokens, users};
 use serde_json::json;
@@ -60,7 +62,7 @@ impl Invitations<'_> {
             }
             error => error.into(),
         })?;
-        self.record(&mut tx, access.caller(), "invitation.created", &invitation).await?;
+        self.record(&mut tx, access.caller(), AuditAction::InvitationCreated, &invitation).await?;
         tx.commit().await?;
         Ok(Invited { invitation, link })
     }
@@ -88,7 +90,7 @@ impl Invitations<'_> {
         if !invitations::delete(&mut tx, invitation.id).await? {
             return Err(UNKNOWN);
         }
-        self.record(&mut tx, access.caller(), "invitation.revoked", &invitation).await?;
+        self.record(&mut tx, access.caller(), AuditAction::InvitationRevoked, &invitation).await?;
         Ok(tx.commit().await?)
     }
 
@@ -121,7 +123,7 @@ impl Invitations<'_> {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("email", "is that of a member")),
             error => error.into(),
         })?;
-        self.record(&mut tx, caller, "invitation.accepted", &invitation).await?;
+        self.record(&mut tx, caller, AuditAction::InvitationAccepted, &invitation).await?;
         tx.commit().await?;
         let joined = {
             let organizations = self.service.organizations();
@@ -179,7 +181,7 @@ impl Invitations<'_> {
         self,
         tx: &mut Tx,
         caller: &Caller,
-        action: &'static str,
+        action: AuditAction,
         invitation: &Invitation,
     ) -> Result<(), Error> {
         let entry = AuditEntry {

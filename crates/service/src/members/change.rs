@@ -1,4 +1,4 @@
-use latchkey_domain::Role;
+use latchkey_domain::{AuditAction, Role};
 use latchkey_store::Tx;
 use latchkey_store::memberships::{self, Member};
 use serde_json::json;
@@ -24,7 +24,7 @@ impl Members<'_> {
         keep_an_owner(&mut tx, &member, before, Some(role)).await?;
         memberships::set_role(&mut tx, access.id(), member.id, role, now).await?;
         let details = json!({ "before": before, "role": role });
-        self.record(&mut tx, access.caller(), "member.role_changed", &member, details).await?;
+        self.record(&mut tx, access.caller(), AuditAction::MemberRoleChanged, &member, details).await?;
         tx.commit().await?;
         Ok(Member { role, updated_at: now, ..member })
     }
@@ -44,10 +44,10 @@ impl Members<'_> {
         let Write { mut tx, access } = self.service.begin_locked(access, OrganizationLock::Members, &[]).await?;
         let role = memberships::role_locked(&mut tx, access.id(), member.user.id).await?.ok_or(UNKNOWN)?;
         let action = if member.user.id == person {
-            "member.left"
+            AuditAction::MemberLeft
         } else {
             access.allow(Action::ManageMember(role))?;
-            "member.removed"
+            AuditAction::MemberRemoved
         };
         keep_an_owner(&mut tx, &member, role, None).await?;
         memberships::delete(&mut tx, access.id(), member.id).await?;
@@ -59,7 +59,7 @@ impl Members<'_> {
         self,
         tx: &mut Tx,
         caller: &Caller,
-        action: &'static str,
+        action: AuditAction,
         member: &Member,
         details: serde_json::Value,
     ) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-use latchkey_domain::{MembershipId, OrganizationId, OrganizationName, Role};
+use latchkey_domain::{AuditAction, MembershipId, OrganizationId, OrganizationName, Role};
 use latchkey_store::organizations::{self, Organization};
 use latchkey_store::{StoreError, memberships};
 use serde_json::json;
@@ -29,7 +29,7 @@ impl Organizations<'_> {
         let name = name.as_str().to_owned();
         let entry = AuditEntry {
             organization: Some(id),
-            action: "organization.created",
+            action: AuditAction::OrganizationCreated,
             target: ("organization", Some(id.0), &name),
             success: true,
             details: json!({}),

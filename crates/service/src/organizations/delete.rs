@@ -1,4 +1,4 @@
-use latchkey_domain::RevocationReason;
+use latchkey_domain::{AuditAction, RevocationReason};
 use latchkey_store::organizations::{self, Organization};
 use latchkey_store::tokens::{self, Revocation};
 use latchkey_store::{Tx, invitations, memberships};
@@ -58,7 +58,7 @@ impl Organizations<'_> {
         let id = id.ok_or(Error::NotFound("deleted organization"))?;
         let entry = AuditEntry {
             organization: None,
-            action: "organization.name_freed",
+            action: AuditAction::OrganizationNameFreed,
             target: ("organization", Some(id.0), name),
             success: true,
             details: json!({}),
@@ -77,7 +77,7 @@ impl Organizations<'_> {
         let revoked = tokens::revoke_all(&mut tx, id, &revocation, BATCH).await?;
         let entry = AuditEntry {
             organization: Some(id),
-            action: "token.revoked",
+            action: AuditAction::TokenRevoked,
             target: ("token", None, ""),
             success: true,
             details: json!({ "reason": RevocationReason::OrganizationDeleted }),
@@ -88,7 +88,7 @@ impl Organizations<'_> {
             organizations::delete(&mut tx, id, now).await?;
             let entry = AuditEntry {
                 organization: Some(id),
-                action: "organization.deleted",
+                action: AuditAction::OrganizationDeleted,
                 target: ("organization", Some(id.0), access.name()),
                 success: true,
                 details: json!({}),

@@ -1,6 +1,6 @@
 use latchkey_domain::{
-    AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId, RepositoryAccess,
-    ScopeSet, Secret, Timestamp, TokenId, TokenName,
+    AllowedNetworks, AuditAction, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId,
+    RepositoryAccess, ScopeSet, Secret, Timestamp, TokenId, TokenName,
 };
 use latchkey_store::tokens::{NewToken, Token};
 use latchkey_store::{StoreError, projects, tokens};
@@ -133,7 +133,7 @@ impl Tokens<'_> {
         }
         let entry = AuditEntry {
             organization: grant.level.organization(),
-            action: "token.created",
+            action: AuditAction::TokenCreated,
             target: ("token", Some(id.0), name.as_str()),
             success: true,
             details: json!({

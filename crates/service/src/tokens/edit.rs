@@ -1,4 +1,6 @@
-use latchkey_domain::{AllowedNetworks, Description, RepositoryAccess, ScopeSet, Timestamp, TokenName, TokenState};
+use latchkey_domain::{
+    AllowedNetworks, AuditAction, Description, RepositoryAccess, ScopeSet, Timestamp, TokenName, TokenState,
+};
 use latchkey_store::tokens::{self, Edited, Token};
 use latchkey_store::{Conflict, StoreError, Tx};
 use serde_json::{Map, Value, json};
@@ -138,11 +140,11 @@ impl Tokens<'_> {
         }
         let action = if after.beyond(before).is_some() {
             self.contain(access, &after)?;
-            "token.widened"
+            AuditAction::TokenWidened
         } else if before.beyond(&after).is_some() {
-            "token.narrowed"
+            AuditAction::TokenNarrowed
         } else {
-            "token.updated"
+            AuditAction::TokenUpdated
         };
         let edited = Edited {
             name: &name,

@@ -1,6 +1,6 @@
 //! Answers that are given again, under an `Idempotency-Key`.
 
-use latchkey_domain::{Secret, SecretKind};
+use latchkey_domain::{AuditAction, Secret, SecretKind};
 use latchkey_store::tokens::{self, Token};
 use latchkey_store::{Conflict, StoreError};
 use serde_json::json;
@@ -45,7 +45,7 @@ impl Tokens<'_> {
             self.contain(&access, &Grant::of(&token, listed))?;
             let entry = AuditEntry {
                 organization: token.level.organization(),
-                action: "token.answer_repeated",
+                action: AuditAction::TokenAnswerRepeated,
                 target: ("token", Some(token.id.0), &token.name),
                 success: true,
                 details: json!({}),

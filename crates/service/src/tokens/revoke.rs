@@ -1,4 +1,4 @@
-use latchkey_domain::{Level, RevocationReason, TokenId};
+use latchkey_domain::{AuditAction, Level, RevocationReason, TokenId};
 use latchkey_store::Tx;
 use latchkey_store::tokens::{self, Revocation, Token};
 use serde_json::json;
@@ -84,7 +84,7 @@ impl Tokens<'_> {
             let revoked = tokens::revoke_many(&mut tx, locked, &revocation).await?;
             let entry = AuditEntry {
                 organization: Some(access.id()).filter(|_| !access.is_of_instance()),
-                action: "token.revoked",
+                action: AuditAction::TokenRevoked,
                 target: ("token", None, ""),
                 success: true,
                 details: json!({ "reason": RevocationReason::Manual }),
@@ -102,7 +102,7 @@ impl Tokens<'_> {
         let Some(token) = tokens::revoke(tx, id, &revocation).await? else { return Ok(None) };
         let entry = AuditEntry {
             organization: token.level.organization(),
-            action: "token.revoked",
+            action: AuditAction::TokenRevoked,
             target: ("token", Some(token.id.0), &token.name),
             success: true,
             details: json!({ "reason": RevocationReason::Manual }),

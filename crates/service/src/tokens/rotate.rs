@@ -1,4 +1,4 @@
-use latchkey_domain::{Expiry, Timestamp, TokenState};
+use latchkey_domain::{AuditAction, Expiry, Timestamp, TokenState};
 use latchkey_store::tokens::{self, Rotation};
 use serde_json::json;
 
@@ -81,7 +81,7 @@ impl Tokens<'_> {
         tokens::rotate(&mut tx, &token, &rotation).await?;
         let entry = AuditEntry {
             organization: token.level.organization(),
-            action: "token.rotated",
+            action: AuditAction::TokenRotated,
             target: ("token", Some(token.id.0), &token.name),
             success: true,
             details: json!({

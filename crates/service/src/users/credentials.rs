@@ -1,4 +1,4 @@
-use latchkey_domain::CredentialId;
+use latchkey_domain::{AuditAction, CredentialId};
 use latchkey_store::credentials::{self, Credential, CredentialKind, Live};
 use latchkey_store::{Tx, tokens::Actor, users, users::User};
 use serde_json::json;
@@ -81,8 +81,8 @@ impl Credentials<'_> {
         id: CredentialId,
     ) -> Result<(), Error> {
         let action = match credentials::end(tx, user.id, id).await? {
-            Some(CredentialKind::Session) => "session.ended",
-            Some(CredentialKind::UserToken) => "user_token.ended",
+            Some(CredentialKind::Session) => AuditAction::SessionEnded,
+            Some(CredentialKind::UserToken) => AuditAction::UserTokenEnded,
             None => return Err(NO_CREDENTIAL),
         };
         self.service.record(tx, actor, origin, on_user(action, user, json!({ "id": id }))).await
@@ -97,7 +97,9 @@ impl Credentials<'_> {
         except: Option<CredentialId>,
     ) -> Result<u64, Error> {
         let ended = credentials::end_all(tx, user.id, except).await?;
-        self.service.record(tx, actor, origin, on_user("user.signed_out", user, json!({ "ended": ended }))).await?;
+        self.service
+            .record(tx, actor, origin, on_user(AuditAction::UserSignedOut, user, json!({ "ended": ended })))
+            .await?;
         Ok(ended)
     }
 }

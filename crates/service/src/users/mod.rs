@@ -5,7 +5,7 @@ mod credentials;
 mod operator;
 mod password;
 
-use latchkey_domain::UserId;
+use latchkey_domain::{AuditAction, UserId};
 use latchkey_store::{Tx, credentials as stored, tokens::Actor, users, users::User};
 use serde_json::json;
 
@@ -72,13 +72,13 @@ impl Users<'_> {
         let locked_at = locked.then(|| self.service.now());
         users::set_locked(tx, user.id, locked_at).await?;
         let ended = if locked { stored::end_all(tx, user.id, None).await? } else { 0 };
-        let action = if locked { "user.locked" } else { "user.unlocked" };
+        let action = if locked { AuditAction::UserLocked } else { AuditAction::UserUnlocked };
         self.service.record(tx, actor, origin, on_user(action, &user, json!({ "ended": ended }))).await?;
         Ok(User { locked_at, ..user })
     }
 }
 
-fn on_user<'a>(action: &'static str, user: &'a User, details: serde_json::Value) -> AuditEntry<'a> {
+fn on_user<'a>(action: AuditAction, user: &'a User, details: serde_json::Value) -> AuditEntry<'a> {
     AuditEntry { organization: None, action, target: ("user", Some(user.id.0), &user.email), success: true, details }
 }
 

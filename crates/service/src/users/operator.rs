@@ -1,7 +1,7 @@
 //! What an operator does from the server's shell, when nobody else can. Authorized by having that shell; recorded like
 //! everything else, and as immediate.
 
-use latchkey_domain::{CredentialId, Password, RevocationReason, TokenId};
+use latchkey_domain::{AuditAction, CredentialId, Password, RevocationReason, TokenId};
 use latchkey_store::tokens::{self, Actor, Filter, Position, Revocation, Sort, SortKey};
 use latchkey_store::{Tx, credentials, users, users::User};
 use serde_json::json;
@@ -35,7 +35,7 @@ impl Operator<'_> {
         if let Some(token) = tokens::revoke(&mut tx, TokenId(id), &revocation).await? {
             let entry = AuditEntry {
                 organization: token.level.organization(),
-                action: "token.revoked",
+                action: AuditAction::TokenRevoked,
                 target: ("token", Some(id), &token.name),
                 success: true,
                 details: json!({ "reason": RevocationReason::Manual }),

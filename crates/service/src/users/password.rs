@@ -1,4 +1,4 @@
-use latchkey_domain::{CredentialId, Password};
+use latchkey_domain::{AuditAction, CredentialId, Password};
 use latchkey_store::{Tx, credentials, tokens::Actor, users, users::User};
 use serde_json::json;
 
@@ -53,6 +53,8 @@ impl Users<'_> {
     ) -> Result<(), Error> {
         users::set_password(tx, user.id, hash).await?;
         let ended = credentials::end_all(tx, user.id, keep).await?;
-        self.service.record(tx, actor, origin, on_user("user.password_set", user, json!({ "ended": ended }))).await
+        self.service
+            .record(tx, actor, origin, on_user(AuditAction::UserPasswordSet, user, json!({ "ended": ended })))
+            .await
     }
 }
