@@ -80,15 +80,7 @@ fn explain(error: &Error, request_id: &str) -> Explanation {
             .concat(),
         ),
     };
-    let retry_after = match error {
-        Error::TooManyAttempts { retry_after }
-        | Error::TooManyAtOnce { retry_after, .. }
-        | Error::Busy { retry_after }
-        | Error::NoncesLost { retry_after } => Some(*retry_after),
-        Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => Some(5),
-        _ => None,
-    };
-    Explanation { status, title, text, retry_after }
+    Explanation { status, title, text, retry_after: error.retry_after() }
 }
 
 /// What is missing, and who can help.

@@ -52,9 +52,10 @@ pub(crate) async fn errors(request: Request, next: Next) -> Response {
 fn code(problem: &Problem) -> (StatusCode, &'static str) {
     let status = problem.status();
     match (status.as_u16(), problem.kind()) {
-        (401, INVALID_CLIENT | "credential-missing") => (status, "invalid_client"),
+        (401, INVALID_CLIENT) => (status, "invalid_client"),
+        (401, code) if code == AuthenticationError::Missing.code() => (status, "invalid_client"),
         (401, _) => (status, "invalid_token"),
-        (403, "missing-scope") => (status, "insufficient_scope"),
+        (403, _) if problem.missing_scope().is_some() => (status, "insufficient_scope"),
         (403, _) => (status, "unauthorized_client"),
         (405 | 413 | 415, _) => (status, "invalid_request"),
         (429 | 503, _) => (status, "temporarily_unavailable"),
