@@ -59,8 +59,8 @@ impl OrgInvitationService for Invitations {
 }
 
 impl Invitations {
-    /// Refuses an id that names another organization than the request acts on: ignoring it would invite somebody to
-    /// where nobody meant.
+    /// Refuses the id of another organization than that of the request. If it were ignored, the invitation would be to the
+    /// wrong organization.
     async fn same_organization(&self, credential: &Credential, organization: &str, id: &str) -> Result<(), Status> {
         if id.is_empty() {
             return Ok(());
