@@ -98,7 +98,7 @@ async fn what_was_being_told_is_told_again_after_a_kill(mut server: Server) {
     // A minute later.
     server.execute("UPDATE outbox SET due_at = due_at - 60000000").await;
     let server = server.start_again();
-    assert_eq!(notice(&server)["attempt"], 2);
+    assert!(notice(&server)["attempt"].as_u64().unwrap() >= 2);
     is_empty(&server).await;
 }
 
