@@ -1,54 +1,61 @@
 //! What operators and orchestrators ask.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use latchkey_api_types::{Info, Problem, Readiness, Status, StatusQuery};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::fallback::method_not_allowed;
 use crate::http::problem;
 use crate::http::query::QueryParams;
+use crate::http::routes::map_router;
 use crate::http::schema;
 use crate::state::ServerState;
 
 /// What tells how the instance is.
-pub(crate) fn router() -> Router<ServerState> {
-    Router::new()
-        .route("/healthz", get(live))
-        .route("/readyz", get(ready))
-        .route("/infoz", get(info))
-        .route("/statusz", get(statusz))
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(problem::complete))
+pub(crate) fn router() -> OpenApiRouter<ServerState> {
+    completed(
+        OpenApiRouter::new()
+            .routes(routes!(live))
+            .routes(routes!(ready))
+            .routes(routes!(statusz))
+            .routes(routes!(info)),
+    )
 }
 
 /// The counters, which need none of the layers of the others.
-pub(crate) fn metrics_router() -> Router<ServerState> {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .method_not_allowed_fallback(method_not_allowed)
+pub(crate) fn metrics_router() -> OpenApiRouter<ServerState> {
+    completed(OpenApiRouter::new().routes(routes!(metrics)))
+}
+
+/// With problems for what is refused.
+fn completed(routes: OpenApiRouter<ServerState>) -> OpenApiRouter<ServerState> {
+    map_router(routes, |router| router.method_not_allowed_fallback(method_not_allowed))
         .layer(from_fn(problem::complete))
 }
 
-/// Tells that the process runs.
+/// Show liveness
+///
+/// The process is running.
 #[utoipa::path(
     get, path = "/healthz", operation_id = "isLive", tag = "Operations", security(()),
-    responses((status = 200, description = "It runs", body = Status, example = json!({ "status": "live" }))),
+    responses((status = 200, description = "The process is running", body = Status, example = json!({ "status": "live" }))),
 )]
 pub(crate) async fn live() -> Response {
     Json(Status { status: "live".to_owned() }).into_response()
 }
 
-/// Tells what existing clients ask for.
+/// Show the status
 ///
-/// Both of the others, for clients that read nothing but the status.
+/// Liveness or readiness, for clients that read only the status code.
 #[utoipa::path(
     get, path = "/statusz", operation_id = "status", tag = "Operations", security(()), params(StatusQuery),
     responses(
-        (status = 200, description = "It runs, and the database answers and can be written if that was asked", body = Status,
+        (status = 200, description = "The instance is live, or ready if that was asked", body = Status,
             example = json!({ "status": "live" })),
         (status = 400, description = "`readiness` is neither `true` nor `false`", body = Problem,
             content_type = "application/problem+json", example = json!({
@@ -67,14 +74,14 @@ pub(crate) async fn statusz(
     if asked.readiness { ready(State(state)).await } else { live().await }
 }
 
-/// Tells whether requests can be served.
+/// Show readiness
 ///
-/// Whether the database answers and is the one to ask (no standby, no file that was replaced), and whether something can
-/// be written to it: if not, nothing can be revoked. The answer is up to a second old.
+/// Ready means: the database answers, it is the primary (not a standby, not a file that was replaced), and it can be
+/// written. Without that, nothing can be revoked. The answer is up to one second old.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "isReady", tag = "Operations", security(()),
     responses(
-        (status = 200, description = "They can", body = Readiness, example = json!({ "status": "ready" })),
+        (status = 200, description = "The instance is ready", body = Readiness, example = json!({ "status": "ready" })),
         (status = 503, description = "The database does not answer, is not the one to ask, or can't be written: its disk \
             is full or read-only", body = Status, example = json!({ "status": "the database can't be written" })),
     ),
@@ -95,9 +102,9 @@ pub(crate) async fn ready(State(state): State<ServerState>) -> Response {
     }
 }
 
-/// Tells about the instance.
+/// Show instance information
 ///
-/// Its version, and where people sign in.
+/// The version, and the address of the sign-in page.
 #[utoipa::path(
     get, path = "/infoz", operation_id = "info", tag = "Operations", security(()),
     responses((status = 200, description = "About this instance", body = Info, example = json!({
@@ -108,12 +115,12 @@ pub(crate) async fn info(State(state): State<ServerState>) -> Json<Info> {
     Json(Info { login_url: format!("{}/login", state.site.public_url), version: state.site.version.to_owned() })
 }
 
-/// Tells what is counted.
+/// Show metrics
 ///
-/// For Prometheus, as OpenMetrics.
+/// For Prometheus, in the OpenMetrics text format.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics", tag = "Operations", security(()),
-    responses((status = 200, description = "The counters", body = String,
+    responses((status = 200, description = "The metrics", body = String,
         content_type = "application/openmetrics-text", example = "cached_tokens 12")),
 )]
 pub(crate) async fn metrics(State(state): State<ServerState>) -> Response {

@@ -1,5 +1,5 @@
-//! The outermost layer, around every route: what one request may take in time and memory, and an answer in the form of
-//! the route when it took more or failed altogether.
+//! The outermost layer, around every route: limits the time and the memory of a request, and answers in the error format of
+//! the route if the request takes too long or panics.
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -16,23 +16,23 @@ use tower::ServiceExt;
 
 use crate::connections::RequestHandler;
 use crate::grpc;
+use crate::http::client_network::ClientNetwork;
 use crate::http::context;
-use crate::http::problem::complete_now;
-use crate::http::source::Source;
+use crate::http::problem::complete_response;
 use crate::http::timeout::REQUEST_TIMEOUT;
 use crate::http::unread_body::drained_on_drop;
 use crate::log::redacted;
 use crate::portal::FailurePage;
 use crate::state::ServerState;
 
-/// All routes, within limits.
+/// All routes, within the limits.
 pub(crate) struct RequestLimits {
     router: Router,
     state: ServerState,
     failure_page: FailurePage,
 }
 
-/// How the clients of a route read errors.
+/// The error format of a route.
 enum ErrorFormat {
     Grpc,
     Problem,
@@ -49,7 +49,7 @@ impl RequestHandler for RequestLimits {
     async fn handle(&self, mut request: Request, peer: SocketAddr) -> Response {
         request.extensions_mut().insert(ConnectInfo(peer));
         if !HttpBody::is_end_stream(request.body()) {
-            let source = context::client(&self.state.context, peer.ip(), request.headers()).map(Source::of);
+            let source = context::client(&self.state.context, peer.ip(), request.headers()).map(ClientNetwork::of);
             request.extensions_mut().insert(Arc::new(self.state.body_budget.meter(source)));
             request = drained_on_drop(request);
         }
@@ -67,7 +67,7 @@ impl RequestHandler for RequestLimits {
         let mut response = match (format, appearance) {
             (ErrorFormat::Grpc, _) => grpc::error_response(Error::Unavailable),
             (_, Some(appearance)) => self.failure_page.show(appearance, &id, &Error::Unavailable),
-            (_, None) => complete_now(Error::Unavailable.into(), uri.path(), &id),
+            (_, None) => complete_response(Error::Unavailable.into(), uri.path(), &id),
         };
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(id) = HeaderValue::from_str(&id) {

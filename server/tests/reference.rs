@@ -3,12 +3,36 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Server, answer, text};
-use reqwest::StatusCode;
-use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
+use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+/// What the titles of operations begin with.
+const VERBS: [&str; 20] = [
+    "Accept",
+    "Add",
+    "Authorize",
+    "Change",
+    "Create",
+    "Delete",
+    "End",
+    "Introspect",
+    "Invite",
+    "List",
+    "Lock",
+    "Preview",
+    "Release",
+    "Remove",
+    "Revoke",
+    "Rotate",
+    "Set",
+    "Show",
+    "Sign",
+    "Verify",
+];
 
 async fn document(server: &Server) -> Value {
     server.get("/openapi.json", "").await.1
@@ -87,7 +111,10 @@ async fn the_description_is_whole() {
     for (method, path, operation) in operations(&document) {
         let what = format!("{method} {path}");
         assert!(ids.insert(text(&operation["operationId"])), "{what}: its id is another's");
-        assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')), "{what}");
+        // A title: it says what to do, and is no sentence.
+        let summary = text(&operation["summary"]);
+        let verb = summary.split(' ').next().unwrap();
+        assert!(VERBS.contains(&verb) && summary.len() <= 60 && !summary.ends_with('.'), "{what}: {summary}");
         assert!(operation["requestBody"].is_null() || body_of(&operation).1.is_object(), "{what}");
         let statuses = operation["responses"].as_object().unwrap();
         for (status, response) in statuses {
@@ -125,6 +152,42 @@ async fn the_description_is_whole() {
     let yaml = yaml.text().await.unwrap();
     assert!(yaml.starts_with("openapi: 3.1.0\n"));
     assert!(operations(&document).iter().all(|(_, path, _)| yaml.contains(&format!("\n  {path}:\n"))));
+}
+
+/// Whoever asks for a method that there is not is told which there are: no address has one that is not described.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_described_is_served_and_nothing_else() {
+    let server = Server::start();
+    let document = document(&server).await;
+    let mut described = BTreeMap::<String, BTreeSet<String>>::new();
+    for (method, path, _) in operations(&document) {
+        described.entry(path).or_default().insert(method);
+    }
+    assert!(described["/api/auth/cli-tokens/{id}"].contains("PATCH"));
+    for (path, mut methods) in described {
+        if path.ends_with("/forward-auth") {
+            // Takes every method, as its description says.
+            continue;
+        }
+        if methods.contains("GET") {
+            methods.insert("HEAD".to_owned());
+        }
+        let address = path.replace(['{', '}'], "");
+        let response = server.request(Method::TRACE, &address, "").send().await.unwrap();
+        let allowed: BTreeSet<_> =
+            response.headers()[ALLOW].to_str().unwrap().split(',').map(|method| method.trim().to_owned()).collect();
+        assert_eq!((response.status(), allowed), (StatusCode::METHOD_NOT_ALLOWED, methods), "{path}");
+    }
+    for path in ["/api", "/api/", "/api/nowhere", "/api/orgs/acme/nowhere", "/api/auth/cli-tokens/a/b/c"] {
+        let response = server.request(Method::GET, path, "").send().await.unwrap();
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json", "{path}");
+        let (status, body) = answer(response).await;
+        assert_eq!(
+            (status, &body["type"]),
+            (StatusCode::NOT_FOUND, &json!("urn:latchkey:problem:not-found")),
+            "{path}"
+        );
+    }
 }
 
 /// The operation's path with things in it that were made for it alone, so that the order of operations doesn't matter.
@@ -244,7 +307,7 @@ async fn the_page_shows_all_of_it_to_anybody() {
             format!("id=\"{id}\""),
             format!("href=\"#{id}\""),
             format!("<code>{path}</code>"),
-            text(&operation["summary"]).trim_end_matches('.').to_owned(),
+            text(&operation["summary"]),
         ] {
             assert!(html.contains(&part), "{method} {path}: {part} is not there");
         }

@@ -42,6 +42,35 @@ fn no_file_is_too_long() {
     }
 }
 
+/// What a router takes by `route` is not in the document of the API: only what has no operation of its own.
+#[test]
+fn every_route_of_the_api_is_documented() {
+    let Some(files) = files() else { return };
+    let of_api = |file: &&String| {
+        ["rest", "verification", "operations"].iter().any(|part| file.starts_with(&format!("server/src/{part}")))
+    };
+    let mut found = Vec::new();
+    for file in files.iter().filter(of_api) {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let routes = text.split(".route(").skip(1);
+        found.extend(routes.map(|rest| rest.split('"').nth(1).unwrap_or_default().to_owned()));
+    }
+    found.sort();
+    // What is at no address of the API, and Envoy's way to ask at `/forward-auth`.
+    assert_eq!(
+        found,
+        [
+            "/api",
+            "/api/",
+            "/api/{*path}",
+            "/forward-auth/",
+            "/forward-auth/{*path}",
+            "/orgs/{organization}/forward-auth/",
+            "/orgs/{organization}/forward-auth/{*path}",
+        ]
+    );
+}
+
 #[test]
 fn layers_point_one_way() {
     let manifest = |name: &str| fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();

@@ -72,6 +72,7 @@ pub use ports::{Asked, Clock, Epoch, Nonces, NoncesError, Random, SystemClock, S
 pub use readiness::Unready;
 pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
+pub use sessions::{BrowserSession, PendingSignIn, RenewedSession, RequestSessionStore, SessionId};
 pub use sign_in::{Browser, Device, SignedIn, UserToken};
 pub use stats::Stats;
 pub use token_cache::{CachedOrganization, CachedToken};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use latchkey_domain::AllowedNetworks;
 
 use super::state::{ConnectionState, NOT_EVICTABLE, as_micros, elapsed_micros};
-use crate::http::source::Source;
+use crate::http::client_network::ClientNetwork;
 
 /// When no connection could be evicted, the next attempt is not made before.
 const EVICTION_RETRY: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ struct Connections {
     /// By idle time and id. The time is that of the last look: a connection that was active since is put in again when
     /// it is its turn, so that answering a request moves nothing.
     eviction_order: BTreeMap<(u64, u64), Arc<ConnectionState>>,
-    per_source: HashMap<Source, usize>,
+    per_source: HashMap<ClientNetwork, usize>,
     /// No attempt to evict before this time.
     retry_eviction_at: u64,
 }
@@ -58,7 +58,7 @@ pub(crate) struct ConnectionCounts {
 pub(crate) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
     pub(crate) state: Arc<ConnectionState>,
-    source: Option<Source>,
+    source: Option<ClientNetwork>,
 }
 
 impl ConnectionLimiter {
@@ -109,10 +109,10 @@ impl ConnectionLimiter {
 
     /// The source whose limit a connection counts for; `None` for this machine and trusted proxies, which may carry the
     /// requests of many.
-    fn limited_source(&self, peer: IpAddr) -> Option<Source> {
+    fn limited_source(&self, peer: IpAddr) -> Option<ClientNetwork> {
         let peer = peer.to_canonical();
         let proxy = self.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
-        (!peer.is_loopback() && !proxy).then(|| Source::of(peer))
+        (!peer.is_loopback() && !proxy).then(|| ClientNetwork::of(peer))
     }
 
     /// Asks the connection to close that has waited longest for a request, or for its client to read a response.

@@ -1,4 +1,5 @@
-//! Who calls. Checked before the message is read, so that nobody without a credential learns what is wrong with one.
+//! The credential of a call. It is checked before the message is decoded, so that callers without a credential learn
+//! nothing about messages.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -13,8 +14,8 @@ pub(super) use crate::http::credential::Credential;
 use crate::http::{admission, rate_limit};
 use crate::state::ServerState;
 
-/// Puts a [`Credential`] into the call's extensions, or refuses the call. The message has come whole before anybody looks
-/// at the credential: see `http/body.rs`.
+/// Puts a [`Credential`] into the call's extensions, or refuses the call. The message has been read by then: see
+/// `http/body.rs`.
 pub(super) async fn layer(State(state): State<ServerState>, mut request: Request, next: Next) -> Response {
     match authenticate(&state, request.headers(), request.extensions()).await {
         Ok(credential) => {
@@ -27,8 +28,8 @@ pub(super) async fn layer(State(state): State<ServerState>, mut request: Request
 
 async fn authenticate(state: &ServerState, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Status> {
     let credential = Credential::read(&state.service, headers, extensions).await.map_err(status)?;
-    admission::recognize(extensions, &credential.caller.principal);
-    rate_limit::count(extensions, &credential.caller.principal, state.service.now()).map_err(exceeded)?;
+    admission::mark_authenticated(extensions, &credential.caller.principal);
+    rate_limit::count(extensions, &credential.caller.principal).map_err(exceeded)?;
     Ok(credential)
 }
 
@@ -47,7 +48,9 @@ pub(super) fn read_with_organization<T>(request: tonic::Request<T>) -> Result<(C
 }
 
 /// The same for what may concern an instance token, which belongs to no organization.
-pub(super) fn read_with_place<T>(request: tonic::Request<T>) -> Result<(Credential, String, T), Status> {
+pub(super) fn read_with_optional_organization<T>(
+    request: tonic::Request<T>,
+) -> Result<(Credential, String, T), Status> {
     let (credential, message) = read(request)?;
     let organization = credential.organization_if_any().to_owned();
     Ok((credential, organization, message))

@@ -10,8 +10,8 @@ use latchkey_service::Invitation;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::credential::{self, Credential};
+use super::list_all::list_all;
 use super::status::{invalid_field, status};
-use super::whole::whole;
 use super::{PAGE, convert};
 use crate::state::ServerState;
 
@@ -53,7 +53,7 @@ impl OrgInvitationService for Invitations {
             let sent = sent.map_err(status)?.map(item);
             Ok((sent.items, sent.next))
         };
-        let result = whole("GET /api/orgs/{name}/invitations of REST has pages", page).await?;
+        let result = list_all("GET /api/orgs/{name}/invitations of REST has pages", page).await?;
         Ok(Response::new(OrgInvitationServiceListSentResponse { result }))
     }
 }

@@ -6,11 +6,11 @@ mod credential;
 mod deadline;
 mod instance;
 mod invitations;
+mod list_all;
 mod organizations;
 mod status;
 mod tokens;
 mod users;
-mod whole;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::http::admission::{Admission, admit};
-use crate::http::body::{self, Unread};
+use crate::http::body::{self, BodyError};
 use crate::http::context as request_context;
 use crate::http::problem::Problem;
 use crate::http::{rate_limit, signature};
@@ -50,7 +50,7 @@ use crate::state::ServerState;
 const MESSAGE_MAX: usize = body::MAX;
 /// Largest message of a service that anybody may call, in bytes.
 const PUBLIC_MESSAGE_MAX: usize = 8 * 1024;
-/// Rows that one use case reads at a time, for lists that these messages know no pages of.
+/// Rows that a use case reads at a time, for lists whose messages have no pages.
 const PAGE: u32 = 100;
 
 /// Everything below `/controlplane.v1.…/` and `/grpc.…/`, in layers of its own: never compressed.
@@ -59,27 +59,27 @@ pub(crate) async fn router(
     origins: Vec<HeaderValue>,
     stopping: watch::Receiver<bool>,
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let authenticated = own(&state)
+    let authenticated = authenticated_services(&state)
         .layer(from_fn_with_state(state.clone(), credential::layer))
         .layer(from_fn_with_state(state.rate_limiter.clone(), rate_limit::layer))
         .layer(from_fn(deadline::layer))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(panic_response))
         .layer(GrpcWebLayer::new())
-        .layer(from_fn_with_state(state.admission.clone(), admitted))
+        .layer(from_fn_with_state(state.admission.clone(), admission_layer))
         // Outside of what translates gRPC-Web: the signature is over the bytes as they were sent.
-        .layer(from_fn(read_message));
-    let public = public(&state, stopping)
+        .layer(from_fn(read_signed_message));
+    let public = public_services(&state, stopping)
         .await?
         .layer(from_fn(deadline::layer))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(panic_response))
         .layer(GrpcWebLayer::new());
     let all = authenticated.merge(public);
     let all = if origins.is_empty() { all } else { all.layer(cors(origins)) };
     Ok(all.layer(from_fn_with_state(state.context.clone(), request_context::layer)))
 }
 
-/// What needs a credential.
-fn own(state: &ServerState) -> Router {
+/// Services that need a credential.
+fn authenticated_services(state: &ServerState) -> Router {
     let tokens = ApiTokenServiceServer::new(tokens::ApiTokens(state.clone()));
     let organizations = OrganizationServiceServer::new(organizations::Organizations(state.clone()));
     let invitations = OrgInvitationServiceServer::new(invitations::Invitations(state.clone()));
@@ -94,8 +94,8 @@ fn own(state: &ServerState) -> Router {
         .reset_fallback()
 }
 
-/// What anybody may ask.
-async fn public(
+/// Services that need none.
+async fn public_services(
     state: &ServerState,
     stopping: watch::Receiver<bool>,
 ) -> Result<Router, tonic_reflection::server::Error> {
@@ -115,8 +115,8 @@ async fn public(
         .reset_fallback())
 }
 
-/// Says of every service that it is served; whether the database answers is what `Statusz` and `/readyz` say. When the
-/// server stops, it says nothing more: somebody who watches would keep it from ending.
+/// Reports every service as serving; `Statusz` and `/readyz` report on the database. When the server stops, the statuses
+/// are cleared: a client that watches would keep the server from ending.
 async fn health(mut stopping: watch::Receiver<bool>) -> HealthServer<impl Health> {
     let services = [
         "",
@@ -163,13 +163,13 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .expose_headers(answered.map(HeaderName::from_static))
 }
 
-/// Takes a message in whole before anybody looks at the credential (see `http/body.rs`), and its signature.
-async fn read_message(request: Request, next: Next) -> Response {
+/// Reads the message and its signature before the credential is checked (see `http/body.rs`).
+async fn read_signed_message(request: Request, next: Next) -> Response {
     // Twice as much as a message may have: gRPC-Web can send it in Base64. What is too large for a message is refused
     // where it is decoded.
     match body::read_whole(body::without_unauthenticated_body(request), 2 * MESSAGE_MAX).await {
         Ok((parts, bytes)) => next.run(signature::with_signature(parts, bytes)).await,
-        Err(Unread::NoRoom(error)) => error_response(error),
+        Err(BodyError::OverBudget(error)) => error_response(error),
         Err(unread) => {
             let detail = Problem::from(unread);
             let status = Status::out_of_range(format!("the message is too large or broken: {}", detail.detail()));
@@ -178,15 +178,15 @@ async fn read_message(request: Request, next: Next) -> Response {
     }
 }
 
-/// Lets calls go on when there is a place for them.
-async fn admitted(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
+/// Lets a call go on when there is a permit for it.
+async fn admission_layer(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
     match admit(&admission, &mut request).await {
-        Ok(_place) => next.run(request).await,
+        Ok(_permit) => next.run(request).await,
         Err(error) => error_response(error),
     }
 }
 
-/// Answers calls to services that there are not, before the layers of the pages do.
+/// Answers calls to unknown services, before the layers of the pages do.
 pub(crate) async fn unimplemented(request: Request, next: Next) -> Response {
     let kind = request.headers().get(header::CONTENT_TYPE);
     if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
@@ -195,12 +195,12 @@ pub(crate) async fn unimplemented(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The answer to a call that failed before a service had it.
+/// The answer to a call that failed before it reached a service.
 pub(crate) fn error_response(error: Error) -> Response {
     status::status(error).into_http::<Body>().into_response()
 }
 
-fn panicked(_: Box<dyn Any + Send + 'static>) -> axum::http::Response<Body> {
+fn panic_response(_: Box<dyn Any + Send + 'static>) -> axum::http::Response<Body> {
     tracing::error!("a call panicked");
     status::internal().into_http()
 }

@@ -7,7 +7,7 @@ use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldErro
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use crate::http::rate_limit::Exceeded;
+use crate::http::rate_limit::RateLimitExceeded;
 
 /// Whose reasons they are, in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "latchkey";
@@ -44,7 +44,7 @@ pub(crate) fn status(error: Error) -> Status {
 }
 
 /// A credential has sent too many requests.
-pub(super) fn exceeded(Exceeded { whose, per_minute, retry_after }: Exceeded) -> Status {
+pub(super) fn exceeded(RateLimitExceeded { whose, per_minute, retry_after }: RateLimitExceeded) -> Status {
     let text = format!("at most {per_minute} requests a minute of {whose}; try again in {retry_after} s");
     again_in(Code::ResourceExhausted, text, retry_after)
 }

@@ -16,8 +16,8 @@ use latchkey_service::{
 use tonic::{Request, Response, Status, async_trait};
 use uuid::Uuid;
 
+use super::list_all::list_all;
 use super::status::{invalid_field, status};
-use super::whole::whole;
 use super::{PAGE, convert, credential};
 use crate::state::ServerState;
 
@@ -51,7 +51,7 @@ impl ApiTokenService for ApiTokens {
         } else {
             let after =
                 |next: Option<Position>| page(ListTokens { cursor: next.or(list.cursor.clone()), ..list.clone() });
-            (whole("ask for pages, with page_size and page_token", after).await?, None)
+            (list_all("ask for pages, with page_size and page_token", after).await?, None)
         };
         let next_page_token = next.as_ref().map(cursor::encode).unwrap_or_default();
         Ok(Response::new(ApiTokenServiceListResponse { result, next_page_token }))
@@ -61,7 +61,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRevokeRequest>,
     ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_place(request)?;
+        let (credential, organization, asked) = credential::read_with_optional_organization(request)?;
         check_id(&asked.id)?;
         // Not the use case of REST, where revoking again is no error: this one says whether it was this call.
         let done =
@@ -76,7 +76,7 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRotateRequest>,
     ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_place(request)?;
+        let (credential, organization, asked) = credential::read_with_optional_organization(request)?;
         let rotation = RotateToken { overlap: duration(asked.overlap, "overlap")?, ..RotateToken::default() };
         check_id(&asked.id)?;
         let rotated = self.0.service.rotate_token(&credential.caller, &organization, &asked.id, rotation).await;

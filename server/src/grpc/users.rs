@@ -7,8 +7,8 @@ use latchkey_proto::v1::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
+use super::list_all::list_all;
 use super::status::status;
-use super::whole::whole;
 use super::{PAGE, convert, credential};
 use crate::state::ServerState;
 
@@ -26,7 +26,7 @@ impl UserService for Users {
             let own = own.map_err(status)?.map(convert::membership);
             Ok((own.items, own.next))
         };
-        let result = whole("GET /api/orgs of REST has pages", page).await?;
+        let result = list_all("GET /api/orgs of REST has pages", page).await?;
         Ok(Response::new(UserServiceListMembershipsResponse { result }))
     }
 

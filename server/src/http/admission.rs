@@ -1,11 +1,13 @@
-//! How much of one source is under way at once, so that nobody's flood is another's outage.
+//! Admission control: how many requests of one source are in progress at once, so that one client's flood does not
+//! become an outage for the others.
 //!
-//! Each request takes places in two lanes, a narrow one and a wide one around it, until it is answered. What finds none
-//! waits in its order, without taking the processor, while others pass. Whose credential has been accepted before has
-//! lanes of its own (the credential; the organization or user that it belongs to). Everybody else is a stranger: so a
-//! flood of made-up secrets waits for itself.
+//! Each request takes permits of two semaphores, a narrow one and a wide one around it, until it is answered. A request
+//! that gets none waits in order, without using the processor, while others pass. A credential that was accepted before has
+//! semaphores of its own (one for the credential, one for the organization or user that it belongs to). Everybody else is
+//! unauthenticated and shares the semaphores of the address and of all unauthenticated requests: a flood of made-up
+//! secrets waits for itself.
 //!
-//! The place is taken when the body has come whole, so that a slow client holds none.
+//! The permit is taken when the whole body has arrived, so that a slow client holds none.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -24,31 +26,31 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::client_network::ClientNetwork;
 use super::problem::Problem;
-use super::source::Source;
 
-/// Places of one credential.
-const OF_CREDENTIAL: usize = 64;
-/// Places of all tokens of one organization, or of all that one user is signed in with.
-const OF_OWNER: usize = 128;
-/// Places of the strangers of one address (IPv6: of one `/64`).
-const OF_ADDRESS: usize = 32;
-/// Places of all strangers.
-const OF_STRANGERS: usize = 64;
-/// Sign-ins of one address, most of which wait for their turn at hashing.
-const SIGN_INS_OF_ADDRESS: usize = 32;
-/// All sign-ins.
-const SIGN_INS: usize = 128;
-/// Whoever waits for longer is refused.
+/// Permits of one credential.
+const PERMITS_PER_CREDENTIAL: usize = 64;
+/// Permits of all tokens of one organization, or of all credentials of one user.
+const PERMITS_PER_OWNER: usize = 128;
+/// Permits of unauthenticated requests from one address (IPv6: from one `/64`).
+const PERMITS_PER_ADDRESS: usize = 32;
+/// Permits of all unauthenticated requests.
+const PERMITS_UNAUTHENTICATED: usize = 64;
+/// Sign-ins in progress from one address, most of which wait for their turn at hashing.
+const SIGN_INS_PER_ADDRESS: usize = 32;
+/// All sign-ins in progress.
+const SIGN_INS_TOTAL: usize = 128;
+/// A request that waits longer is refused.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
-/// What they are told, in seconds.
+/// The `Retry-After` of a refusal, in seconds.
 const RETRY_AFTER: u64 = 5;
-/// Credentials to recognize.
-const RECOGNIZED: usize = 65_536;
+/// Credentials that are remembered as accepted before.
+const AUTHENTICATED_MAX: usize = 65_536;
 
-/// What a request asks for, by how long it keeps the processor busy.
+/// Kinds of requests, by how long they keep the processor busy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum RequestKind {
     /// A decision from memory.
     Decision,
     /// A password to hash.
@@ -57,60 +59,60 @@ pub(crate) enum Work {
     Other,
 }
 
-/// The lanes of all sources.
+/// Limits the requests in progress, by their source.
 pub(crate) struct Admission {
-    /// Nobody outside can find two credentials with one key.
+    /// Seeded at random, so that nobody outside can find two credentials with the same key.
     keys: RandomState,
-    recognized: Cache<u64, Arc<[Arc<Semaphore>; 2]>>,
-    owners: Lanes<Uuid>,
-    addresses: Lanes<(bool, Option<Source>)>,
-    strangers: Arc<Semaphore>,
+    authenticated: Cache<u64, Arc<[Arc<Semaphore>; 2]>>,
+    owners: KeyedSemaphores<Uuid>,
+    addresses: KeyedSemaphores<(bool, Option<ClientNetwork>)>,
+    unauthenticated: Arc<Semaphore>,
     sign_ins: Arc<Semaphore>,
     refused: AtomicU64,
 }
 
-/// Held while a request is under way.
-pub(crate) struct Place {
+/// Held while a request is in progress.
+pub(crate) struct Permit {
     #[expect(dead_code, reason = "held for what dropping it does")]
     held: [OwnedSemaphorePermit; 2],
-    /// What to recognize the credential by, if it is accepted and was not before.
+    /// Key of the credential, if it was not accepted before.
     key: Option<u64>,
 }
 
-/// In the extensions of a request that has a place.
+/// In the extensions of a request that has a permit.
 #[derive(Clone)]
-struct Arrival {
+struct Admitted {
     admission: Arc<Admission>,
     key: Option<u64>,
 }
 
-/// Lanes that are there while somebody is in them.
-struct Lanes<K> {
-    places: usize,
-    lanes: Mutex<HashMap<K, Weak<Semaphore>>>,
+/// A semaphore for each key, kept while somebody holds it.
+struct KeyedSemaphores<K> {
+    permits: usize,
+    semaphores: Mutex<HashMap<K, Weak<Semaphore>>>,
 }
 
-impl<K: Hash + Eq> Lanes<K> {
-    fn new(places: usize) -> Self {
-        Self { places, lanes: Mutex::default() }
+impl<K: Hash + Eq> KeyedSemaphores<K> {
+    fn new(permits: usize) -> Self {
+        Self { permits, semaphores: Mutex::default() }
     }
 
     fn of(&self, source: K) -> Arc<Semaphore> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(&source).and_then(Weak::upgrade) {
-            return lane;
+        let mut semaphores = self.semaphores.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(semaphore) = semaphores.get(&source).and_then(Weak::upgrade) {
+            return semaphore;
         }
-        if lanes.len() == lanes.capacity() {
-            // Before it grows: those that are empty go.
-            lanes.retain(|_, lane| lane.strong_count() > 0);
+        if semaphores.len() == semaphores.capacity() {
+            // Drop unused semaphores before the map grows.
+            semaphores.retain(|_, semaphore| semaphore.strong_count() > 0);
         }
-        let lane = Arc::new(Semaphore::new(self.places));
-        lanes.insert(source, Arc::downgrade(&lane));
-        lane
+        let semaphore = Arc::new(Semaphore::new(self.permits));
+        semaphores.insert(source, Arc::downgrade(&semaphore));
+        semaphore
     }
 }
 
-impl Work {
+impl RequestKind {
     fn of(method: &Method, path: &str) -> Self {
         match path {
             "/api/verify" | "/oauth/introspect" => Self::Decision,
@@ -119,7 +121,7 @@ impl Work {
         }
     }
 
-    /// Places that it takes.
+    /// Permits that it takes.
     const fn weight(self) -> u32 {
         match self {
             Self::Decision | Self::SignIn => 1,
@@ -132,35 +134,41 @@ impl Admission {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             keys: RandomState::new(),
-            recognized: Cache::new(RECOGNIZED),
-            owners: Lanes::new(OF_OWNER),
-            addresses: Lanes::new(OF_ADDRESS.max(SIGN_INS_OF_ADDRESS)),
-            strangers: Arc::new(Semaphore::new(OF_STRANGERS)),
-            sign_ins: Arc::new(Semaphore::new(SIGN_INS)),
+            authenticated: Cache::new(AUTHENTICATED_MAX),
+            owners: KeyedSemaphores::new(PERMITS_PER_OWNER),
+            addresses: KeyedSemaphores::new(PERMITS_PER_ADDRESS.max(SIGN_INS_PER_ADDRESS)),
+            unauthenticated: Arc::new(Semaphore::new(PERMITS_UNAUTHENTICATED)),
+            sign_ins: Arc::new(Semaphore::new(SIGN_INS_TOTAL)),
             refused: AtomicU64::new(0),
         })
     }
 
-    /// Waits for a place. Until it is dropped, the request is under way.
-    pub(crate) async fn enter(&self, headers: &HeaderMap, address: Option<IpAddr>, work: Work) -> Result<Place, Error> {
-        let shown = self.key(headers);
-        let known = shown.filter(|_| work != Work::SignIn).and_then(|key| self.recognized.get(&key));
-        let key = shown.filter(|_| known.is_none());
-        let [narrow, wide] = known.map_or_else(|| self.of_stranger(address, work), |lanes| (*lanes).clone());
-        let weight = work.weight();
+    /// Waits for a permit. The request is in progress until it is dropped.
+    pub(crate) async fn acquire(
+        &self,
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+        kind: RequestKind,
+    ) -> Result<Permit, Error> {
+        let presented = self.key(headers);
+        let known = presented.filter(|_| kind != RequestKind::SignIn).and_then(|key| self.authenticated.get(&key));
+        let key = presented.filter(|_| known.is_none());
+        let [narrow, wide] =
+            known.map_or_else(|| self.for_unauthenticated(address, kind), |semaphores| (*semaphores).clone());
+        let weight = kind.weight();
         if let Ok(narrow) = narrow.clone().try_acquire_many_owned(weight)
             && let Ok(wide) = wide.clone().try_acquire_many_owned(weight)
         {
-            return Ok(Place { held: [narrow, wide], key });
+            return Ok(Permit { held: [narrow, wide], key });
         }
         let wait = async {
-            // First the narrow one: who waits there takes nothing from the others in the wide one.
+            // First the narrow one: a request that waits there holds nothing of the wide one.
             let narrow = narrow.acquire_many_owned(weight).await.ok()?;
             let wide = wide.acquire_many_owned(weight).await.ok()?;
             Some([narrow, wide])
         };
         match timeout(QUEUE_TIMEOUT, wait).await {
-            Ok(Some(held)) => Ok(Place { held, key }),
+            Ok(Some(held)) => Ok(Permit { held, key }),
             _ => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 Err(Error::TooManyAtOnce { of: "requests", retry_after: RETRY_AFTER })
@@ -168,47 +176,46 @@ impl Admission {
         }
     }
 
-    /// A token was accepted: from now on it has lanes of its own. They stay when it is refused later, so that it has them
-    /// to itself then, too.
-    pub(crate) fn recognize(&self, place: &Place, token: &CachedToken) {
-        if let Some(key) = place.key {
+    /// A token was accepted: from now on it has semaphores of its own. They stay when it is refused later.
+    pub(crate) fn mark_authenticated(&self, permit: &Permit, token: &CachedToken) {
+        if let Some(key) = permit.key {
             self.accept(key, owner(token));
         }
     }
 
-    /// Requests that have waited too long.
+    /// The number of requests that waited too long.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
     fn accept(&self, key: u64, owner: Uuid) {
-        let lanes = [Arc::new(Semaphore::new(OF_CREDENTIAL)), self.owners.of(owner)];
-        self.recognized.insert(key, Arc::new(lanes));
+        let semaphores = [Arc::new(Semaphore::new(PERMITS_PER_CREDENTIAL)), self.owners.of(owner)];
+        self.authenticated.insert(key, Arc::new(semaphores));
     }
 
-    /// Of what a request shows of itself; `None` if that is nothing.
+    /// A key of the credential headers; `None` if there is none.
     fn key(&self, headers: &HeaderMap) -> Option<u64> {
         let mut hasher = self.keys.build_hasher();
-        let mut shown = false;
+        let mut presented = false;
         for name in [header::AUTHORIZATION, header::COOKIE] {
             for value in headers.get_all(name) {
                 hasher.write(value.as_bytes());
-                shown = true;
+                presented = true;
             }
         }
-        shown.then(|| hasher.finish())
+        presented.then(|| hasher.finish())
     }
 
-    fn of_stranger(&self, address: Option<IpAddr>, work: Work) -> [Arc<Semaphore>; 2] {
-        let signs_in = work == Work::SignIn;
-        let wide = if signs_in { &self.sign_ins } else { &self.strangers };
-        [self.addresses.of((signs_in, address.map(Source::of))), wide.clone()]
+    fn for_unauthenticated(&self, address: Option<IpAddr>, kind: RequestKind) -> [Arc<Semaphore>; 2] {
+        let signs_in = kind == RequestKind::SignIn;
+        let wide = if signs_in { &self.sign_ins } else { &self.unauthenticated };
+        [self.addresses.of((signs_in, address.map(ClientNetwork::of))), wide.clone()]
     }
 }
 
-/// Notes that the credential of a request was accepted, where a [`layer`] is around.
-pub(crate) fn recognize(extensions: &Extensions, principal: &Principal) {
-    if let Some(Arrival { admission, key: Some(key) }) = extensions.get() {
+/// Notes that the credential of a request was accepted, if the request went through [`admit`].
+pub(crate) fn mark_authenticated(extensions: &Extensions, principal: &Principal) {
+    if let Some(Admitted { admission, key: Some(key) }) = extensions.get() {
         let owner = match principal {
             Principal::Session(person) | Principal::UserToken(person) => person.id.0,
             Principal::ApiToken(token) => owner(token),
@@ -217,12 +224,12 @@ pub(crate) fn recognize(extensions: &Extensions, principal: &Principal) {
     }
 }
 
-/// Whose tokens wait for each other: the organization's, or of the instance each for itself.
+/// The owner whose tokens share a semaphore: the organization; each instance token is its own.
 fn owner(token: &CachedToken) -> Uuid {
     token.level.organization().map_or(token.id.0, |organization| organization.0)
 }
 
-/// Lets requests of an API go on when there is a place for them.
+/// Lets a request of an API go on when there is a permit for it.
 pub(crate) async fn layer(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
     match admit(&admission, &mut request).await {
         Ok(_place) => next.run(request).await,
@@ -230,13 +237,13 @@ pub(crate) async fn layer(State(admission): State<Arc<Admission>>, mut request: 
     }
 }
 
-/// Waits for a place of a request whose [`Origin`] is known; its credential can be [recognized](recognize) from now on.
-pub(crate) async fn admit(admission: &Arc<Admission>, request: &mut Request) -> Result<Place, Error> {
+/// Waits for a permit of a request whose [`Origin`] is known. [`mark_authenticated`] works on the request from then on.
+pub(crate) async fn admit(admission: &Arc<Admission>, request: &mut Request) -> Result<Permit, Error> {
     let address = request.extensions().get::<Origin>().and_then(|origin| origin.address);
-    let work = Work::of(request.method(), request.uri().path());
-    let place = admission.enter(request.headers(), address, work).await?;
-    request.extensions_mut().insert(Arrival { admission: admission.clone(), key: place.key });
-    Ok(place)
+    let kind = RequestKind::of(request.method(), request.uri().path());
+    let permit = admission.acquire(request.headers(), address, kind).await?;
+    request.extensions_mut().insert(Admitted { admission: admission.clone(), key: permit.key });
+    Ok(permit)
 }
 
 #[cfg(test)]
@@ -253,16 +260,16 @@ mod tests {
         HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_str(text).unwrap())])
     }
 
-    fn accept(admission: &Admission, place: &Place, owner: u128) {
-        admission.accept(place.key.unwrap(), Uuid::from_u128(owner));
+    fn accept(admission: &Admission, permit: &Permit, owner: u128) {
+        admission.accept(permit.key.unwrap(), Uuid::from_u128(owner));
     }
 
-    /// A place, if there is one at once.
-    async fn at_once(admission: &Admission, text: &str, address: u8, work: Work) -> Option<Place> {
+    /// A permit, if there is one at once.
+    async fn at_once(admission: &Admission, text: &str, address: u8, kind: RequestKind) -> Option<Permit> {
         let headers = bearer(text);
-        let mut entering = pin!(admission.enter(&headers, Some([192, 0, 2, address].into()), work));
+        let mut entering = pin!(admission.acquire(&headers, Some([192, 0, 2, address].into()), kind));
         poll_fn(|context| match entering.as_mut().poll(context) {
-            Poll::Ready(place) => Poll::Ready(place.ok()),
+            Poll::Ready(permit) => Poll::Ready(permit.ok()),
             Poll::Pending => Poll::Ready(None),
         })
         .await
@@ -271,69 +278,69 @@ mod tests {
     #[tokio::test]
     async fn strangers_wait_for_each_other_and_nobody_else_for_them() {
         let admission = Admission::new();
-        let known = at_once(&admission, "known", 1, Work::Decision).await.unwrap();
+        let known = at_once(&admission, "known", 1, RequestKind::Decision).await.unwrap();
         accept(&admission, &known, 1);
         drop(known);
         let mut flood = Vec::new();
         for number in 0.. {
-            match at_once(&admission, &format!("made up {number}"), 1, Work::Decision).await {
-                Some(place) => flood.push(place),
+            match at_once(&admission, &format!("made up {number}"), 1, RequestKind::Decision).await {
+                Some(permit) => flood.push(permit),
                 None => break,
             }
         }
-        assert_eq!(flood.len(), OF_ADDRESS);
-        assert!(at_once(&admission, "another", 1, Work::Other).await.is_none());
-        assert!(at_once(&admission, "known", 1, Work::Other).await.is_some());
-        assert!(at_once(&admission, "another", 2, Work::Other).await.is_some(), "of another address");
-        assert!(at_once(&admission, "a sign-in", 1, Work::SignIn).await.is_some(), "has lanes of its own");
-        // Many addresses fill what all strangers have together.
+        assert_eq!(flood.len(), PERMITS_PER_ADDRESS);
+        assert!(at_once(&admission, "another", 1, RequestKind::Other).await.is_none());
+        assert!(at_once(&admission, "known", 1, RequestKind::Other).await.is_some());
+        assert!(at_once(&admission, "another", 2, RequestKind::Other).await.is_some(), "of another address");
+        assert!(at_once(&admission, "a sign-in", 1, RequestKind::SignIn).await.is_some(), "has semaphores of its own");
+        // Many addresses fill what all unauthenticated have together.
         for address in 2..=200 {
-            flood.extend(at_once(&admission, "made up", address, Work::Decision).await);
+            flood.extend(at_once(&admission, "made up", address, RequestKind::Decision).await);
         }
-        assert_eq!(flood.len(), OF_STRANGERS);
-        assert!(at_once(&admission, "known", 1, Work::Other).await.is_some());
+        assert_eq!(flood.len(), PERMITS_UNAUTHENTICATED);
+        assert!(at_once(&admission, "known", 1, RequestKind::Other).await.is_some());
         drop(flood);
-        assert!(at_once(&admission, "another", 1, Work::Other).await.is_some());
+        assert!(at_once(&admission, "another", 1, RequestKind::Other).await.is_some());
     }
 
     #[tokio::test]
     async fn a_credential_waits_for_itself_and_all_of_an_owner_for_each_other() {
         let admission = Admission::new();
         for (name, owner) in [("a", 1), ("b", 1), ("c", 1), ("d", 2)] {
-            let place = at_once(&admission, name, 1, Work::Decision).await.unwrap();
-            accept(&admission, &place, owner);
+            let permit = at_once(&admission, name, 1, RequestKind::Decision).await.unwrap();
+            accept(&admission, &permit, owner);
         }
         let mut held = Vec::new();
-        for _ in 0..OF_CREDENTIAL / 4 {
-            held.push(at_once(&admission, "a", 1, Work::Other).await.unwrap());
+        for _ in 0..PERMITS_PER_CREDENTIAL / 4 {
+            held.push(at_once(&admission, "a", 1, RequestKind::Other).await.unwrap());
         }
-        assert!(at_once(&admission, "a", 1, Work::Decision).await.is_none());
-        for _ in 0..OF_CREDENTIAL {
-            held.push(at_once(&admission, "b", 1, Work::Decision).await.unwrap());
+        assert!(at_once(&admission, "a", 1, RequestKind::Decision).await.is_none());
+        for _ in 0..PERMITS_PER_CREDENTIAL {
+            held.push(at_once(&admission, "b", 1, RequestKind::Decision).await.unwrap());
         }
-        assert!(at_once(&admission, "c", 1, Work::Decision).await.is_none(), "their owner has no more");
-        assert!(at_once(&admission, "d", 1, Work::Decision).await.is_some());
+        assert!(at_once(&admission, "c", 1, RequestKind::Decision).await.is_none(), "their owner has no more");
+        assert!(at_once(&admission, "d", 1, RequestKind::Decision).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_too_long_is_told_to_come_back() {
         let admission = Admission::new();
         let mut held = Vec::new();
-        while let Some(place) = at_once(&admission, "made up", 1, Work::Decision).await {
-            held.push(place);
+        while let Some(permit) = at_once(&admission, "made up", 1, RequestKind::Decision).await {
+            held.push(permit);
         }
-        let refused = admission.enter(&bearer("another"), Some([192, 0, 2, 1].into()), Work::Decision).await;
+        let refused = admission.acquire(&bearer("another"), Some([192, 0, 2, 1].into()), RequestKind::Decision).await;
         assert!(matches!(refused, Err(Error::TooManyAtOnce { retry_after: RETRY_AFTER, .. })));
     }
 
     #[test]
     fn lanes_that_are_empty_are_forgotten() {
-        let lanes = Lanes::new(1);
-        let kept = lanes.of(0);
+        let semaphores = KeyedSemaphores::new(1);
+        let kept = semaphores.of(0);
         for source in 1..10_000 {
-            lanes.of(source);
+            semaphores.of(source);
         }
-        assert!(lanes.lanes.lock().unwrap().capacity() < 100);
-        assert!(Arc::ptr_eq(&kept, &lanes.of(0)), "what is held is still the same");
+        assert!(semaphores.semaphores.lock().unwrap().capacity() < 100);
+        assert!(Arc::ptr_eq(&kept, &semaphores.of(0)), "what is held is still the same");
     }
 }

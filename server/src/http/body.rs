@@ -1,5 +1,5 @@
-//! Bodies are read before anybody looks at the credential: what is checked first could be taken away while a slow client
-//! still sends. Who has none that can be right has nothing read.
+//! Reading of bodies. A body is read before the credential is checked: a credential that is checked first could be revoked
+//! while a slow client still sends. Without a well-formed credential, nothing is read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use latchkey_domain::Secret;
 use latchkey_service::Error;
 use tokio::time::{Instant, timeout_at};
 
-use super::body_budget::Meter;
+use super::body_budget::BodyMeter;
 use super::headers::bearer;
 use super::problem::Problem;
 
@@ -20,40 +20,40 @@ use super::problem::Problem;
 pub(crate) const MAX: usize = 1024 * 1024;
 /// Largest body of a request whose credential is in the body, in bytes; the longest that can be right is far shorter.
 pub(crate) const SMALL_MAX: usize = 16 * 1024;
-/// A body that takes longer to arrive is the client's fault; less than what the whole request may take.
+/// The body must arrive in this time, which is less than what the whole request may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(25);
-/// Most that is allocated ahead of what has arrived, in bytes.
-const AHEAD: usize = 64 * 1024;
+/// At most so many bytes are allocated before they have arrived.
+const PREALLOCATE_MAX: usize = 64 * 1024;
 
 /// Why a body was not read.
-pub(crate) enum Unread {
+pub(crate) enum BodyError {
     /// It has more than so many bytes.
     TooLarge(usize),
     TooSlow,
     /// The connection broke, or the framing is wrong.
     Broken,
-    /// There is no room for it.
-    NoRoom(Error),
+    /// The budget for bodies in memory is used up.
+    OverBudget(Error),
 }
 
-impl From<Unread> for Problem {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::TooLarge(max) => Self::too_large(max),
-            Unread::TooSlow => Self::too_slow(READ_TIMEOUT),
-            Unread::Broken => Self::unreadable(),
-            Unread::NoRoom(error) => error.into(),
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge(max) => Self::too_large(max),
+            BodyError::TooSlow => Self::too_slow(READ_TIMEOUT),
+            BodyError::Broken => Self::unreadable(),
+            BodyError::OverBudget(error) => error.into(),
         }
     }
 }
 
 /// A request whose body has been read, up to so many bytes.
-pub(crate) async fn read_whole(request: Request, max: usize) -> Result<(Parts, Bytes), Unread> {
+pub(crate) async fn read_whole(request: Request, max: usize) -> Result<(Parts, Bytes), BodyError> {
     read(request, max, true).await
 }
 
-/// The same, but a body that has more goes on cut after so many bytes.
-pub(crate) async fn read_prefix(request: Request, max: usize) -> Result<(Parts, Bytes), Unread> {
+/// The same, but a longer body is truncated.
+pub(crate) async fn read_prefix(request: Request, max: usize) -> Result<(Parts, Bytes), BodyError> {
     read(request, max, false).await
 }
 
@@ -64,8 +64,8 @@ pub(crate) async fn already_read(request: Request) -> Result<(Parts, Bytes), Pro
     Ok((parts, body.to_bytes()))
 }
 
-/// The same request without its body, if its credential can't be one: of no form of ours, or with a wrong checksum. It is
-/// refused by whatever asks for the credential, as it would have been with the body.
+/// The request without its body, if its credential is malformed or has a wrong checksum. Whatever checks the credential
+/// refuses it, as it would have with the body.
 pub(crate) fn without_unauthenticated_body(request: Request) -> Request {
     let could_be = bearer(request.headers()).is_ok_and(|bearer| Secret::parse(bearer).is_ok());
     if could_be || HttpBody::is_end_stream(request.body()) {
@@ -74,31 +74,31 @@ pub(crate) fn without_unauthenticated_body(request: Request) -> Request {
     request.map(|_| Body::empty())
 }
 
-/// Keeps so many bytes of a body. One that has more is refused, or goes on cut.
-async fn read(request: Request, max: usize, refuse: bool) -> Result<(Parts, Bytes), Unread> {
+/// Reads up to so many bytes of a body. A longer one is refused, or truncated.
+async fn read(request: Request, max: usize, refuse: bool) -> Result<(Parts, Bytes), BodyError> {
     let (parts, mut body) = request.into_parts();
     if HttpBody::is_end_stream(&body) {
         return Ok((parts, Bytes::new()));
     }
-    let kept = keep(&parts, &mut body, max, refuse).await?;
+    let kept = read_frames(&parts, &mut body, max, refuse).await?;
     Ok((parts, kept))
 }
 
-async fn keep(parts: &Parts, body: &mut Body, max: usize, refuse: bool) -> Result<Bytes, Unread> {
-    let meter = parts.extensions.get::<Arc<Meter>>();
+async fn read_frames(parts: &Parts, body: &mut Body, max: usize, refuse: bool) -> Result<Bytes, BodyError> {
+    let meter = parts.extensions.get::<Arc<BodyMeter>>();
     let until = Instant::now() + READ_TIMEOUT;
     let mut kept = Vec::new();
-    while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| Unread::TooSlow)? {
-        let frame = frame.map_err(|_| Unread::Broken)?;
+    while let Some(frame) = timeout_at(until, body.frame()).await.map_err(|_| BodyError::TooSlow)? {
+        let frame = frame.map_err(|_| BodyError::Broken)?;
         let Some(data) = frame.data_ref() else { continue };
         let more = data.len() > max - kept.len();
         if more && refuse {
-            return Err(Unread::TooLarge(max));
+            return Err(BodyError::TooLarge(max));
         }
         let data = &data[..data.len().min(max - kept.len())];
-        meter.map_or(Ok(()), |meter| meter.take(data.len())).map_err(Unread::NoRoom)?;
+        meter.map_or(Ok(()), |meter| meter.take(data.len())).map_err(BodyError::OverBudget)?;
         if kept.capacity() - kept.len() < data.len() {
-            kept.reserve_exact(data.len().max(kept.len().min(AHEAD)));
+            kept.reserve_exact(data.len().max(kept.len().min(PREALLOCATE_MAX)));
         }
         kept.extend_from_slice(data);
         if more {

@@ -1,4 +1,4 @@
-//! How much of requests' bodies is in memory: so much in all, and a share of it for each client.
+//! Limits the memory for request bodies: in total, and for each client.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use latchkey_service::Error;
 
-use super::source::Source;
+use super::client_network::ClientNetwork;
 
-/// The first bytes of each body are counted apart, so that small ones get through whatever large ones there are.
-const SMALL: usize = 8 * 1024;
-/// What there is for these, and for all the rest, in bytes.
-const FOR_SMALL: usize = 16 * 1024 * 1024;
-const FOR_LARGE: usize = 48 * 1024 * 1024;
-/// A client gets one part in so many.
-const SHARES: usize = 4;
-/// When it is worth trying again, in seconds.
-const AGAIN: u64 = 2;
+/// The first bytes of each body count in a pool of their own, so that large bodies don't keep out small ones.
+const SMALL_BODY: usize = 8 * 1024;
+/// Size of that pool, and of the pool for all other bytes.
+const SMALL_POOL: usize = 16 * 1024 * 1024;
+const LARGE_POOL: usize = 48 * 1024 * 1024;
+/// A client can use this fraction of a pool: one in so many.
+const SHARES_PER_POOL: usize = 4;
+/// The `Retry-After` of a refusal, in seconds.
+const RETRY_AFTER: u64 = 2;
 
-/// Bytes that are taken as they arrive, and given back when their request has been answered.
+/// Bytes are taken as they arrive, and released when the request has been answered.
 pub(crate) struct BodyBudget {
     pools: Mutex<[Pool; 2]>,
     refused: AtomicU64,
@@ -27,20 +27,20 @@ pub(crate) struct BodyBudget {
 struct Pool {
     max: usize,
     taken: usize,
-    by_source: HashMap<Source, usize>,
+    by_source: HashMap<ClientNetwork, usize>,
 }
 
-/// What one request has taken; dropped with it.
-pub(crate) struct Meter {
+/// What one request has taken; released when dropped.
+pub(crate) struct BodyMeter {
     budget: Arc<BodyBudget>,
-    source: Option<Source>,
+    source: Option<ClientNetwork>,
     /// Of each pool.
     taken: Mutex<[usize; 2]>,
 }
 
 impl BodyBudget {
     pub(crate) fn new() -> Arc<Self> {
-        Self::with(FOR_SMALL, FOR_LARGE)
+        Self::with(SMALL_POOL, LARGE_POOL)
     }
 
     fn with(small: usize, large: usize) -> Arc<Self> {
@@ -48,9 +48,9 @@ impl BodyBudget {
         Arc::new(Self { pools: Mutex::new(pools), refused: AtomicU64::new(0) })
     }
 
-    /// For a request of a client; those of whom nothing is known have a share together.
-    pub(crate) fn meter(self: &Arc<Self>, source: Option<Source>) -> Meter {
-        Meter { budget: self.clone(), source, taken: Mutex::default() }
+    /// For a request of a client. Requests without a known address only count in the total.
+    pub(crate) fn meter(self: &Arc<Self>, source: Option<ClientNetwork>) -> BodyMeter {
+        BodyMeter { budget: self.clone(), source, taken: Mutex::default() }
     }
 
     /// Bytes of bodies that are in memory.
@@ -59,24 +59,24 @@ impl BodyBudget {
         u64::try_from(pools.iter().map(|pool| pool.taken).sum::<usize>()).unwrap_or(u64::MAX)
     }
 
-    /// Bodies that there was no room for.
+    /// The number of bodies that were refused.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
 }
 
 impl Pool {
-    fn take(&mut self, source: Option<Source>, bytes: usize) -> Result<(), Error> {
+    fn take(&mut self, source: Option<ClientNetwork>, bytes: usize) -> Result<(), Error> {
         if bytes == 0 {
             return Ok(());
         }
-        // Without an address there is nobody to compare with: only what all have together counts.
+        // Without an address only the total counts.
         let own = source.map(|source| (source, self.by_source.get(&source).copied().unwrap_or_default()));
-        if own.is_some_and(|(_, own)| own + bytes > self.max / SHARES) {
-            return Err(Error::TooManyAtOnce { of: "large requests from this address", retry_after: AGAIN });
+        if own.is_some_and(|(_, own)| own + bytes > self.max / SHARES_PER_POOL) {
+            return Err(Error::TooManyAtOnce { of: "large requests from this address", retry_after: RETRY_AFTER });
         }
         if self.taken + bytes > self.max {
-            return Err(Error::Busy { retry_after: AGAIN });
+            return Err(Error::Busy { retry_after: RETRY_AFTER });
         }
         self.taken += bytes;
         if let Some((source, own)) = own {
@@ -85,7 +85,7 @@ impl Pool {
         Ok(())
     }
 
-    fn give_back(&mut self, source: Option<Source>, bytes: usize) {
+    fn release(&mut self, source: Option<ClientNetwork>, bytes: usize) {
         self.taken -= bytes;
         if let Some(source) = source
             && let Some(own) = self.by_source.get_mut(&source)
@@ -98,11 +98,11 @@ impl Pool {
     }
 }
 
-impl Meter {
-    /// Takes so many bytes more, or says what stands against it.
+impl BodyMeter {
+    /// Takes so many more bytes, or fails if there is no room.
     pub(crate) fn take(&self, bytes: usize) -> Result<(), Error> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let small = bytes.min(SMALL - taken[0]);
+        let small = bytes.min(SMALL_BODY - taken[0]);
         let mut pools = self.budget.pools.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, bytes) in [small, bytes - small].into_iter().enumerate() {
             if let Err(error) = pools[at].take(self.source, bytes) {
@@ -115,12 +115,12 @@ impl Meter {
     }
 }
 
-impl Drop for Meter {
+impl Drop for BodyMeter {
     fn drop(&mut self) {
         let taken = *self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pools = self.budget.pools.lock().unwrap_or_else(PoisonError::into_inner);
         for (pool, bytes) in pools.iter_mut().zip(taken).filter(|(_, bytes)| *bytes > 0) {
-            pool.give_back(self.source, bytes);
+            pool.release(self.source, bytes);
         }
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     fn large_bodies_leave_room_for_small_ones_and_for_others() {
         const K: usize = 1024;
         let budget = BodyBudget::with(400 * K, 400 * K);
-        let source = |last: u8| Some(Source::of([192, 0, 2, last].into()));
+        let source = |last: u8| Some(ClientNetwork::of([192, 0, 2, last].into()));
         let large = budget.meter(source(1));
         for _ in 0..27 {
             large.take(4 * K).unwrap();

@@ -1,4 +1,4 @@
-//! Who sent the request, under which id, and a line in the log when it is answered.
+//! The context of a request: its id, its origin, and the line in the log when it is answered.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) async fn layer(State(context): State<RequestContext>, request: Reques
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     let grpc_status = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()?.parse::<u16>().ok());
-    // The query may hold what somebody searched for, or a set-up link: it is never logged.
+    // The query may have search terms or a set-up link: it is never logged.
     let path = redacted(uri.path(), status >= 400 || grpc_status.is_some_and(|code| code > 0));
     span.in_scope(|| tracing::info!(%method, path, status, grpc_status, micros, "answered"));
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -46,8 +46,8 @@ pub(crate) async fn layer(State(context): State<RequestContext>, request: Reques
     response
 }
 
-/// The same without the line in the log, for what is asked a thousand times a second.
-pub(crate) async fn quiet_layer(State(context): State<RequestContext>, request: Request, next: Next) -> Response {
+/// The same without the line in the log, for routes with thousands of requests a second.
+pub(crate) async fn unlogged_layer(State(context): State<RequestContext>, request: Request, next: Next) -> Response {
     let id = context.service.request_id();
     let (mut parts, body) = request.into_parts();
     let origin = origin(&context, &parts, &id);
@@ -59,7 +59,7 @@ pub(crate) async fn quiet_layer(State(context): State<RequestContext>, request: 
     response
 }
 
-/// The address of who sent a request, behind the proxies that are trusted; `None` if that can't be read.
+/// The address of the client, behind trusted proxies; `None` if it can't be determined.
 pub(crate) fn client(context: &RequestContext, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
     let lines = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
     client_address(peer, lines, context.trusted_proxies.as_deref())
@@ -68,7 +68,7 @@ pub(crate) fn client(context: &RequestContext, peer: IpAddr, headers: &HeaderMap
 /// Where a request comes from.
 pub(crate) fn origin(context: &RequestContext, parts: &Parts, id: &str) -> Origin {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    super::forwarded::notice(context, peer, &parts.headers);
+    super::forwarded::warn_if_untrusted(context, peer, &parts.headers);
     let address = peer.and_then(|peer| client(context, peer, &parts.headers));
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Origin::new(address, user_agent.unwrap_or_default(), id)

@@ -7,7 +7,7 @@ use latchkey_service::{AuthenticationError, AuthorizationError, Caller, Error, O
 
 use super::headers::{bearer, named_organization};
 use super::problem::Problem;
-use super::signature::SignedBody;
+use super::signature::ReceivedSignature;
 use super::{admission, rate_limit};
 
 /// Whoever sent `Authorization: Bearer …` (RFC 6750, section 2.1), and the organization that they act on. Taken as an
@@ -25,8 +25,8 @@ impl Credential {
         let origin = extensions.get::<Origin>().cloned().unwrap_or_default();
         let (bearer, named) = (bearer(headers)?, named_organization(headers)?);
         let signature = extensions
-            .get::<SignedBody>()
-            .map(SignedBody::parts)
+            .get::<ReceivedSignature>()
+            .map(ReceivedSignature::parts)
             .transpose()
             .map_err(AuthenticationError::Signature)?;
         let presented = PresentedCredential { bearer, origin: &origin, signature };
@@ -65,8 +65,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let service = Service::from_ref(state);
         let credential = Self::read(&service, &parts.headers, &parts.extensions).await?;
-        admission::recognize(&parts.extensions, &credential.caller.principal);
-        rate_limit::count(&parts.extensions, &credential.caller.principal, service.now())?;
+        admission::mark_authenticated(&parts.extensions, &credential.caller.principal);
+        rate_limit::count(&parts.extensions, &credential.caller.principal)?;
         Ok(credential)
     }
 }

@@ -1,4 +1,4 @@
-//! What programs are told about addresses and methods that there are not.
+//! The answers of APIs to unknown paths and methods.
 
 use axum::http::StatusCode;
 

@@ -7,20 +7,20 @@ use axum::http::HeaderMap;
 
 use super::context::RequestContext;
 
-/// Said at most this often: anybody can send the header.
-const EVERY_MICROS: i64 = 3_600 * 1_000_000;
+/// At most one warning in this time: anybody can send the header.
+const WARN_INTERVAL_MICROS: i64 = 3_600 * 1_000_000;
 
-/// When this process said it last.
-static SAID_AT: AtomicI64 = AtomicI64::new(i64::MIN);
+/// When this process warned last.
+static WARNED_AT: AtomicI64 = AtomicI64::new(i64::MIN);
 
 /// Warns of `X-Forwarded-For` from a peer that is not trusted, and notes it for `doctor` and the next start.
-pub(crate) fn notice(context: &RequestContext, peer: Option<IpAddr>, headers: &HeaderMap) {
+pub(crate) fn warn_if_untrusted(context: &RequestContext, peer: Option<IpAddr>, headers: &HeaderMap) {
     if !headers.contains_key("x-forwarded-for") {
         return;
     }
     let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return };
     if context.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer))
-        || !due(context.service.now().micros())
+        || !is_due(context.service.now().micros())
     {
         return;
     }
@@ -33,11 +33,11 @@ pub(crate) fn notice(context: &RequestContext, peer: Option<IpAddr>, headers: &H
     });
 }
 
-/// True for one of those who ask within the time.
-fn due(now: i64) -> bool {
-    let said = SAID_AT.load(Ordering::Relaxed);
-    now.saturating_sub(said) >= EVERY_MICROS
-        && SAID_AT.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+/// True for one caller in each interval.
+fn is_due(now: i64) -> bool {
+    let warned_at = WARNED_AT.load(Ordering::Relaxed);
+    now.saturating_sub(warned_at) >= WARN_INTERVAL_MICROS
+        && WARNED_AT.compare_exchange(warned_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 /// A peer that sends `X-Forwarded-For` and is not trusted.

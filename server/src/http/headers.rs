@@ -1,11 +1,11 @@
-//! Headers that may be there once: the credential, and the organization to act on.
+//! Headers that may occur once: the credential, and the organization to act on.
 
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
 use latchkey_domain::OrganizationKey;
 use latchkey_service::{AuthenticationError, Error};
 
-/// The organization that the headers name, `Err` inside for one that there can't be: who asks is looked at before that.
+/// The organization that the headers name. The inner `Err` is for an invalid name: the credential is checked first.
 pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&str, Error>>, Error> {
     let [ours, theirs] =
         ["latchkey-organization", "chainloop-organization"].map(|name| single(headers, name, "organization"));
@@ -19,15 +19,15 @@ pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&s
     }))
 }
 
-/// The bearer of the header; anything else counts as no credential.
+/// The bearer token of `Authorization`. Any other scheme counts as no credential.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
     let value = single(headers, AUTHORIZATION.as_str(), "credential")?.and_then(|value| value.to_str().ok());
     let (scheme, bearer) = value.and_then(|value| value.split_once(' ')).ok_or(AuthenticationError::Missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(bearer.trim()) } else { Err(AuthenticationError::Missing.into()) }
 }
 
-/// The value of a header that may be there once. A proxy may have joined several with commas (RFC 9110, section 5.3),
-/// which neither a credential nor a name has in it.
+/// The value of a header that may occur once. A proxy may have joined several with commas (RFC 9110, section 5.3), which
+/// neither a credential nor a name contains.
 fn single<'a>(headers: &'a HeaderMap, name: &str, what: &'static str) -> Result<Option<&'a HeaderValue>, Error> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {

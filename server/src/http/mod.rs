@@ -4,6 +4,7 @@
 pub(crate) mod admission;
 pub(crate) mod body;
 pub(crate) mod body_budget;
+pub(crate) mod client_network;
 pub(crate) mod compression;
 pub(crate) mod context;
 pub(crate) mod credential;
@@ -17,10 +18,10 @@ pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod rate_limit;
+pub(crate) mod routes;
 pub(crate) mod schema;
 pub(crate) mod security_headers;
 pub(crate) mod signature;
-pub(crate) mod source;
 pub(crate) mod timeout;
 pub(crate) mod unread_body;
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use latchkey_api_types as api;
 use latchkey_service::{AuthenticationError, AuthorizationError, Error, FieldError, Origin, PreconditionError};
 
-use super::rate_limit::Exceeded;
+use super::rate_limit::RateLimitExceeded;
 
 const MIB: usize = 1024 * 1024;
 
@@ -237,8 +237,8 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<Exceeded> for Problem {
-    fn from(Exceeded { whose, per_minute, retry_after }: Exceeded) -> Self {
+impl From<RateLimitExceeded> for Problem {
+    fn from(RateLimitExceeded { whose, per_minute, retry_after }: RateLimitExceeded) -> Self {
         let detail = format!("At most {per_minute} requests a minute of {whose}; try again in {retry_after} s");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", detail);
         Self { retry_after: Some(retry_after), ..problem }
@@ -273,7 +273,7 @@ pub(crate) fn take_pending(response: &mut Response) -> Option<Problem> {
 }
 
 /// A problem as a whole answer, for handlers outside [`complete`].
-pub(crate) fn complete_now(problem: Problem, target: &str, request_id: &str) -> Response {
+pub(crate) fn complete_response(problem: Problem, target: &str, request_id: &str) -> Response {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     let reason = HeaderValue::from_str(problem.kind());
     let problem = problem.of_request(path.chars().take(300).collect(), Some(request_id.to_owned()));

@@ -11,17 +11,17 @@ use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
 use super::body;
 use super::problem::Problem;
 
-/// What was sent as a signature, and over what; in the extensions of requests that have one.
+/// The signature of a request, with what was signed; in the extensions of signed requests.
 #[derive(Clone)]
-pub(crate) struct SignedBody {
+pub(crate) struct ReceivedSignature {
     signature: Result<Signature, SignatureError>,
     method: Method,
     target: String,
     body_hash: [u8; 32],
 }
 
-impl SignedBody {
-    /// The signature with what it was made over.
+impl ReceivedSignature {
+    /// The signature, and the request that it signs.
     pub(crate) fn parts(&self) -> Result<(&Signature, SignedRequest<'_>), SignatureError> {
         let signature = self.signature.as_ref().map_err(|error| *error)?;
         let request = SignedRequest { method: self.method.as_str(), target: &self.target, body_hash: self.body_hash };
@@ -29,7 +29,7 @@ impl SignedBody {
     }
 }
 
-/// Reads the three headers; `None` when there is none of them. A header that is there twice is of no form.
+/// Reads the three signature headers; `None` without any of them. A repeated header is malformed.
 pub(crate) fn read_signature(headers: &HeaderMap) -> Result<Option<Signature>, SignatureError> {
     let read = |name: &str| {
         let mut values = headers.get_all(name).iter();
@@ -42,13 +42,13 @@ pub(crate) fn read_signature(headers: &HeaderMap) -> Result<Option<Signature>, S
     Signature::from_headers(read("x-cli-signature")?, read("x-cli-timestamp")?, read("x-cli-nonce")?)
 }
 
-/// Reads the body before anybody looks at the credential (see `http/body.rs`), and hashes it if it is signed.
-pub(crate) async fn layer(request: Request, next: Next) -> Response {
+/// Reads the body before the credential is checked (see `http/body.rs`), and hashes it if it is signed.
+pub(crate) async fn read_body(request: Request, next: Next) -> Response {
     read(body::without_unauthenticated_body(request), body::MAX, next).await
 }
 
-/// The same for routes that take their credential in the body as well.
-pub(crate) async fn small_layer(request: Request, next: Next) -> Response {
+/// The same for routes that take the credential in the body.
+pub(crate) async fn read_small_body(request: Request, next: Next) -> Response {
     read(request, body::SMALL_MAX, next).await
 }
 
@@ -59,10 +59,10 @@ async fn read(request: Request, max: usize, next: Next) -> Response {
     }
 }
 
-/// A request that has been read, with what it was signed with.
+/// Puts a request together again, with its signature in the extensions.
 pub(crate) fn with_signature(mut parts: Parts, bytes: Bytes) -> Request {
     if let Some(signature) = read_signature(&parts.headers).transpose() {
-        parts.extensions.insert(SignedBody {
+        parts.extensions.insert(ReceivedSignature {
             signature,
             method: parts.method.clone(),
             target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),

@@ -1,4 +1,4 @@
-//! What a client still sends of a body that nobody reads.
+//! Bodies that no handler reads to the end.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,29 +12,29 @@ use hyper::body::{Frame, SizeHint};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
-/// What is read only to be dropped, in bytes and time.
-const MAX: usize = 16 * 1024 * 1024;
-const WITHIN: Duration = Duration::from_secs(5);
+/// At most so many bytes are read and discarded, in at most this time.
+const DRAIN_MAX: usize = 16 * 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A body whose rest is taken in, within reason, when it is dropped: the answer is on its way by then, and a client that
-/// is still sending when the connection ends does not get to see it. If the rest comes to its end, the connection goes on.
-struct Received {
-    /// `None` once it has come to its end.
+/// A body whose rest is read and discarded, within limits, when it is dropped. By then the answer is being sent; a client
+/// that is still sending when the connection closes would not see it. After the end of the body the connection is reused.
+struct DrainOnDrop {
+    /// `None` after its end.
     body: Option<Body>,
-    /// The client sends nothing before it is told to go on, which is when the body is asked for (RFC 9110, 10.1.1).
-    waits: bool,
+    /// The client waits for `100 Continue`, which is sent when the body is polled (RFC 9110, section 10.1.1).
+    expects_continue: bool,
 }
 
-/// A request whose body nobody needs to read. In HTTP/2 a stream that is dropped tells its client at once.
+/// Lets a request's body be dropped unread. In HTTP/2, dropping the stream resets it, which the client sees at once.
 pub(crate) fn drained_on_drop(request: Request) -> Request {
     if request.version() == Version::HTTP_2 || HttpBody::is_end_stream(request.body()) {
         return request;
     }
-    let waits = request.headers().contains_key(header::EXPECT);
-    request.map(|body| Body::new(Received { body: Some(body), waits }))
+    let expects_continue = request.headers().contains_key(header::EXPECT);
+    request.map(|body| Body::new(DrainOnDrop { body: Some(body), expects_continue }))
 }
 
-impl HttpBody for Received {
+impl HttpBody for DrainOnDrop {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -42,7 +42,7 @@ impl HttpBody for Received {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.waits = false;
+        self.expects_continue = false;
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(context);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -60,21 +60,24 @@ impl HttpBody for Received {
     }
 }
 
-impl Drop for Received {
+impl Drop for DrainOnDrop {
     fn drop(&mut self) {
-        let Some(body) = self.body.take().filter(|body| !self.waits && !HttpBody::is_end_stream(body)) else { return };
+        let Some(body) = self.body.take().filter(|body| !self.expects_continue && !HttpBody::is_end_stream(body))
+        else {
+            return;
+        };
         // There is none when the program ends.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(take_in(body));
+            runtime.spawn(drain(body));
         }
     }
 }
 
-async fn take_in(mut body: Body) {
-    let (mut dropped, until) = (0, Instant::now() + WITHIN);
+async fn drain(mut body: Body) {
+    let (mut dropped, until) = (0, Instant::now() + DRAIN_TIMEOUT);
     while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
         dropped += frame.data_ref().map_or(0, Bytes::len);
-        if dropped > MAX {
+        if dropped > DRAIN_MAX {
             return;
         }
     }

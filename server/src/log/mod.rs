@@ -102,6 +102,10 @@ fn report_missing() {
 
 /// Other crates may quote a request at `debug` and `trace`: a URL with a set-up link, headers, a body. Their next version
 /// may do so anywhere. So these events are not logged, whatever the filter says.
+/// Nor are the spans of `tower-sessions`, which say nothing and are around every handler.
 fn is_safe_to_log(metadata: &Metadata<'_>) -> bool {
+    if metadata.is_span() && metadata.target().starts_with("tower_sessions") {
+        return false;
+    }
     *metadata.level() <= Level::INFO || metadata.target().starts_with("latchkey_")
 }

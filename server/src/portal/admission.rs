@@ -1,4 +1,4 @@
-//! Requests of people wait for a place as those of programs do, and are told on a page when there is none.
+//! Admission control for pages: as for the APIs, with a page as the refusal.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use latchkey_service::Origin;
 
 use crate::http::admission::{Admission, admit};
 
-/// Lets requests go on when there is a place for them.
+/// Lets a request go on when there is a permit for it.
 pub(super) async fn layer(
     State((admission, portal)): State<(Arc<Admission>, Portal)>,
     mut request: Request,
     next: Next,
 ) -> Response {
     match admit(&admission, &mut request).await {
-        Ok(_place) => next.run(request).await,
+        Ok(_permit) => next.run(request).await,
         Err(error) => {
             let request_id = request.extensions().get::<Origin>().map_or("", Origin::request_id);
             pages::error_response(&portal, cookies::theme(request.headers()), request_id, &error)

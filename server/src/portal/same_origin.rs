@@ -1,4 +1,4 @@
-//! Cross-site requests change nothing.
+//! Refuses cross-site writes.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};

@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use latchkey_api_types as api;
 use latchkey_service::{ListEvents, RecordedEvent};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::page::page;
@@ -11,6 +13,10 @@ use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(list))
+}
 
 fn event(event: RecordedEvent) -> api::Event {
     api::Event {
@@ -27,9 +33,9 @@ fn event(event: RecordedEvent) -> api::Event {
     }
 }
 
-/// Lists what was done.
+/// List audit events
 ///
-/// Newest first.
+/// The newest first.
 #[utoipa::path(
     get, path = "/api/audit", operation_id = "listEvents", tag = "Audit",
     params(api::EventQuery, schema::OrganizationHeader),

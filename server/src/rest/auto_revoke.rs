@@ -5,6 +5,8 @@ use axum::extract::{Path, State};
 use latchkey_api_types as api;
 use latchkey_domain::InactivityThreshold;
 use latchkey_service::{AutoRevoke, Error, FieldError, Sweep};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::tokens::json::token;
 use crate::http::credential::Credential;
@@ -13,6 +15,10 @@ use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(get, set)).routes(routes!(preview))
+}
 
 fn setting(setting: AutoRevoke) -> api::AutoRevoke {
     api::AutoRevoke {
@@ -31,9 +37,9 @@ fn sweep(sweep: Sweep) -> api::Sweep {
     }
 }
 
-/// Shows the setting of auto-revoke.
+/// Show the auto-revoke setting
 ///
-/// With its last sweeps.
+/// The answer includes the last sweeps.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke", operation_id = "getAutoRevoke", tag = "Auto-revoke",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
@@ -50,14 +56,14 @@ pub(crate) async fn get(
     Ok(Json(setting(state.service.auto_revoke(&credential.caller, &name).await?)))
 }
 
-/// Sets auto-revoke.
+/// Set auto-revoke
 ///
-/// People only. What the next sweep would revoke can be seen before.
+/// Users only. The preview shows what the next sweep would revoke.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/auto-revoke", operation_id = "setAutoRevoke", tag = "Auto-revoke",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = api::Days, example = json!({ "days": 90 })),
-    responses((status = 200, description = "The setting as it is now", body = api::AutoRevoke, example = json!({
+    responses((status = 200, description = "The changed setting", body = api::AutoRevoke, example = json!({
         "days": 90, "nextSweepAt": "2026-11-22T09:00:00Z",
         "sweeps": [{ "days": 90, "startedAt": "2026-11-22T08:00:00Z", "finishedAt": "2026-11-22T08:00:01Z", "revoked": 2 }],
     }))),
@@ -72,13 +78,13 @@ pub(crate) async fn set(
     Ok(Json(setting(state.service.auto_revoke(&credential.caller, &name).await?)))
 }
 
-/// Shows what auto-revoke would do.
+/// Preview auto-revoke
 ///
-/// Exactly what the next sweep would revoke with a threshold.
+/// The answer lists exactly the tokens that the next sweep would revoke with the given threshold.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/auto-revoke/preview", operation_id = "previewAutoRevoke", tag = "Auto-revoke",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::Days),
-    responses((status = 200, description = "What would be revoked", body = api::AutoRevokePreview, example = json!({
+    responses((status = 200, description = "The tokens that would be revoked", body = api::AutoRevokePreview, example = json!({
         "days": 90, "wouldRevoke": 1, "active": 12, "tokens": [schema::token(false)],
         "nextSweepAt": "2026-11-22T09:00:00Z",
     }))),

@@ -5,6 +5,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use latchkey_api_types as api;
 use latchkey_service::Organization;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::page::page;
@@ -12,6 +14,10 @@ use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(free))
+}
 
 fn deleted(organization: Organization) -> api::DeletedOrganization {
     api::DeletedOrganization {
@@ -22,9 +28,9 @@ fn deleted(organization: Organization) -> api::DeletedOrganization {
     }
 }
 
-/// Lists deleted organizations.
+/// List deleted organizations
 ///
-/// Instance admins only. Those whose names are still taken, by name.
+/// Instance admins only. The list has the deleted organizations whose names are still reserved, sorted by name.
 #[utoipa::path(
     get, path = "/api/deleted-orgs", operation_id = "listDeletedOrganizations", tag = "Organizations",
     params(api::PageQuery),
@@ -45,14 +51,14 @@ pub(crate) async fn list(
     Ok(page(found, deleted))
 }
 
-/// Frees the name of a deleted organization.
+/// Release the name of a deleted organization
 ///
-/// Instance admins only. Whoever makes an organization of that name then passes for the old one with everything that
-/// knows organizations by name.
+/// Instance admins only. A new organization with this name is taken for the old one by every system that identifies
+/// organizations by name.
 #[utoipa::path(
     delete, path = "/api/deleted-orgs/{name}", operation_id = "freeOrganizationName", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 204, description = "Another organization can have the name")),
+    responses((status = 204, description = "Released")),
 )]
 pub(crate) async fn free(
     State(state): State<ServerState>,

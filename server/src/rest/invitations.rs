@@ -6,6 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_api_types as api;
 use latchkey_service::Invitation;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::orgs;
 use crate::http::credential::Credential;
@@ -15,6 +17,14 @@ use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(sent, create))
+        .routes(routes!(revoke))
+        .routes(routes!(received))
+        .routes(routes!(accept))
+}
 
 fn invitation(invitation: Invitation) -> api::Invitation {
     let accepted = invitation.accepted_at.is_some();
@@ -30,9 +40,9 @@ fn invitation(invitation: Invitation) -> api::Invitation {
     }
 }
 
-/// Lists the invitations of an organization.
+/// List the invitations of an organization
 ///
-/// Pending and accepted ones, newest first.
+/// Pending and accepted invitations, the newest first.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/invitations", operation_id = "listSentInvitations", tag = "Invitations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::PageQuery),
@@ -49,17 +59,17 @@ pub(crate) async fn sent(
     Ok(page(state.service.sent_invitations(&credential.caller, &organization, before, limit).await?, invitation))
 }
 
-/// Invites a person.
+/// Invite a person
 ///
-/// Who has an account finds the invitation there. For who has none, those who act on the whole instance get a `link`,
-/// the only time, to be passed on: it makes the account, within 7 days.
+/// A person with an account finds the invitation in the portal. For a person without an account, callers that act on the
+/// whole instance receive a `link` to pass on. It creates the account, is valid for 7 days, and is shown only once.
 #[utoipa::path(
     post, path = "/api/orgs/{name}/invitations", operation_id = "createInvitation", tag = "Invitations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
     request_body(content = api::NewInvitation, example = json!({ "email": "grace@example.com", "role": "member" })),
     responses(
         (status = 201, description = "The invitation", body = api::InvitationWithLink, example = json!(schema::invitation(true))),
-        (status = 409, description = "It is the email of a member, or invited already"),
+        (status = 409, description = "The person is already a member or already invited"),
     ),
 )]
 pub(crate) async fn create(
@@ -74,13 +84,13 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
 }
 
-/// Takes an invitation back.
+/// Revoke an invitation
 ///
-/// While it is pending.
+/// Only a pending invitation can be revoked.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/invitations/{id}", operation_id = "revokeInvitation", tag = "Invitations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the invitation", format = "uuid")),
-    responses((status = 204, description = "It is taken back")),
+    responses((status = 204, description = "Revoked")),
 )]
 pub(crate) async fn revoke(
     State(state): State<ServerState>,
@@ -91,9 +101,9 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lists one's own invitations.
+/// List received invitations
 ///
-/// People only: pending ones to their email, newest first.
+/// Users only. Pending invitations to the caller's email address, the newest first.
 #[utoipa::path(
     get, path = "/api/invitations", operation_id = "listReceivedInvitations", tag = "Invitations",
     params(api::PageQuery),
@@ -109,15 +119,15 @@ pub(crate) async fn received(
     Ok(page(state.service.received_invitations(&credential.caller, before, limit).await?, invitation))
 }
 
-/// Accepts an invitation.
+/// Accept an invitation
 ///
-/// People only: makes the caller a member.
+/// Users only. The caller becomes a member of the organization.
 #[utoipa::path(
     post, path = "/api/invitations/{id}/accept", operation_id = "acceptInvitation", tag = "Invitations",
     params(("id" = String, Path, description = "Id of the invitation", format = "uuid")),
     responses(
-        (status = 200, description = "The organization, with the role in it", body = api::Organization, example = json!(schema::organization(false))),
-        (status = 409, description = "The caller is a member already"),
+        (status = 200, description = "The organization, with the role of the caller", body = api::Organization, example = json!(schema::organization(false))),
+        (status = 409, description = "The caller is already a member"),
     ),
 )]
 pub(crate) async fn accept(

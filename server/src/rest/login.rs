@@ -2,14 +2,20 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use latchkey_api_types as api;
 use latchkey_service::Origin;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::json::JsonBody;
 use crate::http::problem::Problem;
 use crate::state::ServerState;
 
-/// Signs a person in.
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(login))
+}
+
+/// Sign in
 ///
-/// The answer carries a user token, which works for 24 hours. Wrong guesses are slowed down.
+/// The answer has a user token, which is valid for 24 hours. Failed attempts are rate limited.
 #[utoipa::path(
     post, path = "/api/auth/login", operation_id = "logIn", tag = "Credentials", security(()),
     request_body(content = api::Login, example = json!({ "email": "ada@example.com", "password": "correct horse battery" })),

@@ -5,6 +5,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use latchkey_api_types as api;
 use latchkey_service::{ListMembers, Member};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
@@ -13,6 +15,10 @@ use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, change, remove))
+}
 
 fn member(member: Member) -> api::Member {
     api::Member {
@@ -25,9 +31,9 @@ fn member(member: Member) -> api::Member {
     }
 }
 
-/// Lists members.
+/// List members
 ///
-/// By email.
+/// Sorted by email address.
 #[utoipa::path(
     get, path = "/api/orgs/{name}/members", operation_id = "listMembers", tag = "Members",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), api::MemberQuery),
@@ -45,7 +51,7 @@ pub(crate) async fn list(
     Ok(page(state.service.members(&credential.caller, &organization, &filter, after, limit).await?, member))
 }
 
-/// Shows a member.
+/// Show a member
 #[utoipa::path(
     get, path = "/api/orgs/{name}/members/{id}", operation_id = "getMember", tag = "Members",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
@@ -59,16 +65,16 @@ pub(crate) async fn get(
     Ok(Json(member(state.service.member(&credential.caller, &organization, &id).await?)))
 }
 
-/// Changes a member's role.
+/// Change the role of a member
 ///
-/// People only. Owners make and unmake owners, and one of them always stays.
+/// Users only. Only owners give and take the role of owner. An organization keeps at least one owner.
 #[utoipa::path(
     patch, path = "/api/orgs/{name}/members/{id}", operation_id = "changeMember", tag = "Members",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     request_body(content = api::MemberChanges, example = json!({ "role": "owner" })),
     responses(
-        (status = 200, description = "The member as it is now", body = api::Member, example = json!(schema::member())),
-        (status = 409, description = "It is the last owner"),
+        (status = 200, description = "The changed member", body = api::Member, example = json!(schema::member())),
+        (status = 409, description = "The member is the last owner"),
     ),
 )]
 pub(crate) async fn change(
@@ -81,15 +87,15 @@ pub(crate) async fn change(
     Ok(Json(member(changed)))
 }
 
-/// Removes a member.
+/// Remove a member
 ///
-/// People only; with the id of one's own membership, leaves. The tokens that the person has made stay.
+/// Users only. With the id of the caller's own membership, the caller leaves. Tokens that the member created stay.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}/members/{id}", operation_id = "removeMember", tag = "Members",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization"), ("id" = String, Path, description = "Id of the membership", format = "uuid")),
     responses(
-        (status = 204, description = "It is removed"),
-        (status = 409, description = "It is the last owner"),
+        (status = 204, description = "Removed"),
+        (status = 409, description = "The member is the last owner"),
     ),
 )]
 pub(crate) async fn remove(

@@ -7,6 +7,8 @@ use axum::response::IntoResponse;
 use latchkey_api_types as api;
 use latchkey_domain::{InactivityThreshold, Role};
 use latchkey_service::{ListedOrganization, Organization, Power};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
@@ -15,6 +17,10 @@ use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete)).routes(routes!(set_current))
+}
 
 /// An organization, with the role that a person has in it.
 pub(super) fn organization(organization: Organization, role: Option<Role>) -> api::Organization {
@@ -32,9 +38,9 @@ fn listed(listed: ListedOrganization) -> api::ListedOrganization {
     api::ListedOrganization { organization: organization(listed.organization, listed.role), current: listed.current }
 }
 
-/// Lists organizations.
+/// List organizations
 ///
-/// The caller's, by name; all of them for who acts on the whole instance.
+/// The organizations of the caller, sorted by name. Callers that act on the whole instance see all of them.
 #[utoipa::path(
     get, path = "/api/orgs", operation_id = "listOrganizations", tag = "Organizations",
     params(api::PageQuery),
@@ -50,14 +56,14 @@ pub(crate) async fn list(
     Ok(page(state.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?, listed))
 }
 
-/// Creates an organization.
+/// Create an organization
 ///
-/// The person who makes it becomes its owner.
+/// The caller becomes its owner.
 #[utoipa::path(
     post, path = "/api/orgs", operation_id = "createOrganization", tag = "Organizations",
     request_body(content = api::NewOrganization, example = json!({ "name": "acme-2" })),
     responses(
-        (status = 201, description = "The organization", headers(("Location" = String, description = "Where it is from now on")), body = api::Organization,
+        (status = 201, description = "The organization", headers(("Location" = String, description = "Path of the new resource")), body = api::Organization,
             example = json!(schema::organization(false))),
         (status = 409, description = "The name is taken"),
     ),
@@ -73,7 +79,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(organization(created, role))))
 }
 
-/// Shows an organization.
+/// Show an organization
 #[utoipa::path(
     get, path = "/api/orgs/{name}", operation_id = "getOrganization", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
@@ -92,13 +98,13 @@ pub(crate) async fn get(
     Ok(Json(organization(access.organization, role)))
 }
 
-/// Deletes an organization.
+/// Delete an organization
 ///
-/// Owners only. Its tokens are revoked: when this has returned, none of them is accepted.
+/// Owners only. Its tokens are revoked: after the answer, none of them is accepted.
 #[utoipa::path(
     delete, path = "/api/orgs/{name}", operation_id = "deleteOrganization", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 204, description = "It is deleted")),
+    responses((status = 204, description = "Deleted")),
 )]
 pub(crate) async fn delete(
     State(state): State<ServerState>,
@@ -109,13 +115,13 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes an organization the current one.
+/// Set the current organization
 ///
-/// People only. It is the one that counts when a request of theirs names none.
+/// Users only. Requests of the caller that name no organization act on this one.
 #[utoipa::path(
     put, path = "/api/orgs/{name}/current", operation_id = "setCurrentOrganization", tag = "Organizations",
     params(("name" = schema::OrganizationName, Path, description = "Name of the organization")),
-    responses((status = 204, description = "It is the current one")),
+    responses((status = 204, description = "Set")),
 )]
 pub(crate) async fn set_current(
     State(state): State<ServerState>,

@@ -6,6 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_api_types as api;
 use latchkey_service::Project;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
@@ -15,13 +17,17 @@ use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete))
+}
+
 fn project(project: Project) -> api::Project {
     api::Project { id: project.id, name: project.name, created_at: project.created_at }
 }
 
-/// Lists projects.
+/// List projects
 ///
-/// By name.
+/// Sorted by name.
 #[utoipa::path(
     get, path = "/api/projects", operation_id = "listProjects", tag = "Projects",
     params(api::PageQuery, schema::OrganizationHeader),
@@ -39,13 +45,13 @@ pub(crate) async fn list(
     Ok(page(found, project))
 }
 
-/// Creates a project.
+/// Create a project
 #[utoipa::path(
     post, path = "/api/projects", operation_id = "createProject", tag = "Projects",
     params(schema::OrganizationHeader),
     request_body(content = api::NewProject, example = json!({ "name": "backend" })),
     responses(
-        (status = 201, description = "The project", headers(("Location" = String, description = "Where it is from now on")), body = api::Project,
+        (status = 201, description = "The project", headers(("Location" = String, description = "Path of the new resource")), body = api::Project,
             example = json!({ "id": schema::ID, "name": "backend", "createdAt": "2026-11-22T08:00:00Z" })),
         (status = 409, description = "The name is taken"),
     ),
@@ -61,7 +67,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(project(created))))
 }
 
-/// Shows a project.
+/// Show a project
 #[utoipa::path(
     get, path = "/api/projects/{id}", operation_id = "getProject", tag = "Projects",
     params(("id" = String, Path, description = "Id or name, percent-encoded"), schema::OrganizationHeader),
@@ -77,13 +83,13 @@ pub(crate) async fn get(
     Ok(Json(project(found)))
 }
 
-/// Deletes a project.
+/// Delete a project
 #[utoipa::path(
     delete, path = "/api/projects/{id}", operation_id = "deleteProject", tag = "Projects",
     params(("id" = String, Path, description = "Id or name, percent-encoded"), schema::OrganizationHeader),
     responses(
-        (status = 204, description = "It is deleted"),
-        (status = 409, description = "It has tokens that are not revoked"),
+        (status = 204, description = "Deleted"),
+        (status = 409, description = "The project has tokens that are not revoked"),
     ),
 )]
 pub(crate) async fn delete(

@@ -6,6 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_api_types as api;
 use latchkey_service::Repository;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::idempotency::IdempotentJson;
@@ -14,13 +16,17 @@ use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(get, delete))
+}
+
 fn repository(repository: Repository) -> api::Repository {
     api::Repository { id: repository.id, name: repository.name, created_at: repository.created_at }
 }
 
-/// Lists repositories.
+/// List repositories
 ///
-/// Those that the credential reaches, by name.
+/// The repositories that the credential can access, sorted by name.
 #[utoipa::path(
     get, path = "/api/repos", operation_id = "listRepositories", tag = "Repositories",
     params(api::RepositoryQuery, schema::OrganizationHeader),
@@ -42,17 +48,17 @@ pub(crate) async fn list(
     Ok(Json(api::Page { items: page.repositories.into_iter().map(repository).collect(), next_cursor: page.next }))
 }
 
-/// Adds a repository.
+/// Add a repository
 ///
-/// A token that is confined to a list can't: it would not reach what it adds.
+/// Not for tokens that are restricted to a list of repositories: they could not access the new one.
 #[utoipa::path(
     post, path = "/api/repos", operation_id = "createRepository", tag = "Repositories",
     params(schema::IdempotencyKey, schema::OrganizationHeader),
     request_body(content = api::NewRepository, example = json!({ "name": "acme/api" })),
     responses(
-        (status = 201, description = "The repository", headers(("Location" = String, description = "Where it is from now on")), body = api::Repository,
+        (status = 201, description = "The repository", headers(("Location" = String, description = "Path of the new resource")), body = api::Repository,
             example = json!({ "id": schema::ID, "name": "acme/api", "createdAt": "2026-11-22T08:00:00Z" })),
-        (status = 409, description = "The name is taken; or a request with this key is under way"),
+        (status = 409, description = "The name is taken, or a request with this key is in progress"),
     ),
 )]
 pub(crate) async fn create(
@@ -68,7 +74,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(repository(created))))
 }
 
-/// Shows a repository.
+/// Show a repository
 #[utoipa::path(
     get, path = "/api/repos/{id}", operation_id = "getRepository", tag = "Repositories",
     params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
@@ -83,13 +89,13 @@ pub(crate) async fn get(
     Ok(Json(repository(found)))
 }
 
-/// Removes a repository.
+/// Remove a repository
 ///
-/// Also from the lists of tokens: one that listed nothing else then reaches nothing.
+/// It is also removed from the lists of tokens. A token that listed only this repository can then access none.
 #[utoipa::path(
     delete, path = "/api/repos/{id}", operation_id = "deleteRepository", tag = "Repositories",
     params(("id" = String, Path, description = "Id or full name, percent-encoded"), schema::OrganizationHeader),
-    responses((status = 204, description = "It is removed")),
+    responses((status = 204, description = "Removed")),
 )]
 pub(crate) async fn delete(
     State(state): State<ServerState>,

@@ -5,6 +5,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use latchkey_api_types as api;
 use latchkey_service::{CredentialKind, SignedInWith, User};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::json::JsonBody;
@@ -13,6 +15,15 @@ use crate::http::problem::Problem;
 use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, change))
+        .routes(routes!(set_password))
+        .routes(routes!(credentials, end_all))
+        .routes(routes!(end))
+}
 
 fn user(user: User) -> api::User {
     api::User {
@@ -40,9 +51,9 @@ fn signed_in_with(SignedInWith { credential, current }: SignedInWith) -> api::Cr
     }
 }
 
-/// Lists users.
+/// List users
 ///
-/// Instance admins only. By email.
+/// Instance admins only. Sorted by email address.
 #[utoipa::path(
     get, path = "/api/users", operation_id = "listUsers", tag = "Users",
     params(api::PageQuery),
@@ -58,9 +69,9 @@ pub(crate) async fn list(
     Ok(page(state.service.users(&credential.caller, list.cursor.as_deref(), limit).await?, user))
 }
 
-/// Shows a user.
+/// Show a user
 ///
-/// The caller's own account as `me`; any for instance admins.
+/// The caller's own account as `me`. Instance admins can read every account.
 #[utoipa::path(
     get, path = "/api/users/{id}", operation_id = "getUser", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
@@ -74,17 +85,17 @@ pub(crate) async fn get(
     Ok(Json(user(state.service.user(&credential.caller, &id).await?)))
 }
 
-/// Locks a user.
+/// Lock or unlock a user
 ///
-/// Or opens the account again. Instance admins only, and not for their own account. API tokens that the person has made
-/// stay: they belong to the organization.
+/// Instance admins only, and not for their own account. API tokens that the user created stay: they belong to the
+/// organization.
 #[utoipa::path(
     patch, path = "/api/users/{id}", operation_id = "changeUser", tag = "Users",
     params(("id" = String, Path, description = "Id of the user", format = "uuid")),
     request_body(content = api::UserChanges, example = json!({ "locked": true })),
     responses(
-        (status = 200, description = "The user as it is now", body = api::User, example = json!(schema::user())),
-        (status = 409, description = "It is your own account"),
+        (status = 200, description = "The changed user", body = api::User, example = json!(schema::user())),
+        (status = 409, description = "The user is the caller"),
     ),
 )]
 pub(crate) async fn change(
@@ -96,17 +107,17 @@ pub(crate) async fn change(
     Ok(Json(user(state.service.set_user_locked(&credential.caller, &id, change.locked).await?)))
 }
 
-/// Sets a password.
+/// Set a password
 ///
-/// Ends all that the account is signed in with, but for what this request is sent with. One's own needs the current
-/// password; instance admins set anybody's.
+/// Ends all sessions and user tokens of the account except the one of this request. Users give their current password to
+/// change their own. Instance admins can set the password of every account.
 #[utoipa::path(
     put, path = "/api/users/{id}/password", operation_id = "setPassword", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
     request_body(content = api::NewPassword, example = json!({
         "currentPassword": "correct horse battery", "newPassword": "staple battery horse",
     })),
-    responses((status = 204, description = "It is set")),
+    responses((status = 204, description = "Set")),
 )]
 pub(crate) async fn set_password(
     State(state): State<ServerState>,
@@ -119,13 +130,13 @@ pub(crate) async fn set_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Lists what a user is signed in with.
+/// List the credentials of a user
 ///
-/// Sessions of browsers and user tokens that work, newest first.
+/// Valid browser sessions and user tokens, the newest first.
 #[utoipa::path(
     get, path = "/api/users/{id}/credentials", operation_id = "listCredentials", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`"), api::PageQuery),
-    responses((status = 200, description = "A page of them", body = api::Page<api::Credential>,
+    responses((status = 200, description = "A page of credentials", body = api::Page<api::Credential>,
         example = json!({ "items": [schema::credential()], "nextCursor": null }))),
 )]
 pub(crate) async fn credentials(
@@ -138,13 +149,13 @@ pub(crate) async fn credentials(
     Ok(page(state.service.credentials(&credential.caller, &id, before, limit).await?, signed_in_with))
 }
 
-/// Signs a user out.
+/// End all other credentials of a user
 ///
-/// Everywhere, but for what this request is sent with.
+/// Ends all sessions and user tokens except the one of this request.
 #[utoipa::path(
     delete, path = "/api/users/{id}/credentials", operation_id = "endCredentials", tag = "Users",
     params(("id" = String, Path, description = "Id of the user, or `me`")),
-    responses((status = 204, description = "None of the others is accepted any more")),
+    responses((status = 204, description = "All other credentials are ended")),
 )]
 pub(crate) async fn end_all(
     State(state): State<ServerState>,
@@ -155,14 +166,14 @@ pub(crate) async fn end_all(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ends a session or user token.
+/// End a session or user token
 #[utoipa::path(
     delete, path = "/api/users/{id}/credentials/{credential}", operation_id = "endCredential", tag = "Users",
     params(
         ("id" = String, Path, description = "Id of the user, or `me`"),
         ("credential" = String, Path, description = "Id of the session or user token, or `current`"),
     ),
-    responses((status = 204, description = "It is not accepted any more")),
+    responses((status = 204, description = "Ended")),
 )]
 pub(crate) async fn end(
     State(state): State<ServerState>,

@@ -1,17 +1,24 @@
 use axum::Json;
 use latchkey_api_types::WhoAmI;
 use latchkey_service::Principal;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::credential::Credential;
 use crate::http::schema;
+use crate::state::ServerState;
 
-/// Tells who this is.
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(whoami))
+}
+
+/// Show the caller
 ///
-/// The person or token that the credential stands for, and what it may do.
+/// The user or token that the credential belongs to, and what it may do.
 #[utoipa::path(
     get, path = "/api/auth/whoami", operation_id = "whoAmI", tag = "Credentials",
     params(schema::OrganizationHeader),
-    responses((status = 200, description = "Who this is", body = WhoAmI, example = json!({
+    responses((status = 200, description = "The caller", body = WhoAmI, example = json!({
         "kind": "apiToken", "id": schema::ID, "name": "GitHub Actions CI", "level": "organization",
         "organization": "acme", "project": null, "scopes": ["repos:read", "scans:trigger"], "allRepositories": true,
         "repositories": [], "expiresAt": "2026-12-22T08:00:00Z",

@@ -12,6 +12,8 @@ use latchkey_service::{
     Principal, RequiredAccess,
 };
 use serde_json::value::RawValue;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::question::read;
 use crate::http::credential::Credential;
@@ -19,16 +21,20 @@ use crate::http::json::JsonBody;
 use crate::http::problem::Problem;
 use crate::state::ServerState;
 
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(one)).routes(routes!(batch))
+}
+
 /// Most requests that one call asks about.
 const BATCH_MAX: usize = 100;
 /// How many of them are decided about at the same time: as much as one other request may take.
 const AT_ONCE: usize = 8;
 
-/// Decides about a request.
+/// Verify a request
 ///
-/// For a service that has received it: the credential is the service's own, with `tokens:introspect`; the `token` is
-/// what the request came with. A refusal is an answer too. A question asked in part is none: whether a token lives is
-/// what `/oauth/introspect` tells.
+/// For a service that received the request. The service authenticates with its own credential, which needs the scope
+/// `tokens:introspect`; `token` is the token of the request. A request that is refused is also answered with `200`. To ask
+/// only whether a token is active, use `/oauth/introspect`.
 #[utoipa::path(
     post, path = "/api/verify", operation_id = "decide", tag = "Verification",
     request_body(content = RequestToDecide, example = json!({
@@ -46,10 +52,10 @@ pub(crate) async fn one(
     Ok(Json(decide(&state, &credential.caller, asked, None).await?))
 }
 
-/// Decides about up to 100 requests.
+/// Verify several requests
 ///
-/// Answered in their order; one that can't be read is answered with what is wrong with it (422), and the others as if it
-/// were not there.
+/// Up to 100, answered in their order. A request that can't be read gets a result with status 422 and does not affect the
+/// others.
 #[utoipa::path(
     post, path = "/api/verify/batch", operation_id = "decideMany", tag = "Verification",
     request_body(content = RequestsToDecide, example = json!({ "requests": [{
@@ -100,18 +106,18 @@ async fn decide(
         Ok(signature) => signature,
         Err(error) => return decided(Err(AuthenticationError::Signature(error).into())),
     };
-    let mut demand = RequiredAccess {
+    let mut required = RequiredAccess {
         scopes: question.scope.into_iter().collect(),
         repositories: asked.repository.clone().into_iter().collect(),
         organization: asked.organization.clone(),
         pins: asked.organizations.as_ref().or(default).into_iter().collect(),
     };
-    let named = !demand.pins.is_empty();
+    let named = !required.pins.is_empty();
     let of_file = match question.request {
         Some((method, path)) => match state.routes.needed(method, path) {
             Ok(needed) => {
-                demand.scopes.extend(needed.scope);
-                demand.repositories.extend(needed.repository);
+                required.scopes.extend(needed.scope);
+                required.repositories.extend(needed.repository);
                 needed.organizations
             }
             Err(_) => return decided(Err(AuthorizationError::NoRoute.into())),
@@ -119,17 +125,17 @@ async fn decide(
         None if named => Vec::new(),
         None => state.routes.organizations().into_iter().collect(),
     };
-    demand.pins.extend(of_file);
+    required.pins.extend(of_file);
     // The configuration speaks for the instance's own proxies and services, not for what an organization runs itself.
     let of_instance = matches!(&caller.principal, Principal::ApiToken(own) if own.level == Level::Instance);
     if of_instance && !named {
-        demand.pins.extend(&state.pin);
+        required.pins.extend(&state.pin);
     }
     let origin = Origin::new(question.address, &asked.user_agent, caller.origin.request_id());
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
     let presented = PresentedCredential { bearer: asked.token.reveal(), origin: &origin, signature };
     let started = Instant::now();
-    let decided = decided(state.service.verify_for(caller, &presented, &demand).await?)?;
+    let decided = decided(state.service.verify_for(caller, &presented, &required).await?)?;
     match &decided.reason {
         None => state.metrics.allowed(started.elapsed()),
         Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),

@@ -17,6 +17,7 @@ use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use latchkey_domain::{
@@ -26,14 +27,27 @@ use latchkey_service::{
     Allowed, AuthenticationError, AuthorizationError, Error, Origin, PresentedCredential, RequiredAccess,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
-use crate::http::admission::Work;
+use crate::http::admission::RequestKind;
 use crate::http::context;
 use crate::http::headers::{bearer, named_organization};
-use crate::http::problem::{Problem, complete_now};
+use crate::http::problem::{Problem, complete_response};
 use crate::http::schema;
 use crate::http::signature::read_signature;
 use crate::state::ServerState;
+
+/// Any method is taken, and any path below, which is Envoy's way to ask. The document has the plain form.
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(forward_auth).map(|_| any(forward_auth)))
+        .route("/forward-auth/", any(forward_auth))
+        .route("/forward-auth/{*path}", any(forward_auth))
+        .routes(routes!(pinned).map(|_| any(pinned)))
+        .route("/orgs/{organization}/forward-auth/", any(pinned))
+        .route("/orgs/{organization}/forward-auth/{*path}", any(pinned))
+}
 
 /// What stays as it is in a header that holds text of people: what no reader of RFC 3986 escapes (section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -55,39 +69,39 @@ struct OriginalHeaders {
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "read from the address as it came")]
-struct Pinned {
+struct OrganizationPath {
     /// Its name or id.
     #[param(inline)]
     organization: schema::OrganizationName,
 }
 
 /// Who a request was let through for.
-enum Passed {
+enum Verdict {
     Token(Allowed),
     /// Nobody: a browser asks what a page of another origin may send.
     Preflight,
 }
 
-/// Decides for a proxy.
+/// Authorize a request for a proxy
 ///
-/// Whether the request that the proxy has received may pass, by its token and the rules of the routes. Any method is
-/// taken; Envoy puts the path below `/forward-auth`. Where the method and path come in several places, all must agree.
-/// Of an instance with several organizations, the route file or the configuration must name one, or the address does:
-/// `/orgs/{organization}/forward-auth`. A refusal names its reason in `X-Latchkey-Reason`.
+/// Decides by the token and the route rules whether the request that the proxy received may pass. Every method is accepted.
+/// Envoy appends the path to `/forward-auth`. If the method and path are given in several places, all must agree. On an
+/// instance with several organizations, the route file, the configuration or the path (`/orgs/{organization}/forward-auth`)
+/// must name one. A refusal has its reason in `X-Latchkey-Reason`.
 #[utoipa::path(
     get, path = "/forward-auth", operation_id = "forwardAuth", tag = "Verification",
     params(OriginalHeaders, schema::OrganizationHeader),
     responses(
-        (status = 200, description = "It may; headers say who it is", headers(
+        (status = 200, description = "The request may pass; the headers describe the token", headers(
             ("X-Latchkey-Token-Id" = String, description = "Id of the token"),
-            ("X-Latchkey-Organization-Id" = String, description = "Id of the organization that it acts on"),
-            ("X-Latchkey-Organization" = String, description = "Its name"),
-            ("X-Latchkey-Project-Id" = String, description = "Id of the project that it is confined to, if any"),
-            ("X-Latchkey-Project" = String, description = "Its name, percent-encoded UTF-8 (RFC 3986)"),
-            ("X-Latchkey-Scopes" = String, description = "All that it has, with spaces between"),
-            ("X-Latchkey-Repository" = String, description = "Id of the repository that the path names, if any"),
+            ("X-Latchkey-Organization-Id" = String, description = "Id of the organization that the token acts on"),
+            ("X-Latchkey-Organization" = String, description = "Name of the organization"),
+            ("X-Latchkey-Project-Id" = String, description = "Id of the project that the token is restricted to, if any"),
+            ("X-Latchkey-Project" = String, description = "Name of the project, percent-encoded UTF-8 (RFC 3986)"),
+            ("X-Latchkey-Scopes" = String, description = "All scopes of the token, separated by spaces"),
+            ("X-Latchkey-Repository" = String, description = "Id of the repository in the path, if any"),
         )),
-        (status = 400, description = "The proxy does not tell what it has received"),
+        (status = 400, description = "The method or path of the original request is missing"),
     ),
 )]
 pub(crate) async fn forward_auth(State(state): State<ServerState>, request: Request) -> Response {
@@ -98,29 +112,29 @@ pub(crate) async fn forward_auth(State(state): State<ServerState>, request: Requ
     let own_target = uri.path_and_query().map_or("", |target| target.as_str());
     let origin = context::origin(&state.context, &parts, "");
     let started = Instant::now();
-    match admitted(&state, own_target, &parts, has_body, &origin).await {
-        Ok(passed) => {
+    match decide_when_admitted(&state, own_target, &parts, has_body, &origin).await {
+        Ok(verdict) => {
             state.metrics.allowed(started.elapsed());
-            passed.into_response()
+            verdict.into_response()
         }
         Err(problem) => {
             let problem = problem.for_proxy();
             state.metrics.refused(problem.status().as_u16(), problem.kind(), started.elapsed());
-            complete_now(problem, own_target, &state.service.request_id())
+            complete_response(problem, own_target, &state.service.request_id())
         }
     }
 }
 
-/// Decides for a proxy in front of one organization's services.
+/// Authorize a request for a proxy of one organization
 ///
-/// The same, but only tokens of that organization pass, and instance tokens act on it. The proxy's own file names it,
-/// where no client reaches.
+/// As `/forward-auth`, but only tokens of this organization pass, and instance tokens act on it. The configuration of the
+/// proxy names the organization, so that clients can't choose it.
 #[utoipa::path(
     get, path = "/orgs/{organization}/forward-auth", operation_id = "forwardAuthOfOrganization", tag = "Verification",
-    params(Pinned, OriginalHeaders, schema::OrganizationHeader),
+    params(OrganizationPath, OriginalHeaders, schema::OrganizationHeader),
     responses(
-        (status = 200, description = "It may; headers say who it is, as for `/forward-auth`"),
-        (status = 400, description = "The proxy does not tell what it has received"),
+        (status = 200, description = "The request may pass; the headers are those of `/forward-auth`"),
+        (status = 400, description = "The method or path of the original request is missing"),
     ),
 )]
 pub(crate) async fn pinned(state: State<ServerState>, request: Request) -> Response {
@@ -128,19 +142,19 @@ pub(crate) async fn pinned(state: State<ServerState>, request: Request) -> Respo
 }
 
 /// Decides when there is a place for it.
-async fn admitted(
+async fn decide_when_admitted(
     state: &ServerState,
     own_target: &str,
     parts: &Parts,
     has_body: bool,
     origin: &Origin,
-) -> Result<Passed, Problem> {
-    let place = state.admission.enter(&parts.headers, origin.address, Work::Decision).await?;
-    let passed = decide(state, own_target, parts, has_body, origin).await?;
-    if let Passed::Token(allowed) = &passed {
-        state.admission.recognize(&place, &allowed.token);
+) -> Result<Verdict, Problem> {
+    let permit = state.admission.acquire(&parts.headers, origin.address, RequestKind::Decision).await?;
+    let verdict = decide(state, own_target, parts, has_body, origin).await?;
+    if let Verdict::Token(allowed) = &verdict {
+        state.admission.mark_authenticated(&permit, &allowed.token);
     }
-    Ok(passed)
+    Ok(verdict)
 }
 
 async fn decide(
@@ -149,11 +163,11 @@ async fn decide(
     parts: &Parts,
     has_body: bool,
     origin: &Origin,
-) -> Result<Passed, Problem> {
+) -> Result<Verdict, Problem> {
     let (organization, below) = address(own_target);
-    let original = original(&parts.method, below, &parts.headers).map_err(unclear)?;
+    let original = original(&parts.method, below, &parts.headers).map_err(original_request_problem)?;
     if is_preflight(&state.routes, &original, &parts.headers) {
-        return Ok(Passed::Preflight);
+        return Ok(Verdict::Preflight);
     }
     let (bearer, named) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
     let signature =
@@ -161,10 +175,10 @@ async fn decide(
     let signature = match &signature {
         None => None,
         Some(signature) => {
-            if let Some(name) = named_twice(&parts.headers) {
+            if let Some(name) = duplicate_header(&parts.headers) {
                 return Err(ambiguous(&format!("A signed request has {name} once")));
             }
-            let may_have_body = has_body || may_have_body(&original.method) || tells_of_body(&parts.headers);
+            let may_have_body = has_body || may_have_body(&original.method) || announces_body(&parts.headers);
             let body_hash = body_hash(&parts.headers, may_have_body);
             let body_hash = body_hash.map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
             let request = SignedRequest { method: original.method.as_str(), target: &original.target, body_hash };
@@ -177,14 +191,14 @@ async fn decide(
     })?;
     let pinned = organization.map(|text| Pin::only([text])).transpose();
     let pinned = pinned.map_err(|_| Error::from(AuthorizationError::PinnedToNone))?;
-    let demand = RequiredAccess {
+    let required = RequiredAccess {
         scopes: needed.scope.into_iter().collect(),
         repositories: needed.repository.into_iter().collect(),
         organization: named.transpose()?.map(str::to_owned),
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
     let presented = PresentedCredential { bearer, origin, signature };
-    Ok(Passed::Token(state.service.verify(&presented, &demand).await?))
+    Ok(Verdict::Token(state.service.verify(&presented, &required).await?))
 }
 
 /// The organization that the address names, and what stands below it.
@@ -206,7 +220,7 @@ fn is_preflight(routes: &Routes, original: &OriginalRequest, headers: &HeaderMap
             .is_some_and(|method| routes.allow_preflight(method, &original.target) == Ok(true))
 }
 
-fn unclear(error: OriginalError) -> Problem {
+fn original_request_problem(error: OriginalError) -> Problem {
     match error {
         OriginalError::Ambiguous => ambiguous(&error.to_string()),
         OriginalError::NoMethod | OriginalError::NoTarget | OriginalError::Missing => {
@@ -253,7 +267,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ori
 }
 
 /// What a signed request names twice, and may once: nobody knows which of two the service behind reads.
-fn named_twice(headers: &HeaderMap) -> Option<&'static str> {
+fn duplicate_header(headers: &HeaderMap) -> Option<&'static str> {
     let twice = |name| {
         let mut lines = headers.get_all(name).iter();
         lines.next().is_some_and(|line| line.as_bytes().contains(&b',')) || lines.next().is_some()
@@ -262,7 +276,7 @@ fn named_twice(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 /// Whether the proxy tells that the original request has a body. Most tell nothing, and some say 0 of their own request.
-fn tells_of_body(headers: &HeaderMap) -> bool {
+fn announces_body(headers: &HeaderMap) -> bool {
     let says =
         |name: &str, nothing: &[&[u8]]| headers.get_all(name).iter().any(|value| !nothing.contains(&value.as_bytes()));
     ["content-length", "x-original-content-length"].into_iter().any(|name| says(name, &[b"", b"0"]))
@@ -285,7 +299,7 @@ fn body_hash(headers: &HeaderMap, may_have_body: bool) -> Result<[u8; 32], Signa
     bytes.ok_or(SignatureError::Digest)
 }
 
-impl IntoResponse for Passed {
+impl IntoResponse for Verdict {
     /// Names of people are percent-encoded: a header has no other way to hold them that all services read alike.
     fn into_response(self) -> Response {
         let mut response = StatusCode::OK.into_response();
@@ -322,7 +336,7 @@ mod tests {
         }
         match original(&method.parse().unwrap(), address(target).1, &map) {
             Ok(OriginalRequest { method, target }) => Ok(format!("{method} {target}")),
-            Err(error) => Err(unclear(error).kind().to_owned()),
+            Err(error) => Err(original_request_problem(error).kind().to_owned()),
         }
     }
 
@@ -391,7 +405,7 @@ mod tests {
     #[test]
     fn a_body_is_told_of() {
         let tells = |name: &'static str, value: &'static str| {
-            tells_of_body(&HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]))
+            announces_body(&HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]))
         };
         for name in ["content-length", "x-original-content-length"] {
             assert!(tells(name, "2") && !tells(name, "0") && !tells(name, ""), "{name}");

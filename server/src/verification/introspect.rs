@@ -4,23 +4,30 @@ use axum::Json;
 use axum::extract::{Request, State};
 use latchkey_api_types as api;
 use latchkey_service::Introspected;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::oauth::{Form, client};
 use crate::http::body::already_read;
 use crate::http::problem::Problem;
 use crate::state::ServerState;
 
-/// Tells about a token.
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new().routes(routes!(introspect))
+}
+
+/// Introspect a token
 ///
-/// OAuth 2.0 token introspection (RFC 7662). Who asks needs `tokens:introspect`, and presents its own token as a bearer or
-/// as a client does: the token's id is the client's id, the token its secret (`client_secret_basic`,
-/// `client_secret_post`). Errors are those of OAuth. This is not a use of the token that is asked about.
+/// OAuth 2.0 token introspection (RFC 7662). The caller needs the scope `tokens:introspect`. It authenticates with its own
+/// token as a bearer token or as client credentials (`client_secret_basic`, `client_secret_post`): the client id is the id
+/// of the token, the client secret is the token. Errors are OAuth errors. Introspection does not count as a use of the
+/// token.
 #[utoipa::path(
     post, path = "/oauth/introspect", operation_id = "introspect", tag = "Verification",
     security(("bearer" = []), ("client" = [])),
     request_body(content = api::Introspection, content_type = "application/x-www-form-urlencoded",
         example = json!({ "token": "ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE" })),
-    responses((status = 200, description = "What it is; of one that is not active, nothing more", body = api::Introspected,
+    responses((status = 200, description = "The token; `active` alone if it is not active", body = api::Introspected,
         example = json!({ "active": false }))),
 )]
 pub(crate) async fn introspect(

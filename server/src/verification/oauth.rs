@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::http::credential::Credential;
 use crate::http::problem::{self, Problem};
-use crate::http::signature::SignedBody;
+use crate::http::signature::ReceivedSignature;
 use crate::state::ServerState;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -181,7 +181,7 @@ pub(super) async fn client(state: &ServerState, parts: &Parts, form: &Form) -> R
     };
     same_client(form, Some(&id))?;
     let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
-    let signature = parts.extensions.get::<SignedBody>().map(SignedBody::parts).transpose();
+    let signature = parts.extensions.get::<ReceivedSignature>().map(ReceivedSignature::parts).transpose();
     let signature = signature.map_err(|error| invalid_client(&AuthenticationError::Signature(error).to_string()))?;
     let presented = PresentedCredential { bearer: &secret, origin: &origin, signature };
     match state.service.authenticate_client(&id, &presented).await {

@@ -33,17 +33,17 @@ fn request(changes: api::TokenChanges, expected: Option<Vec<String>>) -> Result<
     })
 }
 
-/// Changes a token.
+/// Change a token
 ///
-/// It takes effect at once, on every replica. What can do less than before is narrowed; widening is refused to who could
-/// not create the token as it then is.
+/// The change takes effect immediately, on every replica. Callers can extend a token only as far as they could create it
+/// themselves.
 #[utoipa::path(
     patch, path = "/api/auth/cli-tokens/{id}", operation_id = "changeToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader, schema::OrganizationHeader),
     request_body(content = api::TokenChanges, example = json!({ "scopes": ["repos:read"], "expiresAt": null })),
     responses(
-        (status = 200, description = "The token as it is now", headers(("ETag" = String, description = "For `If-Match`")), body = api::Token, example = json!(schema::token(false))),
-        (status = 409, description = "The name is taken; or the token is revoked or expired"),
+        (status = 200, description = "The changed token", headers(("ETag" = String, description = "For `If-Match`")), body = api::Token, example = json!(schema::token(false))),
+        (status = 409, description = "The name is taken, or the token is revoked or expired"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]

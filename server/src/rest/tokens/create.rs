@@ -37,10 +37,10 @@ fn request(new: api::NewToken, idempotency: Option<IdempotentRequest>) -> Result
     })
 }
 
-/// Creates a token.
+/// Create a token
 ///
-/// The answer carries its secret in `token`, the only time. Nobody makes a token that can do more than they can. With
-/// an `Idempotency-Key`, the same request can be sent again within 24 hours, and gets the same answer.
+/// The answer has the secret in `token`; it is shown only once. A token can't have more access than its creator. With an
+/// `Idempotency-Key`, the same request can be sent again within 24 hours and gets the same answer.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens", operation_id = "createToken", tag = "Tokens",
     params(schema::IdempotencyKey, schema::OrganizationHeader),
@@ -49,8 +49,8 @@ fn request(new: api::NewToken, idempotency: Option<IdempotentRequest>) -> Result
         "allRepositories": true, "expiresIn": "720h",
     })),
     responses(
-        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String, description = "Where it is from now on")), body = api::TokenWithSecret, example = json!(schema::token(true))),
-        (status = 409, description = "The name is taken; or a request with this key is under way, or its secret is no longer the token's"),
+        (status = 201, description = "The token, with its secret", headers(("ETag" = String, description = "For `If-Match`"), ("Location" = String, description = "Path of the new resource")), body = api::TokenWithSecret, example = json!(schema::token(true))),
+        (status = 409, description = "The name is taken, a request with this key is in progress, or the token was rotated since the first request with this key"),
     ),
 )]
 pub(crate) async fn create(

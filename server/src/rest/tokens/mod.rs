@@ -8,6 +8,18 @@ pub(crate) mod revoke;
 pub(crate) mod rotate;
 
 use latchkey_service::{Error, ExpiresIn, FieldError};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::ServerState;
+
+pub(super) fn routes() -> OpenApiRouter<ServerState> {
+    OpenApiRouter::new()
+        .routes(routes!(read::list, create::create))
+        .routes(routes!(read::get, change::change, revoke::revoke))
+        .routes(routes!(rotate::rotate))
+        .routes(routes!(revoke::revoke_many))
+}
 
 /// The two fields that say when a token expires; both are optional, and not sent together.
 fn expires(at: Option<String>, after: Option<String>) -> Result<ExpiresIn, Error> {

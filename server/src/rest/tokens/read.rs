@@ -13,9 +13,9 @@ use crate::http::query::QueryParams;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// Lists tokens.
+/// List tokens
 ///
-/// Newest first.
+/// The newest first.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens", operation_id = "listTokens", tag = "Tokens",
     params(api::TokenQuery, schema::OrganizationHeader),
@@ -52,15 +52,16 @@ pub(crate) async fn list(
     }))
 }
 
-/// Shows a token.
+/// Show a token
 ///
-/// Never its secret. The `ETag` is another one after each edit, rotation and revocation; not after a use, nor when the token expires.
+/// The secret is never shown. The `ETag` changes with each edit, rotation and revocation. It does not change when the token
+/// is used or expires.
 #[utoipa::path(
     get, path = "/api/auth/cli-tokens/{id}", operation_id = "getToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfNoneMatchHeader, schema::OrganizationHeader),
     responses(
         (status = 200, description = "The token", headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`")), body = api::Token, example = json!(schema::token(false))),
-        (status = 304, description = "The `If-None-Match` still holds"),
+        (status = 304, description = "Not modified: a tag of `If-None-Match` is current"),
     ),
 )]
 pub(crate) async fn get(

@@ -10,14 +10,14 @@ use crate::http::problem::Problem;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// Revokes a token.
+/// Revoke a token
 ///
-/// When this has returned, no replica accepts it. `204` also if it was revoked before.
+/// After the answer, no replica accepts the token. The answer is `204` also if it was revoked before.
 #[utoipa::path(
     delete, path = "/api/auth/cli-tokens/{id}", operation_id = "revokeToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader, schema::OrganizationHeader),
     responses(
-        (status = 204, description = "The token is revoked"),
+        (status = 204, description = "Revoked"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]
@@ -32,14 +32,14 @@ pub(crate) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Revokes up to 100 tokens.
+/// Revoke several tokens
 ///
-/// All of them at once, or none if one of them may not be revoked.
+/// Up to 100. All of them are revoked, or none if the caller may not revoke one of them.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens/revoke", operation_id = "revokeTokens", tag = "Tokens",
     params(schema::OrganizationHeader),
     request_body(content = api::TokensToRevoke, example = json!({ "ids": [schema::ID] })),
-    responses((status = 200, description = "What was done", body = api::RevokedTokens,
+    responses((status = 200, description = "What was revoked", body = api::RevokedTokens,
         example = json!({ "revoked": [{ "id": schema::ID, "name": "GitHub Actions CI" }], "skipped": 0 }))),
 )]
 pub(crate) async fn revoke_many(

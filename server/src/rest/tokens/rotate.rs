@@ -12,11 +12,11 @@ use crate::http::problem::Problem;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// Gives a token a new secret.
+/// Rotate a token
 ///
-/// Everything else of the token stays, its id too. The answer carries the new secret in `token`, the only time. Whoever
-/// rotates must be able to do all that the token can. With an `Idempotency-Key`, the same request can be sent again
-/// within 24 hours, and gets the same answer.
+/// The token gets a new secret; everything else stays, including the id. The answer has the new secret in `token`; it is
+/// shown only once. Callers must have all the access that the token has. With an `Idempotency-Key`, the same request can
+/// be sent again within 24 hours and gets the same answer.
 #[utoipa::path(
     post, path = "/api/auth/cli-tokens/{id}/rotate", operation_id = "rotateToken", tag = "Tokens",
     params(("id" = String, Path, description = "Id of the token", format = "uuid"), schema::IfMatchHeader,
@@ -24,7 +24,7 @@ use crate::state::ServerState;
     request_body(content = Option<api::Rotation>, example = json!({ "overlap": "1h" })),
     responses(
         (status = 200, description = "The token, with its new secret", headers(("ETag" = String, description = "For `If-Match`")), body = api::TokenWithSecret, example = json!(schema::token(true))),
-        (status = 409, description = "The token is revoked or expired; or a request with this key is under way, or its secret is no longer the token's"),
+        (status = 409, description = "The token is revoked or expired, a request with this key is in progress, or the token was rotated since the first request with this key"),
         (status = 412, description = "The token was changed since `If-Match` was read"),
     ),
 )]

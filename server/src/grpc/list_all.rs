@@ -6,11 +6,11 @@ use prost::{Message, length_delimiter_len};
 use tonic::Status;
 
 /// Largest answer, in bytes: what clients of gRPC take in unless they are told otherwise.
-pub(super) const ANSWER_MAX: usize = 4 * 1024 * 1024;
+pub(super) const RESPONSE_MAX: usize = 4 * 1024 * 1024;
 
 /// Gathers a list page by page. One that is larger than an answer is refused, with how it can be read `instead`: a part of
 /// it would look like all of it.
-pub(super) async fn whole<T: Message, C, F>(
+pub(super) async fn list_all<T: Message, C, F>(
     instead: &str,
     mut page: impl FnMut(Option<C>) -> F,
 ) -> Result<Vec<T>, Status>
@@ -21,8 +21,8 @@ where
     loop {
         let (items, after) = page(next).await?;
         size += items.iter().map(size_in_list).sum::<usize>();
-        if size > ANSWER_MAX {
-            let max = ANSWER_MAX / 1024 / 1024;
+        if size > RESPONSE_MAX {
+            let max = RESPONSE_MAX / 1024 / 1024;
             return Err(Status::resource_exhausted(format!("the whole list has more than {max} MiB; {instead}")));
         }
         result.extend(items);
@@ -48,7 +48,7 @@ mod tests {
 
     async fn gathered(items: usize, size: usize) -> Result<Vec<ApiTokenItem>, Status> {
         let item = ApiTokenItem { description: "x".repeat(size), ..ApiTokenItem::default() };
-        whole("ask for pages", async |left: Option<usize>| {
+        list_all("ask for pages", async |left: Option<usize>| {
             let left = left.unwrap_or(items);
             let now = left.min(100);
             Ok((vec![item.clone(); now], Some(left - now).filter(|left| *left > 0)))
@@ -61,9 +61,9 @@ mod tests {
         assert_eq!(gathered(0, 10).await.unwrap().len(), 0);
         assert_eq!(gathered(5_001, 10).await.unwrap().len(), 5_001);
         // The field has 4 bytes more than the text, the item 4 more than that.
-        let fits = ANSWER_MAX / 8 - 8;
+        let fits = RESPONSE_MAX / 8 - 8;
         let result = gathered(8, fits).await.unwrap();
-        assert_eq!(ApiTokenServiceListResponse { result, ..Default::default() }.encoded_len(), ANSWER_MAX);
+        assert_eq!(ApiTokenServiceListResponse { result, ..Default::default() }.encoded_len(), RESPONSE_MAX);
         let refused = gathered(8, fits + 1).await.unwrap_err();
         let message = "the whole list has more than 4 MiB; ask for pages".to_owned();
         assert_eq!((refused.code(), refused.message().to_owned()), (Code::ResourceExhausted, message));

@@ -1,12 +1,12 @@
-//! Who counts as one client: an address, or a network of IPv6, of which everybody has a whole one.
+//! What counts as one client: an IPv4 address, or an IPv6 network.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An address of IPv4, or the first 64 bits of one of IPv6.
+/// An IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Source(IpAddr);
+pub(crate) struct ClientNetwork(IpAddr);
 
-impl Source {
+impl ClientNetwork {
     pub(crate) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => {
