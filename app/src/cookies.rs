@@ -1,22 +1,16 @@
 //! The three cookies of the portal: who is signed in, that somebody has signed in with this browser before, and which
 //! theme they chose.
 
-use std::convert::Infallible;
-
-use axum::response::{IntoResponseParts, ResponseParts};
 use axum_extra::extract::{
     CookieJar,
     cookie::{Cookie, SameSite},
 };
 use http::{HeaderMap, HeaderValue, header};
-use latchkey_domain::Secret;
-use latchkey_service::{Browser, Device, SignedIn};
+use latchkey_service::{Browser, BrowserSession, Device, SessionId, SignedIn};
 use time::Duration;
 
 use crate::portal::{Site, Theme};
 
-/// As long as a session lives at most, in seconds.
-const SESSION_MAX_AGE: u32 = 7 * 86_400;
 const THEME: &str = "latchkey-theme";
 const THEME_MAX_AGE: Duration = Duration::days(365);
 
@@ -25,57 +19,35 @@ pub const fn session_name(site: &Site) -> &'static str {
     if site.secure { "__Host-latchkey" } else { "latchkey" }
 }
 
-/// The session cookie's value in a request.
-pub fn session<'a>(site: &Site, headers: &'a HeaderMap) -> Option<&'a str> {
-    value(headers, session_name(site))
+/// The session that the cookie of a request names.
+pub fn session(site: &Site, headers: &HeaderMap) -> Option<SessionId> {
+    SessionId::parse(value(headers, session_name(site))?)
 }
 
-/// Sets the session cookie to a new secret, as happens at each sign-in.
-pub fn set_session(site: &Site, session: &Secret) -> Option<HeaderValue> {
-    let mut header = session_header(site, session.reveal(), SESSION_MAX_AGE)?;
-    header.set_sensitive(true);
-    Some(header)
+/// The same cookie, as a request sends it.
+pub fn session_pair(site: &Site, session: SessionId) -> String {
+    [session_name(site), "=", &session.reveal()].concat()
 }
 
 /// What a browser that signs in has from earlier.
-pub(crate) fn browser<'a>(site: &Site, headers: &'a HeaderMap) -> Browser<'a> {
-    Browser { session: session(site, headers), device: value(headers, device_name(site)) }
+pub(crate) fn browser<'a>(site: &Site, headers: &'a HeaderMap, session: &BrowserSession) -> Browser<'a> {
+    Browser { session: session.id(), device: value(headers, device_name(site)) }
 }
 
-/// The cookies that each sign-in sets: the session, and the device, by which the browser is known when it signs in again.
-/// Signing out leaves the device.
-#[derive(Clone)]
-pub(crate) struct SignInCookies {
-    session: Option<HeaderValue>,
-    jar: CookieJar,
-}
-
-impl SignInCookies {
-    pub(crate) fn new(site: &Site, jar: CookieJar, signed_in: &SignedIn) -> Self {
-        let device =
-            cookie(site, device_name(site), signed_in.device.reveal(), Duration::seconds(Device::MAX_AGE.into()));
-        Self { session: set_session(site, &signed_in.session), jar: jar.add(device) }
-    }
-}
-
-impl IntoResponseParts for SignInCookies {
-    type Error = Infallible;
-
-    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Infallible> {
-        if let Some(session) = self.session {
-            response.headers_mut().append(header::SET_COOKIE, session);
-        }
-        self.jar.into_response_parts(response)
-    }
+/// Sets the cookie by which a browser is known when it signs in again. Signing out leaves it.
+pub(crate) fn set_device(site: &Site, jar: CookieJar, signed_in: &SignedIn) -> CookieJar {
+    let max_age = Duration::seconds(Device::MAX_AGE.into());
+    jar.add(cookie(site, device_name(site), signed_in.device.reveal(), max_age))
 }
 
 const fn device_name(site: &Site) -> &'static str {
     if site.secure { "__Host-latchkey-device" } else { "latchkey-device" }
 }
 
-/// Takes the session cookie away.
+/// Takes the session cookie away. The layer of `tower-sessions` sets it, but removes it without its attributes.
 pub fn clear_session(site: &Site) -> Option<HeaderValue> {
-    session_header(site, "", 0)
+    let (name, secure) = (session_name(site), if site.secure { "; Secure" } else { "" });
+    HeaderValue::try_from(format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")).ok()
 }
 
 /// The theme that somebody chose with this browser.
@@ -100,12 +72,6 @@ fn cookie(site: &Site, name: &'static str, value: &str, max_age: Duration) -> Co
         .same_site(SameSite::Lax)
         .secure(site.secure)
         .build()
-}
-
-/// The session cookie is written apart from the others: its header is sensitive, and never indexed by HTTP/2.
-fn session_header(site: &Site, value: &str, max_age: u32) -> Option<HeaderValue> {
-    let (name, secure) = (session_name(site), if site.secure { "; Secure" } else { "" });
-    HeaderValue::try_from(format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")).ok()
 }
 
 /// Two of a name that differ are none: a page of a neighbouring host may have set one of them, and nothing is decided by
@@ -134,13 +100,12 @@ mod tests {
 
     #[test]
     fn cookies_are_as_narrow_as_they_can_be() {
-        let secret = Secret::generate(latchkey_domain::SecretKind::Session, |bytes| bytes.fill(7));
         let text = |header: Option<HeaderValue>| header.unwrap().to_str().unwrap().to_owned();
-        assert_eq!(
-            text(set_session(&site(true), &secret)),
-            format!("__Host-latchkey={}; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure", secret.reveal())
-        );
         assert_eq!(text(clear_session(&site(false))), "latchkey=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            text(clear_session(&site(true))),
+            "__Host-latchkey=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
+        );
         let jar = set_theme(&site(true), CookieJar::new(), Some(Theme::Dark));
         assert_eq!(
             text((jar, ()).into_response().headers_mut().remove(header::SET_COOKIE)),
@@ -150,14 +115,18 @@ mod tests {
 
     #[test]
     fn cookies_are_found_by_their_exact_name() {
+        let [one, other] = ["AAAAAAAAAAAAAAAAAAAAAA", "BBBBBBBBBBBBBBBBBBBBBA"].map(|id| SessionId::parse(id).unwrap());
+        let pair = |id| HeaderValue::try_from(session_pair(&site(false), id)).unwrap();
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("xlatchkey=a; latchkey=b=c;latchkey-theme=dark"));
-        assert_eq!(session(&site(false), &headers), Some("b=c"));
+        headers.append(header::COOKIE, HeaderValue::from_static("xlatchkey=a;latchkey-theme=dark"));
+        assert_eq!(session(&site(false), &headers), None);
+        headers.append(header::COOKIE, pair(one));
+        assert_eq!(session(&site(false), &headers), Some(one));
         assert_eq!(session(&site(true), &headers), None);
         assert_eq!(theme(&headers), Some(Theme::Dark));
-        headers.append(header::COOKIE, HeaderValue::from_static("latchkey=b=c"));
-        assert_eq!(session(&site(false), &headers), Some("b=c"));
-        headers.append(header::COOKIE, HeaderValue::from_static("latchkey=other"));
+        headers.append(header::COOKIE, pair(one));
+        assert_eq!(session(&site(false), &headers), Some(one));
+        headers.append(header::COOKIE, pair(other));
         assert_eq!(session(&site(false), &headers), None);
         headers.insert(header::COOKIE, HeaderValue::from_static("latchkey-theme=pink"));
         assert_eq!(theme(&headers), None);

@@ -10,13 +10,13 @@ use axum::{
     middleware::Next,
     response::{Html, IntoResponse, IntoResponseParts, Redirect, Response},
 };
+use axum_extra::extract::CookieJar;
 use http::{HeaderValue, StatusCode, header};
 use hydration_context::SsrSharedContext;
 use latchkey_service::Error;
 use leptos::{prelude::*, reactive::owner::Owner};
 
 use crate::{
-    cookies::SignInCookies,
     page_request::{PageRequest, path_and_query, visitor},
     pages::{error_page, session::SignInFailure},
     portal::Portal,
@@ -129,7 +129,7 @@ pub(crate) struct PageContext(Arc<Known>);
 struct Known {
     request: OnceLock<PageRequest>,
     form: OnceLock<PreservedForm>,
-    cookies: OnceLock<SignInCookies>,
+    cookies: OnceLock<CookieJar>,
 }
 
 impl PageContext {
@@ -144,7 +144,7 @@ impl PageContext {
     }
 
     /// Of a session that began before the handler ran; set whatever it answers.
-    pub(crate) fn set_cookies(&self, cookies: SignInCookies) {
+    pub(crate) fn set_cookies(&self, cookies: CookieJar) {
         let _ = self.0.cookies.set(cookies);
     }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum_extra::extract::CookieJar;
+use latchkey_service::BrowserSession;
 use leptos::prelude::*;
 
 use crate::{
     components::Notice,
-    cookies::{self, SignInCookies},
+    cookies,
     fields::Fields,
     page::{PageContext, PageError},
     page_request::{PageRequest, path_and_query, visitor},
@@ -92,11 +93,14 @@ async fn sign_in(
     path: String,
 ) -> Result<PageRequest, PageError> {
     let (visitor, jar) = (visitor(parts), CookieJar::from_headers(&parts.headers));
-    let browser = cookies::browser(&portal.site, &parts.headers);
+    // Without the layer of sessions there is nobody to sign in.
+    let session = parts.extensions.get::<BrowserSession>().ok_or(PageError::SignInRequired)?;
+    let browser = cookies::browser(&portal.site, &parts.headers, session);
     let signed_in = session::attempt(portal, &visitor, browser, credentials).await.map_err(PageError::SignInFailed)?;
-    context.set_cookies(SignInCookies::new(&portal.site, jar, &signed_in));
+    session.replace(signed_in.session).await?;
+    context.set_cookies(cookies::set_device(&portal.site, jar, &signed_in));
     // A session that has ended already, perhaps by an admin, is no reason to lose the form.
-    let person = portal.service.session(signed_in.session.reveal()).await?.ok_or(PageError::SignInRequired)?;
+    let person = portal.service.session(signed_in.session).await?.ok_or(PageError::SignInRequired)?;
     let request = PageRequest::new(portal, person, visitor, path);
     context.set_request(&request);
     Ok(request)

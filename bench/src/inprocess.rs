@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use latchkey_domain::Catalogue;
 use latchkey_service::{
-    Browser, Caller, CreateToken, ListTokens, Origin, Position, Principal, Service, Sort, SortKey, StateFilter,
-    SystemClock, SystemRandom,
+    Browser, Caller, CreateToken, ListTokens, Origin, Position, Principal, Service, SessionId, Sort, SortKey,
+    StateFilter, SystemClock, SystemRandom,
 };
 use latchkey_store::Store;
 
@@ -39,7 +39,7 @@ pub(crate) struct Options {
 struct World {
     service: Service,
     caller: Caller,
-    session: String,
+    session: SessionId,
     secrets: Vec<String>,
     searches: Vec<String>,
     common: Vec<String>,
@@ -76,7 +76,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     }
     let number = requests::some_active(options.size);
     let world = World {
-        session: signed_in.session.reveal().to_owned(),
+        session: signed_in.session,
         secrets: seed::rotation(options.size).map(|number| corpus::secret(number).reveal().to_owned()).collect(),
         searches: requests::searches(options.size),
         common: ["deploy", "drift", "de", "github", "actions", "production", "ci"].map(str::to_owned).to_vec(),
@@ -134,7 +134,7 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
     let turn = |of: &[String]| of[usize::try_from(number).unwrap_or(0) % of.len()].clone();
     let list = match operation {
         "session" => {
-            let person = service.session(&world.session).await?;
+            let person = service.session(world.session).await?;
             return person.map(|_| ()).ok_or_else(|| "the session is over".into());
         }
         "verify" => return Ok(service.authenticate(&turn(&world.secrets), &caller.origin).await.map(|_| ())?),

@@ -81,7 +81,7 @@ export class Server {
       headers: { origin: this.url },
       body: new URLSearchParams({ ...this.account }),
     });
-    const cookie = /^([^=]+)=([^;]+)/.exec(response.headers.getSetCookie()[0] ?? '');
+    const cookie = /^([^=]+)=([^;]+)/.exec(response.headers.getSetCookie().find((cookie) => cookie.startsWith('latchkey=')) ?? '');
     if (!cookie) throw new Error(`can't sign in: ${response.status}`);
     return { name: cookie[1]!, value: cookie[2]! };
   }

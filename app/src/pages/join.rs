@@ -3,7 +3,7 @@
 use axum::{Extension, extract::State};
 use axum_extra::extract::CookieJar;
 use http::{HeaderMap, StatusCode};
-use latchkey_service::{Error, Invitation};
+use latchkey_service::{BrowserSession, Error, Invitation};
 use leptos::{either::Either, prelude::*};
 
 use super::session;
@@ -30,13 +30,14 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    Extension(browser_session): Extension<BrowserSession>,
     headers: HeaderMap,
     jar: CookieJar,
     fields: Fields,
 ) -> Result<Page, PageError> {
-    let browser = cookies::browser(&portal.site, &headers);
+    let browser = cookies::browser(&portal.site, &headers, &browser_session);
     match portal.service.join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await {
-        Ok(signed_in) => Ok(session::begin(&portal.site, jar, &signed_in, "/")),
+        Ok(signed_in) => session::begin(&portal, &browser_session, jar, &signed_in, "/").await,
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, problems.into()).await,
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, vec![problem].into()).await,
         Err(Error::NotFound(_)) => page(&portal, &visitor, &fields, Problems::default()).await,

@@ -1,19 +1,19 @@
 //! Signing in and out.
 
-use axum::{Extension, extract::State, response::AppendHeaders};
+use axum::{Extension, extract::State};
 use axum_extra::extract::CookieJar;
-use http::{HeaderMap, StatusCode, header};
-use latchkey_service::{Browser, Error, SignedIn};
+use http::{HeaderMap, StatusCode};
+use latchkey_service::{Browser, BrowserSession, Error, SignedIn};
 use leptos::prelude::*;
 
 use super::error_page;
 use crate::{
     components::{ErrorSummary, Plain, Problems, TextField},
-    cookies::{self, SignInCookies},
+    cookies,
     fields::Fields,
     page::{Page, PageError},
     paths,
-    portal::{Portal, Site, Visitor},
+    portal::{Portal, Visitor},
     submission::PackedForm,
 };
 
@@ -47,14 +47,16 @@ pub(crate) async fn show(
 pub(crate) async fn sign_in(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    Extension(session): Extension<BrowserSession>,
     headers: HeaderMap,
     jar: CookieJar,
     fields: Fields,
 ) -> Result<Page, PageError> {
-    Ok(match attempt(&portal, &visitor, cookies::browser(&portal.site, &headers), &fields).await {
-        Ok(signed_in) => begin(&portal.site, jar, &signed_in, next(&fields)),
-        Err(failure) => form(&portal, &visitor, Target::Next(next(&fields)), &failure.email, Some(&failure)),
-    })
+    let browser = cookies::browser(&portal.site, &headers, &session);
+    match attempt(&portal, &visitor, browser, &fields).await {
+        Ok(signed_in) => begin(&portal, &session, jar, &signed_in, next(&fields)).await,
+        Err(failure) => Ok(form(&portal, &visitor, Target::Next(next(&fields)), &failure.email, Some(&failure))),
+    }
 }
 
 /// Signs somebody in with the email and password of a form.
@@ -96,21 +98,21 @@ pub(crate) async fn attempt(
 }
 
 /// `POST /logout`.
-pub(crate) async fn sign_out(
-    State(portal): State<Portal>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-) -> Result<Page, PageError> {
-    if let Some(session) = cookies::session(&portal.site, &headers) {
-        portal.service.sign_out(&visitor.origin, session).await?;
-    }
-    let cleared = cookies::clear_session(&portal.site).map(|cookie| AppendHeaders([(header::SET_COOKIE, cookie)]));
-    Ok(Page::redirect("/login").with_cookies(cleared))
+pub(crate) async fn sign_out(Extension(session): Extension<BrowserSession>) -> Result<Page, PageError> {
+    session.end().await?;
+    Ok(Page::redirect("/login"))
 }
 
 /// Sends somebody who has just signed in on their way, with a new session.
-pub(super) fn begin(site: &Site, jar: CookieJar, signed_in: &SignedIn, next: &str) -> Page {
-    Page::redirect(next).with_cookies(SignInCookies::new(site, jar, signed_in))
+pub(super) async fn begin(
+    portal: &Portal,
+    session: &BrowserSession,
+    jar: CookieJar,
+    signed_in: &SignedIn,
+    next: &str,
+) -> Result<Page, PageError> {
+    session.replace(signed_in.session).await?;
+    Ok(Page::redirect(next).with_cookies(cookies::set_device(&portal.site, jar, signed_in)))
 }
 
 fn next(fields: &Fields) -> &str {

@@ -3,7 +3,7 @@
 use axum::{Extension, extract::State};
 use axum_extra::extract::CookieJar;
 use http::{HeaderMap, StatusCode};
-use latchkey_service::{AuthenticationError, Error};
+use latchkey_service::{AuthenticationError, BrowserSession, Error};
 use leptos::{either::Either, prelude::*};
 
 use super::session;
@@ -33,14 +33,15 @@ pub(crate) async fn show(
 pub(crate) async fn submit(
     State(portal): State<Portal>,
     Extension(visitor): Extension<Visitor>,
+    Extension(browser_session): Extension<BrowserSession>,
     headers: HeaderMap,
     jar: CookieJar,
     fields: Fields,
 ) -> Result<Page, PageError> {
-    let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers));
+    let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers, &browser_session));
     let (link, email, password) = (fields.text("link"), fields.text("email"), fields.raw("password"));
     Ok(match portal.service.set_up(origin, browser, link, email, password).await {
-        Ok(signed_in) => session::begin(&portal.site, jar, &signed_in, "/"),
+        Ok(signed_in) => session::begin(&portal, &browser_session, jar, &signed_in, "/").await?,
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, true, problems.into()),
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, true, vec![problem].into()),
         Err(Error::Unauthenticated(AuthenticationError::Password)) => Page::redirect("/login"),

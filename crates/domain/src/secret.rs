@@ -17,8 +17,6 @@ pub enum SecretKind {
     ApiToken,
     /// A user token, `lku_`.
     UserToken,
-    /// The opaque value of a session cookie, `lks_`.
-    Session,
     /// The one-time set-up link of a new instance, `lki_`.
     Setup,
     /// The one-time link of an invitation, `lkj_`.
@@ -27,14 +25,13 @@ pub enum SecretKind {
 
 impl SecretKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::ApiToken, Self::UserToken, Self::Session, Self::Setup, Self::Invitation];
+    pub const ALL: [Self; 4] = [Self::ApiToken, Self::UserToken, Self::Setup, Self::Invitation];
 
     /// The characters that every secret of this kind starts with.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::ApiToken => "ci_",
             Self::UserToken => "lku_",
-            Self::Session => "lks_",
             Self::Setup => "lki_",
             Self::Invitation => "lkj_",
         }
@@ -144,11 +141,16 @@ fn checksum(signed: &str) -> [u8; CHECKSUM_CHARS] {
     digits
 }
 
-/// SHA-256 of a secret: what is stored. With 178 bits of entropy behind it, a slow hash would add nothing.
+/// SHA-256 of a secret: what is stored. With 128 bits of entropy or more behind it, a slow hash would add nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
+    /// Of a secret that is no [`Secret`]: the id of a session.
+    pub fn of(secret: &[u8]) -> Self {
+        Self(sha256(secret))
+    }
+
     /// The bytes, for the database.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -58,7 +58,7 @@ impl Service {
                 }
                 Principal::UserToken(Person::new(found.user, found.id))
             }
-            SecretKind::Session | SecretKind::Setup | SecretKind::Invitation => {
+            SecretKind::Setup | SecretKind::Invitation => {
                 return Err(AuthenticationError::Malformed.into());
             }
         };

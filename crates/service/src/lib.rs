@@ -17,6 +17,7 @@ mod memberships;
 mod names;
 mod nonces;
 mod organizations;
+mod outbox;
 mod page;
 mod passwords;
 mod pinned;
@@ -56,6 +57,7 @@ pub use latchkey_store::credentials::{Credential, CredentialKind};
 pub use latchkey_store::invitations::Invitation;
 pub use latchkey_store::memberships::Member;
 pub use latchkey_store::organizations::Organization;
+pub use latchkey_store::outbox::{MessageState, OutboxCounts, StoredMessage};
 pub use latchkey_store::projects::Project;
 pub use latchkey_store::repositories::Repository;
 pub use latchkey_store::sweeps::Sweep;
@@ -64,11 +66,13 @@ pub use latchkey_store::users::User;
 pub use members::{ListMembers, MEMBERS_MAX, MemberPage};
 pub use memberships::Membership;
 pub use organizations::ListedOrganization;
+pub use outbox::{Deliver, Delivering, Delivery, DeliveryError, DeliveryReport, Message, SweepFinished};
 pub use page::Page;
 pub use ports::{Asked, Clock, Epoch, Nonces, NoncesError, Random, SystemClock, SystemRandom, Taken};
 pub use readiness::Unready;
 pub use repositories::RepositoryPage;
 pub use root_key::{RootKey, RootKeyError};
+pub use sessions::{BrowserSession, PendingSignIn, RenewedSession, RequestSessionStore, SessionId};
 pub use sign_in::{Browser, Device, SignedIn, UserToken};
 pub use stats::Stats;
 pub use token_cache::{CachedOrganization, CachedToken};
@@ -94,6 +98,7 @@ struct Inner {
     cache: token_cache::TokenCache,
     counted: stats::Counted,
     nonces: nonces::Keeper,
+    outbox: outbox::Gauges,
     passwords: passwords::Hasher,
     readiness: readiness::Readiness,
     root_key: RootKey,
@@ -139,6 +144,7 @@ impl Service {
             cache: token_cache::TokenCache::new(store.clone(), clock.clone(), settings.memory),
             counted: stats::Counted::default(),
             nonces: nonces::Keeper::new(),
+            outbox: outbox::Gauges::default(),
             uses: uses::UseBuffer::default(),
             passwords: passwords::Hasher::new(),
             readiness: readiness::Readiness::default(),

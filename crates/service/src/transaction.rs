@@ -202,8 +202,7 @@ impl Service {
         }
         let principal = match &caller.principal {
             Principal::Session(person) => {
-                let (made_since, seen_since) = live_since(now);
-                let user = sessions::hold(tx, person.credential, made_since, seen_since).await?;
+                let user = sessions::lock_shared(tx, person.credential, live_since(now)).await?;
                 Principal::Session(Person::new(user.ok_or(AuthenticationError::SessionEnded)?, person.credential))
             }
             Principal::UserToken(person) => {

@@ -119,7 +119,7 @@ async fn a_link_makes_an_account_once(world: &World) {
     let joined = joined.unwrap();
     assert_eq!(outcome(refused), "not found");
     assert_eq!((joined.person.email.as_str(), joined.person.instance_admin), ("bob@example.com", false));
-    assert_eq!(service.session(joined.session.reveal()).await.unwrap().unwrap(), joined.person);
+    assert_eq!(service.session(joined.session).await.unwrap().unwrap(), joined.person);
     service.sign_in(&from, Browser::default(), "bob@example.com", PASSWORD).await.unwrap();
     let caller = Caller { principal: Principal::Session(joined.person), origin: from.clone() };
     assert_eq!(service.own_membership(&caller, "acme").await.unwrap().unwrap().member.role, Role::Member);

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 
 use common::{World, origin};
 use latchkey_domain::{Role, Secret, SecretKind};
-use latchkey_service::{
-    AuthenticationError, Browser, Caller, Error, Origin, Principal, Random, Service, SignedIn, SystemRandom,
-};
+use latchkey_service::{AuthenticationError, Browser, Caller, Error, Origin, Principal, Service, SessionId, SignedIn};
 use latchkey_store::{WritePriority, audit};
 
 on_both_engines!(
@@ -270,27 +268,30 @@ async fn a_new_session_ends_the_one_before(world: &World) {
     let service = &world.service;
     let link = service.setup_link().await.unwrap().unwrap();
     let from = origin(HOME);
-    let live = async |session: &SignedIn| service.session(session.session.reveal()).await.unwrap().is_some();
-    let again = async |old: &str| {
-        service.sign_in(&from, Browser { session: Some(old), device: None }, EMAIL, PASSWORD).await.unwrap()
+    let live = async |session: &SignedIn| service.session(session.session).await.unwrap().is_some();
+    let again = async |session: Option<SessionId>| {
+        service.sign_in(&from, Browser { session, device: None }, EMAIL, PASSWORD).await.unwrap()
     };
     let set_up = service.set_up(&from, STRANGER, link.reveal(), EMAIL, PASSWORD).await.unwrap();
 
-    let second = again(set_up.session.reveal()).await;
+    let second = again(Some(set_up.session)).await;
     assert!(!live(&set_up).await && live(&second).await);
     assert_eq!(ended(world).await, 1);
     // An old cookie that is dead, was never good, or is something else ends nothing.
-    for dead in [set_up.session.reveal(), "nonsense", "", second.device.reveal()] {
-        assert!(live(&again(dead).await).await);
+    for dead in [&set_up.session.reveal(), "AAAAAAAAAAAAAAAAAAAAAA", "nonsense", "", second.device.reveal()] {
+        let planted = SessionId::parse(dead);
+        let signed_in = again(planted).await;
+        assert!(live(&signed_in).await);
+        assert_ne!(planted, Some(signed_in.session), "an id that a browser brings along is never adopted");
     }
     assert!(live(&second).await);
     assert_eq!(ended(world).await, 1);
     // A sign-in that fails leaves the session alone.
-    let browser = Browser { session: Some(second.session.reveal()), device: None };
+    let browser = Browser { session: Some(second.session), device: None };
     assert_eq!(said(service.sign_in(&from, browser, EMAIL, "wrong").await), "wrong");
     assert!(live(&second).await);
     // Of two at once, one ends it.
-    let old = second.session.reveal();
+    let old = Some(second.session);
     let (one, two) = tokio::join!(again(old), again(old));
     assert!(!live(&second).await && live(&one).await && live(&two).await);
     assert_eq!(ended(world).await, 2);
@@ -298,7 +299,7 @@ async fn a_new_session_ends_the_one_before(world: &World) {
     // Whoever joins by a link in a browser where somebody else is signed in.
     let admin = Caller { principal: Principal::Session(one.person.clone()), origin: from.clone() };
     let invited = service.invite(&admin, "default", "carl@example.com", Role::Viewer).await.unwrap();
-    let browser = Browser { session: Some(one.session.reveal()), device: Some(one.device.reveal()) };
+    let browser = Browser { session: Some(one.session), device: Some(one.device.reveal()) };
     let carl = service.join(&from, browser, invited.link.unwrap().reveal(), PASSWORD).await.unwrap();
     assert!(!live(&one).await && live(&carl).await);
     assert_eq!((carl.person.email.as_str(), ended(world).await), ("carl@example.com", 3));
@@ -313,6 +314,6 @@ async fn a_made_up_cookie_signs_nobody_out(world: &World) {
     while held.len() < 4 && world.url.starts_with("postgres") {
         held.push(world.store.begin(WritePriority::Urgent).await.unwrap());
     }
-    let made_up = Secret::generate(SecretKind::Session, |bytes| SystemRandom.fill(bytes));
-    world.service.sign_out(&origin(HOME), made_up.reveal()).await.unwrap();
+    let made_up = SessionId::parse("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
+    world.service.sign_out(&origin(HOME), made_up).await.unwrap();
 }

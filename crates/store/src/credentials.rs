@@ -108,7 +108,7 @@ pub async fn of_user(
 
 /// Whose credential this is.
 pub async fn owner(store: &Store, id: CredentialId) -> Result<Option<UserId>, StoreError> {
-    const SQL: &str = "SELECT s.user_id FROM sessions s WHERE s.id = $1 \
+    const SQL: &str = "SELECT s.user_id FROM sessions s WHERE s.id = $1 AND s.user_id IS NOT NULL \
         UNION ALL SELECT k.user_id FROM user_tokens k WHERE k.id = $1";
     let user: Option<Uuid> = reading!(store, db => sqlx::query_scalar(SQL).bind(id.0).fetch_optional(db).await)?;
     Ok(user.map(UserId))

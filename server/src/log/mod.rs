@@ -69,6 +69,11 @@ pub(crate) fn counts() -> Counts {
     LOG.get().map(of).unwrap_or_default()
 }
 
+/// Waits until all lines of before are written or lost, which [`counts`] tells apart; false at the timeout.
+pub(crate) fn wait_until_written(timeout: Duration) -> bool {
+    LOG.get().is_none_or(|log| log.queue.wait_until_written(timeout))
+}
+
 /// Writes a last line as it is, and waits until the log is written.
 pub(crate) fn shut_down(line: Option<&str>) {
     match (LOG.get(), line) {
@@ -97,6 +102,10 @@ fn report_missing() {
 
 /// Other crates may quote a request at `debug` and `trace`: a URL with a set-up link, headers, a body. Their next version
 /// may do so anywhere. So these events are not logged, whatever the filter says.
+/// Nor are the spans of `tower-sessions`, which say nothing and are around every handler.
 fn is_safe_to_log(metadata: &Metadata<'_>) -> bool {
+    if metadata.is_span() && metadata.target().starts_with("tower_sessions") {
+        return false;
+    }
     *metadata.level() <= Level::INFO || metadata.target().starts_with("latchkey_")
 }

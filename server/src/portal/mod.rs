@@ -4,13 +4,14 @@ mod admission;
 mod body;
 mod failure;
 mod same_origin;
+mod session;
 mod visitor;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use latchkey_app::portal::{Portal, Site};
 use latchkey_app::{pages, server_fns};
 use serde_json::Value;
@@ -38,6 +39,8 @@ pub(crate) fn router(state: &ServerState, document: &Value) -> Router {
         .merge(server_fns::routes())
         .layer(DefaultBodyLimit::max(pages::FORM_MAX))
         .layer(from_fn_with_state(portal.clone(), visitor::layer))
+        .layer(from_fn(session::hand_over))
+        .layer(from_fn_with_state(portal.clone(), session::layer))
         .layer(from_fn_with_state((state.admission.clone(), portal.clone()), admission::layer))
         .layer(from_fn_with_state(portal.clone(), body::layer))
         .layer(from_fn_with_state(portal.clone(), same_origin::layer))

@@ -6,20 +6,22 @@ use axum::middleware::Next;
 use axum::response::Response;
 use latchkey_app::portal::{Portal, Visitor};
 use latchkey_app::{cookies, pages};
-use latchkey_service::{Origin, Principal};
+use latchkey_service::{BrowserSession, Origin, Principal};
 
 use crate::http::admission;
 
-/// Puts a [`Visitor`] into the request's extensions: the person of the session cookie, if it is live.
+/// Puts a [`Visitor`] into the request's extensions: the person of the session, if it is live.
 pub(super) async fn layer(
     State(portal): State<Portal>,
     Extension(origin): Extension<Origin>,
+    Extension(session): Extension<BrowserSession>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let theme = cookies::theme(request.headers());
-    let person = match cookies::session(&portal.site, request.headers()) {
-        Some(cookie) => portal.service.session(cookie).await,
+    let person = match session.id() {
+        // One statement for both, and nothing of it is read for the layer of `tower-sessions`.
+        Some(id) => portal.service.session(id).await,
         None => Ok(None),
     };
     match person {

@@ -14,26 +14,27 @@ use crate::passwords::Source;
 use crate::recorder::AuditEntry;
 use crate::sessions::{actor, on_user, open_account};
 use crate::transaction::Purpose;
-use crate::{AuthenticationError, Error, Origin, Person, Service};
+use crate::{AuthenticationError, Error, Origin, Person, Service, SessionId};
 
 /// How long a user token lives.
 const USER_TOKEN_SECONDS: i64 = 24 * 3_600;
 /// A network from which nobody has signed in for so long is a stranger's to the account.
 pub(crate) const REMEMBERED_DAYS: i64 = 90;
 
-/// What a browser brings along that signs in, sets up or joins: its cookies, as they were sent.
+/// What a browser brings along that signs in, sets up or joins.
 #[derive(Clone, Copy, Default)]
 pub struct Browser<'a> {
     /// Of the session that it has now, whoever that belongs to; the new one takes its place.
-    pub session: Option<&'a str>,
-    /// That it has signed in before ([`Device`]).
+    pub session: Option<SessionId>,
+    /// The cookie that says that it has signed in before ([`Device`]), as it was sent.
     pub device: Option<&'a str>,
 }
 
-/// A new session; the secret goes into the cookie and nowhere else.
+/// A new session.
 #[derive(Debug)]
 pub struct SignedIn {
-    pub session: Secret,
+    /// For the cookie and nowhere else; see [`BrowserSession::replace`](crate::BrowserSession::replace).
+    pub session: SessionId,
     pub person: Person,
     /// For another cookie, by which the browser is known when it signs in again.
     pub device: Device,

@@ -33,8 +33,9 @@ impl Service {
         check_limit(limit)?;
         users::by_id(self.store(), user).await?.ok_or(UNKNOWN)?;
         let now = self.now();
-        let (made_since, seen_since) = live_since(now);
-        let (live, before) = (Live { made_since, seen_since, now }, cursor::decode_id(before)?);
+        let since = live_since(now);
+        let live = Live { made_since: since.created_at, seen_since: since.last_seen_at, now };
+        let before = cursor::decode_id(before)?;
         let rows = credentials::of_user(self.store(), user, live, before, limit + 1).await?;
         let page = Page::of(rows, limit, |credential| credential.id.to_string());
         let own = caller.principal.person().map(|person| person.credential);

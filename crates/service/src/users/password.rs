@@ -3,18 +3,19 @@ use latchkey_store::{Tx, credentials, tokens::Actor, users, users::User};
 use serde_json::json;
 
 use super::{administers_instance, on_user, own_or_any};
-use crate::{AuthenticationError, AuthorizationError, Caller, Error, FieldError, Origin, Service};
+use crate::{AuthenticationError, AuthorizationError, Caller, Error, FieldError, Origin, RenewedSession, Service};
 
 impl Service {
     /// Sets a password, which ends all that the account is signed in with, but for the session or token that asks. For
-    /// one's own, the current password is asked for and guesses at it are counted; instance admins set anybody's.
+    /// one's own, the current password is asked for and guesses at it are counted; instance admins set anybody's. A session
+    /// that asks for its own password gets a new id.
     pub async fn set_password(
         &self,
         caller: &Caller,
         user: &str,
         current: Option<&str>,
         new: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<RenewedSession>, Error> {
         let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         let id = own_or_any(caller, user)?;
         let own = id == person.id;
@@ -35,7 +36,9 @@ impl Service {
         }
         let keep = caller.principal.person().map(|person| person.credential);
         self.replace_password(&mut tx, &caller.principal.actor(), &caller.origin, &user, &hash, keep).await?;
-        Ok(tx.commit().await?)
+        let renewed = if own { self.renew_session(&mut tx, &caller).await? } else { None };
+        tx.commit().await?;
+        Ok(renewed)
     }
 
     /// On a user that is locked in the transaction.

@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use latchkey_domain::{
     AuditEventId, Catalogue, CredentialId, Email, MembershipId, OrganizationId, OrganizationName, ProjectId,
-    ProjectName, RepositoryId, RepositoryName, Role, Secret, SecretKind, Timestamp, UserId,
+    ProjectName, RepositoryId, RepositoryName, Role, SecretHash, Timestamp, UserId,
 };
 use latchkey_service::{
     Caller, Clock, CreateToken, CreatedToken, Error, ListTokens, Origin, Person, Principal, Random, Service, Sort,
     SortKey, StateFilter, SystemRandom,
 };
-use latchkey_store::{Store, Tx, audit, memberships, organizations, projects, repositories, sessions, users};
+use latchkey_store::sessions::{self, NewSession};
+use latchkey_store::{Store, Tx, audit, memberships, organizations, projects, repositories, users};
 
 /// 2026-11-22T12:34:56Z
 pub const START: Timestamp = Timestamp::from_micros(1_795_350_896_000_000);
@@ -176,8 +177,19 @@ impl World {
 /// A session of a user, which will never be idle.
 pub async fn session(tx: &mut Tx, user: UserId) -> CredentialId {
     let id = CredentialId(SystemRandom.id(START));
-    let hash = Secret::generate(SecretKind::Session, |bytes| SystemRandom.fill(bytes)).hash();
-    sessions::insert(tx, id, &hash, user, None, "tests/1.0", START.plus_days(3_650)).await.unwrap();
+    let hash = SecretHash::of(id.0.as_bytes());
+    let at = START.plus_days(3_650);
+    let new = NewSession {
+        id,
+        hash: &hash,
+        user: Some(user),
+        created_at: at,
+        last_seen_at: at,
+        address: None,
+        user_agent: "tests/1.0",
+        data: None,
+    };
+    assert!(sessions::insert(tx, &new).await.unwrap());
     id
 }
 

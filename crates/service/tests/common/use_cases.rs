@@ -121,7 +121,7 @@ pub async fn write(service: &Service, name: &str, caller: &Caller, on: &Targets)
         "set_current_membership" => service.set_current_membership(caller, &on.own_membership).await.map(drop),
         "leave" => service.leave(caller, &on.own_membership).await,
         "accept_invitation" => service.accept_invitation(caller, &on.received).await.map(drop),
-        "set_password" => service.set_password(caller, &on.user, None, "staple battery horse").await,
+        "set_password" => service.set_password(caller, &on.user, None, "staple battery horse").await.map(drop),
         "end_credential" => service.end_credential(caller, "me", &on.own_session).await,
         "end_credentials" => service.end_credentials(caller, "me").await.map(drop),
         "set_user_locked" => service.set_user_locked(caller, &on.user, true).await.map(drop),

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use latchkey_domain::{
     AllowedNetworks, Description, Email, Level, OrganizationId, OrganizationName, ProjectId, ProjectName,
-    RepositoryAccess, RepositoryId, RepositoryName, RevocationReason, Scope, ScopeSet, Secret, SecretKind, Timestamp,
-    TokenId, TokenName, UserId,
+    RepositoryAccess, RepositoryId, RepositoryName, RevocationReason, Scope, ScopeSet, Secret, SecretHash, SecretKind,
+    Timestamp, TokenId, TokenName, UserId,
 };
 use latchkey_store::{
     Conflict, Store, StoreError, Tx, organizations,
@@ -71,6 +71,10 @@ impl Given {
     pub(crate) fn id(&self) -> Uuid {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         Uuid::from_u128((0x0190_0000_0000_7000_u128 << 64) | u128::from(count))
+    }
+
+    pub(crate) fn session_hash(&self) -> SecretHash {
+        SecretHash::of(self.id().as_bytes())
     }
 
     pub(crate) fn secret(&self, kind: SecretKind) -> Secret {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use latchkey_domain::{CredentialId, Email, SecretKind, UserId};
+use latchkey_domain::{CredentialId, Email, SecretHash, SecretKind, Timestamp, UserId};
 use latchkey_store::{
     Conflict,
     attempts::{self, Attempts},
-    instance,
-    sessions::{self, Session},
+    credentials, instance,
+    sessions::{self, LiveSince, NewSession, Session},
     user_tokens,
     users::{self, User},
 };
@@ -23,6 +23,10 @@ on_both_engines!(
     an_email_is_taken_once,
     a_session_lives_until_idle_or_old,
     a_session_is_ended_once,
+    an_id_of_a_session_is_taken_once,
+    a_session_without_a_user_has_data_and_nobody,
+    data_does_not_bring_a_session_back,
+    a_session_is_taken_once,
     dead_sessions_are_removed_in_batches,
     user_tokens_tell_their_expiry,
     attempts_are_counted_within_a_window,
@@ -65,26 +69,36 @@ async fn an_email_is_taken_once(given: &Given) {
     assert_eq!(conflict(again), Conflict::Email);
 }
 
+/// Of a session that is seen when it is made.
+fn new_session(id: CredentialId, hash: &SecretHash, user: Option<UserId>, at: Timestamp) -> NewSession<'_> {
+    let address = Some("192.0.2.1".parse().unwrap());
+    NewSession { id, hash, user, created_at: at, last_seen_at: at, address, user_agent: "agent", data: None }
+}
+
+fn since(created_at: Timestamp, last_seen_at: Timestamp) -> LiveSince {
+    LiveSince { created_at, last_seen_at, sign_in_started_at: NOW }
+}
+
 async fn a_session_lives_until_idle_or_old(given: &Given) {
     let user = given.user("ada@example.com").await;
-    let hash = given.secret(SecretKind::Session).hash();
-    let address = Some("192.0.2.1".parse().unwrap());
+    let hash = given.session_hash();
     let id = CredentialId(given.id());
-    given.write(async |tx| sessions::insert(tx, id, &hash, user, address, "agent", NOW).await).await;
+    given.write(async |tx| sessions::insert(tx, &new_session(id, &hash, Some(user), NOW)).await).await;
     let seen = NOW.plus_seconds(100);
     given.write(async |tx| sessions::touch(tx, &hash, seen).await).await;
     // A slower replica doesn't turn the clock back.
     given.write(async |tx| sessions::touch(tx, &hash, NOW.plus_seconds(50)).await).await;
 
-    let live =
-        async |made_since, seen_since| sessions::live(given.store(), &hash, made_since, seen_since).await.unwrap();
+    let live = async |made_since, seen_since| {
+        sessions::live(given.store(), &hash, since(made_since, seen_since)).await.unwrap()
+    };
     let ada = users::by_id(given.store(), user).await.unwrap().unwrap();
     let expected = Session { id, user: ada, created_at: NOW, last_seen_at: seen };
     assert_eq!(live(NOW, seen).await, Some(expected));
     assert_eq!(live(NOW, seen.plus_seconds(1)).await, None);
     assert_eq!(live(NOW.plus_seconds(1), seen).await, None);
-    let unknown = given.secret(SecretKind::Session).hash();
-    assert_eq!(sessions::live(given.store(), &unknown, NOW, NOW).await.unwrap(), None);
+    let unknown = given.session_hash();
+    assert_eq!(sessions::live(given.store(), &unknown, since(NOW, NOW)).await.unwrap(), None);
 
     assert!(given.write(async |tx| sessions::delete(tx, &hash).await).await);
     assert_eq!(live(NOW, NOW).await, None);
@@ -93,12 +107,16 @@ async fn a_session_lives_until_idle_or_old(given: &Given) {
 
 async fn a_session_is_ended_once(given: &Given) {
     let user = given.user("ada@example.com").await;
-    let hash = given.secret(SecretKind::Session).hash();
+    let hash = given.session_hash();
     let insert = || {
-        given.write(async |tx| sessions::insert(tx, CredentialId(given.id()), &hash, user, None, "agent", NOW).await)
+        given.write(async |tx| {
+            sessions::insert(tx, &new_session(CredentialId(given.id()), &hash, Some(user), NOW)).await
+        })
     };
     let end = |made_since, seen_since| {
-        given.write(async move |tx| Ok(sessions::end(tx, &hash, made_since, seen_since).await?.map(|user| user.id)))
+        given.write(async move |tx| {
+            Ok(sessions::end(tx, &hash, since(made_since, seen_since)).await?.map(|user| user.id))
+        })
     };
     insert().await;
     let ended = join_all((0..4).map(|_| end(NOW, NOW))).await;
@@ -107,8 +125,74 @@ async fn a_session_is_ended_once(given: &Given) {
     for (made, seen) in [(1, 0), (0, 1)] {
         insert().await;
         assert_eq!(end(NOW.plus_seconds(made), NOW.plus_seconds(seen)).await, None);
-        assert_eq!(sessions::live(given.store(), &hash, NOW, NOW).await.unwrap(), None);
+        assert_eq!(sessions::live(given.store(), &hash, since(NOW, NOW)).await.unwrap(), None);
     }
+}
+
+async fn an_id_of_a_session_is_taken_once(given: &Given) {
+    let (ada, eve) = (given.user("ada@example.com").await, given.user("eve@example.com").await);
+    let hash = given.session_hash();
+    let insert = |user| {
+        given
+            .write(async move |tx| sessions::insert(tx, &new_session(CredentialId(given.id()), &hash, user, NOW)).await)
+    };
+    assert!(insert(Some(ada)).await);
+    assert!(!insert(Some(eve)).await && !insert(None).await);
+    assert_eq!(sessions::live(given.store(), &hash, since(NOW, NOW)).await.unwrap().unwrap().user.id, ada);
+}
+
+async fn a_session_without_a_user_has_data_and_nobody(given: &Given) {
+    let hash = given.session_hash();
+    let id = CredentialId(given.id());
+    let new = NewSession { data: Some(b"{}"), ..new_session(id, &hash, None, NOW) };
+    given.write(async |tx| sessions::insert(tx, &new).await).await;
+    let data = async |since| sessions::data(given.store(), &hash, since).await.unwrap();
+    assert_eq!(data(since(NOW, NOW)).await, Some(Some(b"{}".to_vec())));
+    assert_eq!(sessions::live(given.store(), &hash, since(NOW, NOW)).await.unwrap(), None);
+    assert_eq!(given.write(async |tx| sessions::lock_shared(tx, id, since(NOW, NOW)).await).await, None);
+    assert_eq!(credentials::owner(given.store(), id).await.unwrap(), None);
+    // It has a limit of its own, and not the one of who is signed in.
+    let later = LiveSince { sign_in_started_at: NOW.plus_seconds(1), ..since(NOW, NOW) };
+    let signed_in = LiveSince { created_at: NOW.plus_seconds(1), ..since(NOW, NOW) };
+    assert_eq!((data(later).await, data(signed_in).await.is_some()), (None, true));
+
+    let set = |value: Option<&'static [u8]>, since| {
+        given.write(async move |tx| sessions::set_data(tx, &hash, value, since).await)
+    };
+    assert!(set(Some(b"[1]"), since(NOW, NOW)).await);
+    assert!(!set(Some(b"[2]"), later).await, "it has ended");
+    assert_eq!(data(since(NOW, NOW)).await, Some(Some(b"[1]".to_vec())));
+    assert!(set(None, since(NOW, NOW)).await);
+    assert_eq!(data(since(NOW, NOW)).await, Some(None));
+    let too_much = vec![b'x'; sessions::DATA_MAX + 1];
+    let set = given.try_write(async |tx| sessions::set_data(tx, &hash, Some(&too_much), since(NOW, NOW)).await).await;
+    assert!(set.is_err());
+
+    let dead = |since| given.write(async move |tx| sessions::delete_dead(tx, since, 100).await);
+    assert_eq!((dead(since(NOW, NOW)).await, dead(later).await, dead(later).await), (0, 1, 0));
+}
+
+async fn data_does_not_bring_a_session_back(given: &Given) {
+    let user = given.user("ada@example.com").await;
+    for user in [Some(user), None] {
+        let hash = given.session_hash();
+        given
+            .write(async |tx| sessions::insert(tx, &new_session(CredentialId(given.id()), &hash, user, NOW)).await)
+            .await;
+        let set = || given.write(async |tx| sessions::set_data(tx, &hash, Some(b"{}"), since(NOW, NOW)).await);
+        assert!(set().await);
+        given.write(async |tx| sessions::delete(tx, &hash).await).await;
+        assert!(!set().await);
+        assert_eq!(sessions::data(given.store(), &hash, since(NOW, NOW)).await.unwrap(), None);
+    }
+}
+
+async fn a_session_is_taken_once(given: &Given) {
+    let user = given.user("ada@example.com").await;
+    let (hash, id) = (given.session_hash(), CredentialId(given.id()));
+    given.write(async |tx| sessions::insert(tx, &new_session(id, &hash, Some(user), NOW)).await).await;
+    let take = || given.write(async move |tx| sessions::take(tx, id).await);
+    assert_eq!((take().await, take().await), (Some(NOW), None));
 }
 
 async fn dead_sessions_are_removed_in_batches(given: &Given) {
@@ -116,24 +200,28 @@ async fn dead_sessions_are_removed_in_batches(given: &Given) {
     let mut hashes = Vec::new();
     // Made and last seen, in seconds from the two limits; the last two live.
     for (made, seen) in [(-1, 5), (-9, -9), (5, -1), (0, 0), (5, 5)] {
-        let hash = given.secret(SecretKind::Session).hash();
+        let hash = given.session_hash();
         let made = NOW.plus_seconds(made);
-        given.write(async |tx| sessions::insert(tx, CredentialId(given.id()), &hash, user, None, "", made).await).await;
+        given
+            .write(async |tx| {
+                sessions::insert(tx, &new_session(CredentialId(given.id()), &hash, Some(user), made)).await
+            })
+            .await;
         given.write(async |tx| sessions::touch(tx, &hash, made.plus_seconds(100)).await).await;
         hashes.push((hash, made, seen));
     }
     // Those that were made later are seen by a clock of their own: the limit for sight is relative to it.
     let seen_since = NOW.plus_seconds(100);
-    let delete = |limit| given.write(async move |tx| sessions::delete_dead(tx, NOW, seen_since, limit).await);
+    let delete = |limit| given.write(async move |tx| sessions::delete_dead(tx, since(NOW, seen_since), limit).await);
     assert_eq!(delete(1).await, 1);
     assert_eq!(delete(100).await, 1);
     assert_eq!(delete(100).await, 0);
     let later = NOW.plus_seconds(101);
-    assert_eq!(given.write(async |tx| sessions::delete_dead(tx, NOW, later, 100).await).await, 1);
+    assert_eq!(given.write(async |tx| sessions::delete_dead(tx, since(NOW, later), 100).await).await, 1);
     let mut left = 0;
     for (hash, _, _) in &hashes {
-        let epoch = latchkey_domain::Timestamp::EPOCH;
-        left += usize::from(sessions::live(given.store(), hash, epoch, epoch).await.unwrap().is_some());
+        let epoch = Timestamp::EPOCH;
+        left += usize::from(sessions::live(given.store(), hash, since(epoch, epoch)).await.unwrap().is_some());
     }
     assert_eq!(left, 2);
 }
