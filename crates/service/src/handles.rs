@@ -50,6 +50,8 @@ handles! {
     verification: Verification,
     /// The first start of an instance.
     setup: Setup,
+    /// Messages to the outside that are written with a change and delivered later.
+    outbox: Outbox,
     /// What an operator does from the server's shell. Authorized by having that shell.
     operator: Operator,
     /// What the server does by itself, from time to time.
