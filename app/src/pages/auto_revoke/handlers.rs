@@ -77,7 +77,7 @@ pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> 
     }
     service.set_auto_revoke(&request.caller, &organization, days.into()).await?;
     let saved = if on { "on" } else { "off" };
-    Ok(Page::redirect(&[&paths::tokens(&organization), "/auto-revoke?saved=", saved].concat()))
+    Ok(Page::redirect(&[&paths::auto_revoke(&organization), "?saved=", saved].concat()))
 }
 
 fn stored(current: &AutoRevoke) -> Setting {

@@ -18,11 +18,10 @@ use super::{
 };
 use crate::{
     answers::{Code, Problem},
-    components::{Frame, Notice, Section},
+    components::{Frame, NavPage, Notice},
     fields::Fields,
     page::{Page, PageError},
     page_request::{LayoutContext, PageRequest},
-    paths,
     server_fns::failure,
     submission::Submission,
 };
@@ -151,10 +150,9 @@ async fn chosen(request: &PageRequest, organization: &str, sent: &Fields) -> Res
 
 fn form(layout: LayoutContext, offer: Offer, page: FormPage) -> Page {
     let status = if page.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let list = paths::tokens(&offer.organization);
     let rendered = Page::render(move || {
         view! {
-            <Frame layout title="New token" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
+            <Frame layout title="New token" page=NavPage::NewToken>
                 <div class="narrow new-token">
                     <header class="page-header" id="new-token-header">
                         <h1>"New token"</h1>

@@ -35,7 +35,7 @@ pub(super) struct List {
     /// Those that were revoked just now.
     pub revoked: Vec<TokenDetail>,
     /// Id of the token that was created just now.
-    pub fresh: String,
+    pub created: String,
     pub me: String,
 }
 
@@ -77,7 +77,7 @@ impl List {
             unused,
             asked,
             revoked,
-            fresh: fields.text("new").to_owned(),
+            created: fields.text("new").to_owned(),
             me: request.person.id.to_string(),
             layout,
             access,

@@ -5,7 +5,7 @@ use latchkey_service::{COUNT_MAX, StateFilter};
 use leptos::prelude::*;
 
 use super::{filters, live::Live, load::List, query::ListQuery, revoke, table};
-use crate::components::{Frame, Icon, Section};
+use crate::components::{Frame, Icon, NavPage};
 
 pub(super) fn page(list: List) -> impl IntoView {
     let layout = list.layout.clone();
@@ -15,7 +15,7 @@ pub(super) fn page(list: List) -> impl IntoView {
     let body = (!list.unused).then(|| view! { {counts(&list)} {filters::form(&list)} });
     let (done, question, results) = (revoke::done(&list), revoke::question(&list), table::results(&list));
     view! {
-        <Frame layout title="API tokens" section=Section::Tokens>
+        <Frame layout title="API tokens" page=NavPage::Tokens>
             <div class="tokens-page" inert=asking>
                 {header}
                 {done}
