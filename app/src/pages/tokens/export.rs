@@ -87,7 +87,7 @@ async fn file(
     fields: &Fields,
     format: Format,
 ) -> Result<impl IntoResponse + use<>, PageError> {
-    let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().asked() };
+    let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().to_request() };
     let first = request.portal.service.tokens(&request.caller, &organization, asked.clone()).await?;
     // The service found the organization: its name is one of lower-case letters, digits and hyphens.
     let disposition = ["attachment; filename=\"", &organization, "-api-tokens.", format.extension(), "\""].concat();

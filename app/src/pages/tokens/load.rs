@@ -47,7 +47,7 @@ impl List {
         let (query, Overview { access, page, total, counts, projects }, start) = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
-            let any = ListQuery::of(StateFilter::All).asked();
+            let any = ListQuery::of(StateFilter::All).to_request();
             service.tokens(caller, organization, any).await?.tokens.is_empty()
         };
         let by_ids = async |name: &str| {
@@ -120,7 +120,8 @@ fn rows(page: &TokenPage) -> u32 {
 /// A page, always in the order of the list, with the number of rows before it.
 async fn read(request: &PageRequest, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
     let query = ListQuery::read(fields);
-    let overview = |query: &ListQuery| request.portal.service.overview(&request.caller, organization, query.asked());
+    let overview =
+        |query: &ListQuery| request.portal.service.overview(&request.caller, organization, query.to_request());
     let mut found = overview(&query).await?;
     let start = match &query.page {
         PageAt::Start => 0,
