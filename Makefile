@@ -6,12 +6,12 @@
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: site ## build all and serve the portal on SQLite at http://127.0.0.1:3000
-	cargo build --release --package latchkey-server
+run: ## build all and serve the portal on SQLite at http://127.0.0.1:3000
+	scripts/build
 	target/release/latchkey-server serve
 
-demo: site ## the same with an example organization, in a database of its own
-	cargo build --release --package latchkey-server
+demo: ## the same with an example organization, in a database of its own
+	scripts/build
 	LATCHKEY_DATABASE_URL=sqlite://data/demo.db target/release/latchkey-server serve --demo
 
 dev: ## the same, unoptimized, rebuilt and restarted when a file changes

@@ -7,6 +7,15 @@ export PATH="$tools/bin:$PATH"
 
 say() { printf '%s\n' "==> $*" >&2; }
 
+# step WHAT EXPECTED COMMAND…: runs a command, and says before how long it takes on two cores, and after how long it took.
+step() {
+  local what=$1 expected=$2 started=$SECONDS
+  shift 2
+  say "$what ($expected)"
+  "$@" || return
+  say "$what: done in $((SECONDS - started)) s"
+}
+
 die() {
   printf '%s\n' "error: $*" >&2
   exit 1
@@ -49,11 +58,11 @@ install_tool() (
   command=$1 crate=$2 version=$3
   shift 3
   [ "$("$command" --version 2>/dev/null | awk '{ print $2 }')" = "$version" ] && exit
-  say "installing $crate $version into .tools/ (once, some minutes)"
   build=$tools/build.$$
   trap 'rm -rf "$build"' EXIT
-  # They work for seconds and are compiled for minutes: little optimization, shared dependencies.
-  CARGO_TARGET_DIR=$build CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
-    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=false \
-    cargo install --quiet --root "$tools" --version "$version" "$@" "$crate"
+  # They work for seconds and are compiled for minutes: no optimization, but where a script asks for it.
+  export CARGO_TARGET_DIR=$build CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off
+  export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 CARGO_PROFILE_RELEASE_DEBUG=false
+  step "installing $crate $version into .tools/" "once, 2 minutes" \
+    cargo install --root "$tools" --version "$version" "$@" "$crate"
 )

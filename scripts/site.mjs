@@ -1,4 +1,4 @@
-// Turns what Trunk built, the styles and the public files into `dist/`, which the server embeds:
+// Turns what wasm-bindgen made of the app, the styles and the public files into `dist/`, which the server embeds:
 //
 //   dist/pkg/<hash>/latchkey.js, latchkey_bg.wasm, latchkey.css, icons.svg …   each with .br and .gz beside it
 //   dist/favicon.svg, robots.txt …                                             what must lie at the root
@@ -6,7 +6,7 @@
 // <hash> is that of all the files together, so that a browser may keep them for ever.
 //
 //   node scripts/site.mjs fresh [--dev]   exits 0 if dist/ was built from the inputs as they are
-//   node scripts/site.mjs pack [--dev]    writes dist/ from Trunk's output
+//   node scripts/site.mjs pack [--dev]    writes dist/ from wasm-bindgen's output
 //   node scripts/site.mjs check           fails if scripts and wasm have grown beyond their budget
 
 import { execFileSync } from 'node:child_process';
@@ -22,8 +22,8 @@ const [command, mode] = process.argv.slice(2);
 const dev = mode === '--dev';
 
 const inputs = [
-  'app', 'crates/domain', 'style', 'public', 'Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'Trunk.toml',
-  'index.html', 'scripts/build-site', 'scripts/site.mjs', 'scripts/tools', 'scripts/package-lock.json',
+  'app', 'crates/domain', 'style', 'public', 'Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml',
+  'scripts/build-site', 'scripts/site.mjs', 'scripts/tools', 'scripts/package-lock.json',
 ];
 /** What browsers and robots ask for at the root of the site. */
 const atRoot = ['favicon.ico', 'favicon.svg', 'robots.txt'];
@@ -31,7 +31,7 @@ const compressible = /\.(css|html|js|json|svg|txt|wasm|webmanifest)$/;
 /** Scripts and wasm of the first load, in Brotli. */
 const budget = 180_000;
 
-const trunkOutput = 'target/site/trunk/pkg';
+const bindings = 'target/site/bindings';
 const stamp = 'target/site/inputs';
 
 const commands = { fresh, pack, check };
@@ -51,12 +51,10 @@ async function pack() {
   if (existsSync('public')) cpSync('public', out, { recursive: true });
   mkdirSync(out, { recursive: true });
 
-  const wasm = readFileSync(join(trunkOutput, 'latchkey-app_bg.wasm'));
+  const wasm = readFileSync(join(bindings, 'latchkey_bg.wasm'));
   writeFileSync(join(out, 'latchkey_bg.wasm'), dev ? wasm : optimized(wasm));
   // One file, with what wasm-bindgen put beside its script.
-  await bundle(join(trunkOutput, 'latchkey-app.js'), join(out, 'latchkey.js'));
-  const script = readFileSync(join(out, 'latchkey.js'), 'utf8');
-  writeFileSync(join(out, 'latchkey.js'), script.replaceAll('latchkey-app_bg.wasm', 'latchkey_bg.wasm'));
+  await bundle(join(bindings, 'latchkey.js'), join(out, 'latchkey.js'));
   await bundle('style/main.css', join(out, 'latchkey.css'));
 
   const files = filesIn(out);

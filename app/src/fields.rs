@@ -48,9 +48,9 @@ impl Fields {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish()
     }
 
-    /// Reads [`Fields::pack`].
-    pub(crate) fn unpack(packed: &str) -> Self {
-        form_urlencoded::parse(packed.as_bytes()).collect()
+    /// Reads a query string, or [`Fields::pack`].
+    pub(crate) fn parse(query: &str) -> Self {
+        form_urlencoded::parse(query.as_bytes()).collect()
     }
 
     /// Whether the name was sent at all, as a ticked box or a pressed button is.
@@ -90,6 +90,6 @@ mod tests {
             ("new_password", "p"),
         ];
         let fields: Fields = sent.into_iter().collect();
-        assert_eq!(Fields::unpack(&fields.pack()), sent.into_iter().take(3).collect());
+        assert_eq!(Fields::parse(&fields.pack()), sent.into_iter().take(3).collect());
     }
 }

@@ -8,22 +8,40 @@ use axum::{
     routing::post,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use latchkey_service::{Caller, Error, FieldError, Principal};
-use leptos::{prelude::*, server_fn::axum::register_explicit};
+use latchkey_service::{Caller, Error, FieldError};
+use leptos::{
+    prelude::*,
+    server_fn::axum::{register_explicit, server_fn_paths},
+};
 
 use crate::{
     answers::{Code, Failure, Problem},
     components::sentence,
+    page_request::PageRequest,
     pages,
     portal::{Portal, Visitor},
 };
 
 /// Server functions, by POST only: nothing changes on GET.
 pub fn routes() -> Router<Portal> {
-    // They register themselves as well, unless a linker takes their registration for dead code.
+    register();
+    Router::new().route("/_fn/{*name}", post(call))
+}
+
+/// They register themselves as well, unless a linker takes their registration for dead code.
+fn register() {
     register_explicit::<pages::new_token::CreateToken>();
     register_explicit::<pages::new_token::SearchRepositories>();
-    Router::new().route("/_fn/{*name}", post(call))
+    register_explicit::<pages::tokens::ListTokens>();
+    register_explicit::<pages::tokens::RevokeTokens>();
+    register_explicit::<pages::auto_revoke::PreviewAutoRevoke>();
+    register_explicit::<pages::auto_revoke::SetAutoRevoke>();
+}
+
+/// The path of every server function, for tests that hold for each of them.
+pub fn paths() -> Vec<String> {
+    register();
+    server_fn_paths().map(|(path, _)| path.to_owned()).collect()
 }
 
 /// Calls a function with the JSON that an island sends. A browser without scripts never comes here: forms are sent to
@@ -90,12 +108,12 @@ fn no_store(mut response: Response) -> Response {
     response
 }
 
-/// The service, and whoever calls it in the function that is running.
-pub(crate) fn caller() -> Result<(Portal, Caller), Failure> {
+/// The request of the function that is running, of somebody who is signed in.
+pub(crate) fn request() -> Result<PageRequest, Failure> {
     let portal = use_context::<Portal>().ok_or_else(|| Failure::new(Code::Unavailable))?;
-    let visitor = use_context::<Visitor>().ok_or_else(|| Failure::new(Code::SignedOut))?;
-    let person = visitor.person.ok_or_else(|| Failure::new(Code::SignedOut))?;
-    Ok((portal, Caller { principal: Principal::Session(person), origin: visitor.origin }))
+    let mut visitor = use_context::<Visitor>().ok_or_else(|| Failure::new(Code::SignedOut))?;
+    let person = visitor.person.take().ok_or_else(|| Failure::new(Code::SignedOut))?;
+    Ok(PageRequest::new(&portal, person, visitor, String::new()))
 }
 
 /// What the browser is told about an error; the rest is for the log.

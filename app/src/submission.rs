@@ -66,7 +66,7 @@ impl FromRequest<Portal> for Submission {
         let (mut parts, body) = request.into_parts();
         let sent = Fields::from_request(Request::from_parts(parts.clone(), body), portal).await?;
         let path = path_and_query(&parts);
-        let preserved = sent.has(PackedForm::FIELD).then(|| Fields::unpack(sent.raw(PackedForm::FIELD)));
+        let preserved = sent.has(PackedForm::FIELD).then(|| Fields::parse(sent.raw(PackedForm::FIELD)));
         let restored = preserved.is_some();
         let signing_in = restored && sent.has("password");
         let (fields, credentials) = match preserved {

@@ -13,25 +13,28 @@ use crate::secret_key;
 /// All that there is to say.
 pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String>, Error> {
     let mut hints = service.database_warnings().await?;
-    let trusted = |peer| config.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
+    let trusted = |peer| config.server.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
     if let Some(peer) = service.untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
         hints.push(untrusted_proxy_hint(peer));
-    } else if config.trusted_proxies.is_none() && config.is_https() {
+    } else if config.server.trusted_proxies.is_none() && config.server.is_https() {
         hints.push(
             "the public URL is https, so a proxy stands in front; name its network in LATCHKEY_TRUSTED_PROXIES, or \
              everybody counts as one address, for allowed networks and guesses at passwords alike"
                 .to_owned(),
         );
     }
-    let pins: Vec<_> =
-        [config.forward_auth_organizations.as_ref(), config.routes.organizations()].into_iter().flatten().collect();
+    let pins: Vec<_> = [config.verification.forward_auth_organizations.as_ref(), config.routes.organizations()]
+        .into_iter()
+        .flatten()
+        .collect();
     if let Some(denial) = service.undecided(&pins).await? {
         hints.push(format!(
             "forward-auth refuses whoever does not ask at /orgs/{{organization}}/forward-auth: {denial}"
         ));
     }
-    let database = secret_key::database_file(&config.database_url);
-    let files = [database.as_deref(), Some(config.secret_key_file.as_path())];
+    let database = secret_key::database_file(&config.database.database_url);
+    let secret_key_file = config.database.secret_key_file();
+    let files = [database.as_deref(), Some(secret_key_file.as_path())];
     let folders: BTreeSet<_> = files.into_iter().flatten().map(secret_key::folder_of).collect();
     let mut places: Vec<(PathBuf, &str)> = folders.into_iter().map(|folder| (folder, "700")).collect();
     if let Some(database) = database {

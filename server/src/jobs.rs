@@ -15,7 +15,7 @@ const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// Starts the jobs; they end after a last write when `stopping` says so.
 pub(crate) fn start(service: Service, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
     let hourly = tokio::spawn(hourly(service.clone(), stopping.clone()));
-    let renewal = tokio::spawn(renew_names(service.clone()));
+    let renewal = tokio::spawn(reindex_names(service.clone()));
     tokio::spawn(async move {
         flush(service, stopping).await;
         // A sweep ends between two transactions; what it has not done, the next one does.
@@ -45,15 +45,15 @@ async fn flush(service: Service, mut stopping: watch::Receiver<bool>) {
 }
 
 /// After an upgrade only: names of before are searched and compared as names are now.
-async fn renew_names(service: Service) {
+async fn reindex_names(service: Service) {
     let mut ticks = interval(CLOCK_CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        match service.renew_names().await {
+        match service.reindex_names().await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
-                tracing::warn!(%error, "names could not be renewed; search may not find all by them yet");
+                tracing::warn!(%error, "names could not be reindexed; search may not find all by them yet");
                 ticks.tick().await;
             }
         }

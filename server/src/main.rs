@@ -25,23 +25,21 @@ mod verification;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Pages are made of many short texts, for which this allocator takes half the time of glibc's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match commands::run(config::Cli::parse()).await {
+    match commands::run().await {
         Ok(()) => {
-            log::end(None);
+            log::shut_down(None);
             ExitCode::SUCCESS
         }
         Err(error) => {
             tracing::error!("{error}");
             // Before logging is set up, and whatever it is set up to leave out, the reason also stands by itself.
-            log::end(Some(&format!("latchkey-server: {error}\n")));
+            log::shut_down(Some(&format!("latchkey-server: {error}\n")));
             ExitCode::FAILURE
         }
     }

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::connections::places::{Counts, Places};
+use crate::connections::limiter::{ConnectionCounts, ConnectionLimiter};
 use crate::http::admission::Admission;
 use crate::http::body_budget::BodyBudget;
 use crate::log;
@@ -80,7 +80,7 @@ impl Metrics {
 /// What counts itself.
 pub(crate) struct Counted {
     pub(crate) service: Service,
-    pub(crate) places: Arc<Places>,
+    pub(crate) connections: Arc<ConnectionLimiter>,
     pub(crate) body_budget: Arc<BodyBudget>,
     pub(crate) admission: Arc<Admission>,
 }
@@ -106,8 +106,8 @@ impl Collector for Counted {
             sweeps,
             swept,
         } = self.service.stats();
-        let Counts { open, refused, closed_for_room } = self.places.counts();
-        let log::Counts { dropped, left_out } = log::counts();
+        let ConnectionCounts { open, refused, evicted } = self.connections.counts();
+        let log::Counts { dropped, suppressed } = log::counts();
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
@@ -132,12 +132,16 @@ impl Collector for Counted {
         counter("connections_refused", "Connections that there was no room for", refused)?;
         counter(
             "connections_closed_for_room",
-            "Connections that had waited longest when there was none",
-            closed_for_room,
+            "Connections that were idle longest and were closed when there was no room",
+            evicted,
         )?;
         counter("bodies_refused", "Requests whose body there was no memory for", self.body_budget.refused())?;
         counter("log_lines_dropped", "Lines that could not be written to the log", dropped)?;
-        counter("log_lines_left_out", "Lines of the log that were alike, and not written", left_out)?;
+        counter(
+            "log_lines_left_out",
+            "Lines of the log that were suppressed because of many similar ones",
+            suppressed,
+        )?;
         counter("sweeps", "Auto-revoke sweeps of this replica", sweeps)?;
         counter("swept_tokens", "Tokens that they revoked", swept)?;
         let help = "Requests refused because too many of the same source were under way";

@@ -170,7 +170,7 @@ async fn a_failure_leads_back_to_the_form() {
     server.sign_in().await;
     let store = latchkey_store::Store::connect(&server.database_url).await.unwrap();
     // Somebody else writes for longer than anybody waits.
-    let held = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let held = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     let fields =
         [("name", "Kept"), ("scopes", "scans:read"), ("access", "all"), ("expires", "7"), ("action", "create")];
     let answer = send(&server, &server.http, &format!("{TOKENS}/new"), &fields).await;

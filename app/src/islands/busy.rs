@@ -41,7 +41,8 @@ pub(crate) fn press(button: Option<&HtmlElement>) {
     }
 }
 
-fn release() {
+/// Makes every form and button ready to be pressed again.
+pub(crate) fn release() {
     for form in all("[data-sent]") {
         let _ = form.remove_attribute("data-sent");
     }

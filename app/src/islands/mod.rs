@@ -12,14 +12,12 @@ mod menus;
 #[cfg(feature = "hydrate")]
 pub(crate) mod modal;
 #[cfg(feature = "hydrate")]
-pub(crate) mod page;
-#[cfg(feature = "hydrate")]
 mod theme;
 #[cfg(feature = "hydrate")]
 pub(crate) mod times;
 
 #[cfg(feature = "hydrate")]
-pub(crate) use busy::press;
+pub(crate) use busy::{press, release};
 #[cfg(feature = "hydrate")]
 pub(crate) use dom::announce;
 pub use enhance::Enhance;

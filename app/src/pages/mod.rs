@@ -17,7 +17,7 @@ pub(crate) mod session;
 mod setup;
 #[cfg(feature = "ssr")]
 mod theme;
-mod tokens;
+pub(crate) mod tokens;
 
 #[cfg(feature = "ssr")]
 use crate::portal::Portal;

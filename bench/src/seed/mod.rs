@@ -47,7 +47,7 @@ async fn people_and_places(store: &Store, now: Timestamp) -> Result<Cast, Failur
     service.bootstrap(corpus::ADMIN, corpus::PASSWORD).await?;
     let (_, password) = users::by_email(store, corpus::ADMIN).await?.ok_or("the admin was not made")?;
 
-    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await?;
+    let mut tx = store.begin(latchkey_store::WritePriority::Normal).await?;
     let organization = OrganizationId(corpus::id("organization", 0, started));
     organizations::insert(&mut tx, organization, &OrganizationName::new(corpus::ORGANIZATION)?, started).await?;
     for number in 1..=corpus::OTHERS {
@@ -149,7 +149,7 @@ pub(crate) async fn freshen(url: &str, size: u64) -> Result<(), Failure> {
             let used = tokens::Use { at: now, address: "192.0.2.1".parse().ok(), user_agent: "bench".to_owned() };
             uses.push((token.id, used));
         }
-        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await?;
+        let mut tx = store.begin(latchkey_store::WritePriority::Normal).await?;
         tokens::record_uses(&mut tx, &uses).await?;
         tx.commit().await?;
     }

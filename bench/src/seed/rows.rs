@@ -117,8 +117,15 @@ impl Batch {
         let mut words = search_words([token.name.as_str(), token.description.as_str()]);
         words.insert(prefix_entry(token.secret.prefix().as_str()));
         words.insert(token.id.hyphenated().to_string());
-        let words = words.into_iter().map(Value::Text);
-        self.words.extend(words.map(|word| vec![Value::Number(1), id.clone(), word, Value::Id(cast.organization)]));
+        // In the list of the organization, and in that of the project.
+        let project = token.project.map(|number| cast.projects[at(number)]);
+        for (kind, list) in [(1, Some(cast.organization)), (3, project)] {
+            let Some(list) = list else { continue };
+            let of_list = words
+                .iter()
+                .map(|word| vec![Value::Number(kind), id.clone(), Value::Text(word.clone()), Value::Id(list)]);
+            self.words.extend(of_list);
+        }
         self.events.push(event(token, cast));
         self.tokens.push(row(token, cast));
     }

@@ -75,7 +75,7 @@ async fn insert(store: &Store, token: &Planned, cast: &Cast) {
         expires_at: token.expires_at,
         creation_key: None,
     };
-    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     tokens::insert(&mut tx, &new).await.unwrap();
     if let Some((at, address, agent)) = &token.used {
         let used = Use { at: *at, address: address.parse().ok(), user_agent: (*agent).to_owned() };

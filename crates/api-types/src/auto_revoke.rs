@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use crate::Token;
 use crate::number::whole_number;
 
-/// The setting of an organization, and what came of it.
+/// The auto-revoke setting of an organization, and its last sweeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AutoRevoke {
-    /// 0: auto-revoke is off.
+    /// Inactivity threshold in days; 0 if auto-revoke is off.
     #[cfg_attr(feature = "openapi", schema(maximum = 365))]
     pub days: u16,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
@@ -18,7 +18,7 @@ pub struct AutoRevoke {
     pub sweeps: Vec<Sweep>,
 }
 
-/// One run of auto-revoke.
+/// A finished run of auto-revoke.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -31,7 +31,7 @@ pub struct Sweep {
     pub revoked: u32,
 }
 
-/// A threshold: tokens are revoked that were not used for so many days.
+/// The inactivity threshold: tokens that were not used for so many days are revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(
@@ -40,7 +40,7 @@ pub struct Sweep {
     into_params(parameter_in = Query)
 )]
 pub struct Days {
-    /// 1 to 365; 0 for off.
+    /// 1 to 365; 0 turns auto-revoke off.
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 365), param(minimum = 0, maximum = 365))]
     #[serde(deserialize_with = "whole_number")]
     pub days: i64,
@@ -52,10 +52,10 @@ pub struct Days {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AutoRevokePreview {
     pub days: u16,
-    /// 1,001 for more than 1,000, as `active`.
+    /// Number of tokens that would be revoked; 1,001 stands for more than 1,000, in `active` too.
     pub would_revoke: u32,
     pub active: u32,
-    /// Longest idle first, 50 at most.
+    /// The first 50 of them, longest inactive first.
     pub tokens: Vec<Token>,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub next_sweep_at: Timestamp,

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::SecretString;
 
-/// Email and password of a local account.
+/// Email and password of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -13,7 +13,7 @@ pub struct Login {
     pub password: SecretString,
 }
 
-/// A user token.
+/// A user token, which acts for the person who has signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -25,7 +25,7 @@ pub struct UserToken {
     pub expires_at: Timestamp,
 }
 
-/// Who a credential is and what it may do.
+/// The person or token that a credential belongs to, and what it may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -50,7 +50,7 @@ pub enum WhoAmI {
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
         scopes: ScopeSet,
         all_repositories: bool,
-        /// Ids; empty for all.
+        /// Ids; empty if the token reaches all repositories.
         #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
         repositories: Vec<RepositoryId>,
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::SecretString;
 
-/// An invitation of a person to be a member.
+/// An invitation to become a member of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -32,19 +32,19 @@ pub enum InvitationStatus {
     Accepted,
 }
 
-/// The answer to an invitation.
+/// A new invitation, with its link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InvitationWithLink {
-    /// For somebody without an account, to be passed on to them: makes the account. Shown once, and only to those who
-    /// act on the whole instance.
+    /// Link that creates an account for somebody who has none, to be passed on to them. Shown once, and only to
+    /// instance admins and instance tokens.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub link: Option<SecretString>,
     #[serde(flatten)]
     pub invitation: Invitation,
 }
 
-/// Whom to invite.
+/// A person to invite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,12 +1,12 @@
 use latchkey_domain::{MembershipId, Role, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-/// A membership of a person.
+/// A member of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Member {
-    /// Of the membership.
+    /// Id of the membership.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub id: MembershipId,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
@@ -20,7 +20,7 @@ pub struct Member {
     pub updated_at: Timestamp,
 }
 
-/// What a member may do from now on.
+/// Changes to a member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -34,21 +34,21 @@ pub struct MemberChanges {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub struct MemberQuery {
-    /// 1 to 100; 50 if not named.
+    /// Size of a page, 1 to 100; 50 by default.
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
     pub limit: Option<u32>,
-    /// The `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::schema::Cursor>))]
     pub cursor: Option<String>,
-    /// A whole email.
+    /// The member with this email.
     #[cfg_attr(feature = "openapi", param(max_length = 254))]
     pub email: Option<String>,
-    /// What the email begins with.
+    /// Members whose email begins with this.
     #[cfg_attr(feature = "openapi", param(max_length = 254))]
     pub name: Option<String>,
     /// Members with this role.
     #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::schema::Role>))]
     pub role: Option<Role>,
-    /// Id of a membership.
+    /// The member with this id of the membership.
     pub id: Option<String>,
 }

@@ -3,26 +3,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::SecretString;
 
-/// What to tell about, as a form. Unknown parameters are ignored.
+/// A token to introspect, as a form. Unknown parameters are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Introspection {
     /// The token.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 1))]
     pub token: SecretString,
-    /// Makes no difference.
+    /// Ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type_hint: Option<String>,
-    /// Id of the token that asks, when `client_secret` is that token.
+    /// Id of the calling token, if `client_secret` is that token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// The token that asks, when it is not in `Authorization`.
+    /// The calling token, if it is not in `Authorization`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub client_secret: Option<SecretString>,
 }
 
-/// RFC 7662, section 2.2. A token that is not the caller's to know is answered with `{"active":false}` and no more.
+/// The state of a token (RFC 7662, section 2.2). For a token that the caller may not know, it is `{"active":false}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Introspected {
@@ -61,6 +61,6 @@ pub struct OAuthError {
     /// `invalid_request`, `invalid_client`, `invalid_token`, `insufficient_scope`, `unauthorized_client`,
     /// `temporarily_unavailable` or `server_error`.
     pub error: String,
-    /// The same for people.
+    /// The same in a sentence.
     pub error_description: String,
 }

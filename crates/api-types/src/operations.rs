@@ -1,18 +1,18 @@
 use serde::{Deserialize, Serialize};
 
-/// How the process is.
+/// The state of the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     pub status: String,
 }
 
-/// Whether the database can be relied on.
+/// The readiness of the instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Readiness {
     pub status: String,
-    /// What revocation relies on and the database does not promise; absent when there is nothing to say.
+    /// Settings of the database on which revocation relies and which are not as they must be; absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub warnings: Vec<String>,
@@ -32,7 +32,7 @@ pub struct Info {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub struct StatusQuery {
-    /// Whether to ask the database, too, as `/readyz` does.
+    /// Whether to check the database as well, as `/readyz` does.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", param(required = false))]
     pub readiness: bool,

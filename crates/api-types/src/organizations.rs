@@ -9,10 +9,10 @@ pub struct Organization {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub id: OrganizationId,
     pub name: String,
-    /// 0: auto-revoke is off.
+    /// Inactivity threshold in days; 0 if auto-revoke is off.
     #[cfg_attr(feature = "openapi", schema(maximum = 365))]
     pub api_token_max_days_inactive: u16,
-    /// The person's; `null` for tokens.
+    /// The role of the person who asks; `null` for tokens.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Role>))]
     pub role: Option<Role>,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
@@ -27,11 +27,11 @@ pub struct Organization {
 pub struct ListedOrganization {
     #[serde(flatten)]
     pub organization: Organization,
-    /// The one that counts when a request names none.
+    /// Whether it is the one that requests act on that name none.
     pub current: bool,
 }
 
-/// An organization to be made.
+/// An organization to create.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -40,7 +40,7 @@ pub struct NewOrganization {
     pub name: String,
 }
 
-/// An organization that is deleted, and whose name is still taken.
+/// A deleted organization whose name is still reserved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

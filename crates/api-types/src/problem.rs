@@ -1,15 +1,15 @@
 use serde::{Deserialize, Serialize};
 
-/// What went wrong, for people (`detail`) and programs (`type`, `status`, the members after it).
+/// A problem document (RFC 9457): an error for people (`detail`) and for programs (`type`, `status` and the other members).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// `urn:latchkey:problem:` and a word; never changes.
+    /// `urn:latchkey:problem:` and a stable code.
     pub r#type: String,
     pub title: String,
     pub status: u16,
     pub detail: String,
-    /// The path that was asked for.
+    /// The path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -18,7 +18,7 @@ pub struct Problem {
     pub missing_scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_repository: Option<String>,
-    /// Each field that is wrong.
+    /// The invalid fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
 }
@@ -27,13 +27,13 @@ impl Problem {
     /// What every `type` begins with.
     pub const TYPE_PREFIX: &str = "urn:latchkey:problem:";
 
-    /// The word after `urn:latchkey:problem:`, such as `token-revoked`.
+    /// The stable code after `urn:latchkey:problem:`, such as `token-revoked`.
     pub fn code(&self) -> &str {
         self.r#type.strip_prefix(Self::TYPE_PREFIX).unwrap_or(&self.r#type)
     }
 }
 
-/// A field that is wrong.
+/// An invalid field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldProblem {

@@ -13,7 +13,7 @@ pub struct Project {
     pub created_at: Timestamp,
 }
 
-/// A project to be made.
+/// A project to create.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -14,7 +14,7 @@ pub struct Repository {
     pub created_at: Timestamp,
 }
 
-/// A repository to be added.
+/// A repository to add.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -28,10 +28,10 @@ pub struct NewRepository {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub struct RepositoryQuery {
-    /// 1 to 100; 50 if not named.
+    /// Size of a page, 1 to 100; 50 by default.
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
     pub limit: Option<u32>,
-    /// The `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::schema::Cursor>))]
     pub cursor: Option<String>,
     /// Beginnings of words of the name.

@@ -97,7 +97,7 @@ text!(
     Key, 1..=255, "^[!-~]+$", "3f29c1"
 );
 text!(
-    /// The `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     Cursor, 0..=5_100, "^[0-9a-f-]*$", "61636d65"
 );
 
@@ -128,3 +128,23 @@ impl PartialSchema for Organizations {
 }
 
 impl ToSchema for Organizations {}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_types_that_are_sent() {
+        fn same<S: PartialSchema, T: Serialize>(sent: &[T]) {
+            let schema = serde_json::to_value(S::schema()).unwrap();
+            assert_eq!(schema["enum"], sent.iter().map(|word| json!(word)).collect::<Value>());
+        }
+        same::<Role, _>(&latchkey_domain::Role::ALL);
+        use latchkey_domain::{LevelKind, TokenState as State};
+        same::<Level, _>(&[LevelKind::Instance, LevelKind::Organization, LevelKind::Project]);
+        same::<TokenState, _>(&[State::Active, State::Expired, State::Revoked]);
+    }
+}

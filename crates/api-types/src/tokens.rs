@@ -3,7 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::SecretString;
 
-/// A token as the API shows it. Never its secret, but in the answer that makes one.
+/// An API token. Its secret is only in the response that creates or rotates it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -22,10 +22,10 @@ pub struct Token {
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub scopes: ScopeSet,
     pub all_repositories: bool,
-    /// Ids; empty for all.
+    /// Ids; empty if the token reaches all repositories.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub repositories: Vec<RepositoryId>,
-    /// In CIDR notation; empty for everywhere.
+    /// In CIDR notation; empty for any address.
     pub allowed_networks: Vec<String>,
     /// Whether unsigned requests are refused.
     pub require_signing: bool,
@@ -36,7 +36,7 @@ pub struct Token {
     pub created_by: String,
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Timestamp>,
-    /// Until when the secret before the last rotation works too, unless the new one is used first.
+    /// How long the previous secret stays valid after a rotation, unless the new one is used first.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub overlap_until: Option<Timestamp>,
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
@@ -49,7 +49,7 @@ pub struct Token {
     pub revoked_reason: Option<String>,
 }
 
-/// A token with its secret, for the one time.
+/// A token with its secret. No later response has the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenWithSecret {
@@ -61,52 +61,52 @@ pub struct TokenWithSecret {
     pub token: Token,
 }
 
-/// A token to be made. A field that is not known is refused: a misspelt expiry must not make a token that never expires.
+/// A token to create. Unknown fields are refused: a misspelt expiry must not create a token that never expires.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewToken {
     #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::Name))]
     pub name: String,
-    /// Up to 500 characters, as people count them; all can be seen.
+    /// Up to 500 visible characters (grapheme clusters).
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_length = 12_500))]
     pub description: String,
     /// At least one.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::schema::Scope>, min_items = 1))]
     pub scopes: Vec<String>,
-    /// Current and future ones; or else a list.
+    /// Whether the token reaches all repositories, current and future ones, in place of a list.
     #[serde(default)]
     pub all_repositories: bool,
-    /// Ids or full names, 500 at most.
+    /// Ids or full names of the repositories that the token reaches, 500 at most.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_items = 500))]
     pub repositories: Vec<String>,
-    /// A moment of RFC 3339.
+    /// When the token expires, in RFC 3339; never, if neither this nor `expiresIn` is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<String>,
-    /// From now.
+    /// After how long the token expires, such as `720h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Duration>))]
     pub expires_in: Option<String>,
-    /// Id or name.
+    /// Id or name of the project that the token belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
     /// `instance` for a token of the whole instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Level>))]
     pub level: Option<LevelKind>,
-    /// 50 at most; empty for everywhere.
+    /// Networks that the token is accepted from, 50 at most; empty for any address.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::schema::Network>, max_items = 50))]
     pub allowed_networks: Vec<String>,
-    /// Refuse unsigned requests.
+    /// Whether to refuse unsigned requests.
     #[serde(default)]
     pub require_signing: bool,
 }
 
-/// What is to be another; what is not named stays.
+/// Changes to a token. A field that is missing stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -114,34 +114,34 @@ pub struct TokenChanges {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Name>))]
     pub name: Option<String>,
-    /// Up to 500 characters, as people count them; all can be seen.
+    /// Up to 500 visible characters (grapheme clusters).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 12_500))]
     pub description: Option<String>,
-    /// All that the token is to have.
+    /// All scopes that the token will have.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::schema::Scope>>, min_items = 1))]
     pub scopes: Option<Vec<String>>,
-    /// Current and future ones; or else a list.
+    /// Whether the token reaches all repositories, current and future ones, in place of a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all_repositories: Option<bool>,
-    /// All that the token is to reach: ids or full names, 500 at most.
+    /// All repositories that the token will reach: ids or full names, 500 at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 500))]
     pub repositories: Option<Vec<String>>,
-    /// A moment of RFC 3339; `null` for never.
+    /// When the token expires, in RFC 3339; `null` for never.
     #[serde(default, deserialize_with = "null_or_value", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Option<String>>,
-    /// From now; `null` for never.
+    /// After how long from now the token expires; `null` for never.
     #[serde(default, deserialize_with = "null_or_value", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Duration>))]
     pub expires_in: Option<Option<String>>,
-    /// 50 at most; empty for everywhere.
+    /// Networks that the token is accepted from, 50 at most; empty for any address.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<crate::schema::Network>>, max_items = 50))]
     pub allowed_networks: Option<Vec<String>>,
-    /// Refuse unsigned requests.
+    /// Whether to refuse unsigned requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require_signing: Option<bool>,
 }
@@ -151,19 +151,19 @@ fn null_or_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Op
     Option::deserialize(deserializer).map(Some)
 }
 
-/// How to go over to the new secret.
+/// How to replace the secret of a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rotation {
-    /// For how long the old secret works too, unless the new one is used first: 7 days at most. Without it, the
-    /// old secret stops at once.
+    /// How long the old secret stays valid, unless the new one is used first: 7 days at most. Without it, the old secret
+    /// ends at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Duration>))]
     pub overlap: Option<String>,
 }
 
-/// Tokens to be revoked.
+/// Tokens to revoke.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -179,7 +179,7 @@ pub struct TokensToRevoke {
 pub struct RevokedTokens {
     /// Revoked by this request.
     pub revoked: Vec<RevokedToken>,
-    /// How many were revoked before, or are not there.
+    /// How many were revoked before, or do not exist.
     pub skipped: usize,
 }
 
@@ -197,13 +197,13 @@ pub struct RevokedToken {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub struct TokenQuery {
-    /// 1 to 100; 50 if not named.
+    /// Size of a page, 1 to 100; 50 by default.
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 100))]
     pub limit: Option<u32>,
-    /// The `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::schema::Cursor>))]
     pub cursor: Option<String>,
-    /// All states if not named.
+    /// Tokens in this state; `all` by default.
     #[cfg_attr(feature = "openapi", param(inline))]
     pub status: Option<TokenStatusFilter>,
     /// Searches names, descriptions, the start of secrets, and ids.

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::SecretString;
 
-/// A person's account.
+/// A user account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -12,18 +12,18 @@ pub struct User {
     pub id: UserId,
     pub email: String,
     pub instance_admin: bool,
-    /// Nobody can sign in with it.
+    /// Whether sign-in is blocked.
     pub locked: bool,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
 }
 
-/// What a user is to be.
+/// Changes to a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserChanges {
-    /// Nobody can sign in with the account; all that it is signed in with ends.
+    /// Whether to block sign-in. Locking ends all sessions and user tokens of the account.
     pub locked: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct UserChanges {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewPassword {
-    /// Needed for one's own account.
+    /// Required for one's own account.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, max_length = 256))]
     pub current_password: Option<SecretString>,
@@ -40,7 +40,7 @@ pub struct NewPassword {
     pub new_password: SecretString,
 }
 
-/// What a person is signed in with.
+/// A session or a user token of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -48,23 +48,23 @@ pub struct Credential {
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub id: CredentialId,
     pub kind: CredentialKind,
-    /// The one that asks.
+    /// Whether it is the credential of this request.
     pub current: bool,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
-    /// Of a session.
+    /// For a session: when it was last used.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub last_seen_at: Option<Timestamp>,
-    /// Of a user token.
+    /// For a user token: when it expires.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub expires_at: Option<Timestamp>,
-    /// From where the person signed in.
+    /// The address that the person signed in from.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Address>))]
     pub address: Option<String>,
     pub user_agent: String,
 }
 
-/// What kind of credential a person is signed in with.
+/// The kind of a [`Credential`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -3,39 +3,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::{FieldProblem, SecretString};
 
-/// A request to decide about: `scope`, or `method` and `path` together; all that is named must hold.
+/// A request to decide about, by `scope`, or by `method` and `path` together. All conditions that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RequestToDecide {
-    /// What came in `Authorization: Bearer`.
+    /// The token from the request's `Authorization: Bearer`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 4096))]
     pub token: SecretString,
-    /// With `path`: what the route file says of them must hold.
+    /// Method of the request, checked with `path` against the route file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 4096, pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"))]
     pub method: Option<String>,
-    /// Path with query, as it was received.
+    /// Path and query of the request, as received.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 4096, pattern = "^/"))]
     pub path: Option<String>,
-    /// What the token must have.
+    /// Scope that the token must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Scope>))]
     pub scope: Option<String>,
-    /// Id or full name of what the token must reach.
+    /// Id or full name of the repository that the token must reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 4096))]
     pub repository: Option<String>,
-    /// What the request itself names, in `latchkey-organization`: needed of instance tokens. It decides nothing.
+    /// The organization that the request names in `latchkey-organization`, which an instance token must. It grants nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 4096))]
     pub organization: Option<String>,
-    /// Which organizations it may be about. An instance token that asks must say so, unless there is but one.
+    /// The organizations that the request may act on. A calling instance token must give them, unless there is only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Organizations>))]
     pub organizations: Option<Pin>,
-    /// Where the request came from, for allowed networks and the last use.
+    /// Address of the client, for allowed networks and the last use.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Address>))]
     pub address: Option<String>,
@@ -44,8 +44,8 @@ pub struct RequestToDecide {
     pub user_agent: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<SignatureHeaders>,
-    /// SHA-256 of the body in hexadecimal. With a signature of a POST, PUT or PATCH it must be there; of others, none means
-    /// that there is no body.
+    /// SHA-256 of the body in hexadecimal. Required with the signature of a POST, PUT or PATCH; for other methods, a
+    /// missing one means that there is no body.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-fA-F]{64}$"))]
     pub body_hash: Option<String>,
@@ -59,7 +59,7 @@ pub struct SignatureHeaders {
     pub signature: String,
     pub timestamp: String,
     pub nonce: String,
-    /// What was signed, when the question is not about it; else that of the question.
+    /// The signed method and `path`, if they differ from those to decide about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 4096))]
     pub method: Option<String>,
@@ -70,12 +70,12 @@ pub struct SignatureHeaders {
 
 /// Requests to decide about.
 ///
-/// The server reads them one by one, as another `R`: what is wrong with one is no matter of the others.
+/// The server parses each request by itself, with another `R`, so that a wrong one does not affect the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(description = "Requests to decide about."))]
 pub struct RequestsToDecide<R = RequestToDecide> {
-    /// For those that name none.
+    /// For requests that give no `organizations`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::schema::Organizations>))]
     pub organizations: Option<Pin>,
@@ -83,22 +83,22 @@ pub struct RequestsToDecide<R = RequestToDecide> {
     pub requests: Vec<R>,
 }
 
-/// The decision.
+/// A decision about a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Decision {
     pub allowed: bool,
-    /// 200, 401 or 403: what to answer. In a batch also 422 for a request that can't be read, and 503 for a signed one
-    /// while nonces can't be checked, and 429 for one of a token that has too many of them under way.
+    /// The status to respond with: 200, 401 or 403. In a batch also 422 for a request that is invalid, 503 for a signed
+    /// request while nonces can't be checked, and 429 for a token that has too many requests at once.
     pub status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<DecidedToken>,
-    /// Id of the repository that was asked for.
+    /// Id of the repository that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub repository: Option<RepositoryId>,
-    /// A word that never changes, such as `token-revoked`.
+    /// A stable code, such as `token-revoked`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,12 +107,12 @@ pub struct Decision {
     pub missing_scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_repository: Option<String>,
-    /// Each field of the request that is wrong.
+    /// The invalid fields of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
 }
 
-/// The token that was presented.
+/// The token of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -126,7 +126,7 @@ pub struct DecidedToken {
     pub organization: String,
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub organization_id: OrganizationId,
-    /// The project that it is confined to.
+    /// The project that it is limited to.
     pub project: Option<String>,
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = "uuid"))]
     pub project_id: Option<ProjectId>,

@@ -5,20 +5,21 @@ use std::pin::Pin;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::operation::Operation;
-use crate::response::Decode;
-use crate::{Client, ETag, Error};
+use crate::response::{self, Decode};
+use crate::{Client, ETag, Error, Tagged};
 
 /// What stays as it is in a path segment (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A call that is sent when it is awaited.
 ///
-/// `K` says which conditions it takes: [`Conditional`] and [`Idempotent`] have the methods for them.
+/// `K` says which conditions it takes: [`AcceptsIfMatch`] and [`AcceptsIdempotencyKey`] have the methods for them.
 #[must_use = "a call is sent when it is awaited"]
-pub struct Request<T, K = Plain> {
+pub struct Request<T, K = Unconditional> {
     client: Client,
     operation: &'static Operation,
     parts: Result<Parts, Error>,
@@ -40,29 +41,29 @@ pub(crate) struct Parts {
 
 /// No conditions.
 #[derive(Debug)]
-pub enum Plain {}
+pub enum Unconditional {}
 /// Takes `If-Match`.
 #[derive(Debug)]
-pub enum OnMatch {}
+pub enum IfMatch {}
 /// Takes `If-None-Match`.
 #[derive(Debug)]
-pub enum OnNoMatch {}
+pub enum IfNoneMatch {}
 /// Takes `Idempotency-Key`.
 #[derive(Debug)]
-pub enum Repeatable {}
+pub enum IdempotencyKey {}
 /// Takes both `If-Match` and `Idempotency-Key`.
 #[derive(Debug)]
-pub enum RepeatableOnMatch {}
+pub enum IfMatchAndIdempotencyKey {}
 
 /// Calls that take `If-Match`.
-pub trait Conditional {}
-impl Conditional for OnMatch {}
-impl Conditional for RepeatableOnMatch {}
+pub trait AcceptsIfMatch {}
+impl AcceptsIfMatch for IfMatch {}
+impl AcceptsIfMatch for IfMatchAndIdempotencyKey {}
 
 /// Calls that take `Idempotency-Key`.
-pub trait Idempotent {}
-impl Idempotent for Repeatable {}
-impl Idempotent for RepeatableOnMatch {}
+pub trait AcceptsIdempotencyKey {}
+impl AcceptsIdempotencyKey for IdempotencyKey {}
+impl AcceptsIdempotencyKey for IfMatchAndIdempotencyKey {}
 
 impl<T, K> Request<T, K> {
     /// `segments` take the places of the parameters in the path, in their order.
@@ -131,21 +132,22 @@ impl<T, K> Request<T, K> {
     }
 }
 
-impl<T, K: Conditional> Request<T, K> {
+impl<T, K: AcceptsIfMatch> Request<T, K> {
     /// Does it only if the object is still the one with this tag; else the error has the status 412.
     pub fn if_match(self, tag: &ETag) -> Self {
         self.header("if-match", tag.as_str())
     }
 }
 
-impl<T> Request<T, OnNoMatch> {
+impl<T: DeserializeOwned> Request<Tagged<T>, IfNoneMatch> {
     /// Fetches the object only if it is another version than the one with this tag; else the result is `None`.
-    pub fn if_none_match(self, tag: &ETag) -> Self {
-        self.header("if-none-match", tag.as_str())
+    pub fn if_none_match(self, tag: &ETag) -> Request<Option<Tagged<T>>> {
+        let Request { client, operation, parts, .. } = self.header("if-none-match", tag.as_str());
+        Request { client, operation, parts, decode: response::tagged_if_changed, kind: PhantomData }
     }
 }
 
-impl<T, K: Idempotent> Request<T, K> {
+impl<T, K: AcceptsIdempotencyKey> Request<T, K> {
     /// Names the request, so that it is done once however often it is sent within 24 hours: 1 to 255 visible ASCII
     /// characters.
     pub fn idempotency_key(self, key: &str) -> Self {

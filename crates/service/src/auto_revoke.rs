@@ -194,16 +194,14 @@ impl Service {
         let now = self.now();
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
-        for (id, name) in &revoked {
-            let happened = AuditEntry {
-                organization: Some(organization),
-                action: "token.revoked",
-                target: ("token", Some(id.0), name),
-                success: true,
-                details: json!({ "reason": "inactive", "days": threshold.days() }),
-            };
-            self.record(&mut tx, &system(), &Origin::default(), happened).await?;
-        }
+        let entry = AuditEntry {
+            organization: Some(organization),
+            action: "token.revoked",
+            target: ("token", None, ""),
+            success: true,
+            details: json!({ "reason": "inactive", "days": threshold.days() }),
+        };
+        self.record_for_tokens(&mut tx, &system(), &Origin::default(), entry, &revoked).await?;
         tx.commit().await?;
         Ok(u32::try_from(revoked.len()).unwrap_or(u32::MAX))
     }

@@ -185,7 +185,7 @@ impl From<StoreError> for Error {
                 Self::Unavailable
             }
             StoreError::Busy => Self::Unavailable,
-            StoreError::GivenUp(source) => {
+            StoreError::Aborted(source) => {
                 tracing::warn!(%source, "the database gave a transaction up for another one");
                 Self::GivenUp
             }

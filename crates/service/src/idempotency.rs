@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use latchkey_domain::{Secret, SecretKind, Timestamp, sha256};
-use latchkey_store::idempotency::{self, Remembered};
+use latchkey_store::idempotency::{self, StoredRequest};
 use latchkey_store::{StoreError, Tx};
 use uuid::Uuid;
 
@@ -88,7 +88,7 @@ impl Service {
     }
 
     /// What the request has done already, if it has. The key with another content is refused.
-    pub(crate) async fn remembered(&self, keyed: &KeyedRequest) -> Result<Option<Remembered>, Error> {
+    pub(crate) async fn remembered(&self, keyed: &KeyedRequest) -> Result<Option<StoredRequest>, Error> {
         let found = idempotency::get(self.store(), &keyed.hash(), since(self.now())).await?;
         match found {
             Some(found) if found.request != keyed.request => Err(PreconditionError::KeyReused.into()),
@@ -106,7 +106,7 @@ impl Service {
         object: Uuid,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let new = Remembered { request: keyed.request, salt, object };
+        let new = StoredRequest { request: keyed.request, salt, object };
         idempotency::insert(tx, &keyed.hash(), &new, since(now), now).await
     }
 

@@ -83,7 +83,7 @@ impl Service {
         let access = self.authorize(caller, organization, Action::ManageProjects).await?;
         let project = self.find_project(caller, &access, id).await?;
         let Write { mut tx, caller, .. } = self.begin_ending_in(caller, &access, Action::ManageProjects).await?;
-        if !projects::lock_whole(&mut tx, access.id(), project.id).await? {
+        if !projects::lock_exclusive(&mut tx, access.id(), project.id).await? {
             return Err(UNKNOWN);
         }
         if projects::has_tokens(&mut tx, project.id).await? {

@@ -1,6 +1,6 @@
 //! Audit events: who did what to what, written in the transaction of what was done.
 
-use latchkey_domain::{AuditEventId, OrganizationId};
+use latchkey_domain::{AuditEventId, OrganizationId, TokenId};
 use latchkey_store::{Tx, audit, audit::AuditEvent, tokens::Actor};
 use uuid::Uuid;
 
@@ -23,28 +23,47 @@ impl Service {
         tx: &mut Tx,
         actor: &Actor,
         origin: &Origin,
-        happened: AuditEntry<'_>,
+        entry: AuditEntry<'_>,
     ) -> Result<(), Error> {
-        let now = self.now();
-        let (target_kind, target_id, target_name) = happened.target;
-        let event = AuditEvent {
+        Ok(audit::insert(tx, &self.event(actor, origin, entry)).await?)
+    }
+
+    /// Writes an audit event for each of these tokens, which are the targets in place of the entry's.
+    pub(crate) async fn record_for_tokens(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        origin: &Origin,
+        entry: AuditEntry<'_>,
+        tokens: &[(TokenId, String)],
+    ) -> Result<(), Error> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let target = |(id, name): &(TokenId, String)| (AuditEventId(self.new_id()), id.0, name.clone());
+        let targets: Vec<_> = tokens.iter().map(target).collect();
+        Ok(audit::insert_each(tx, &self.event(actor, origin, entry), &targets).await?)
+    }
+
+    fn event(&self, actor: &Actor, origin: &Origin, entry: AuditEntry<'_>) -> AuditEvent {
+        let (target_kind, target_id, target_name) = entry.target;
+        AuditEvent {
             id: AuditEventId(self.new_id()),
-            organization_id: happened.organization,
-            occurred_at: now,
+            organization_id: entry.organization,
+            occurred_at: self.now(),
             actor_kind: actor.kind,
             actor_id: actor.id,
             actor_name: actor.name.clone(),
-            action: happened.action,
+            action: entry.action,
             target_kind,
             target_id,
             target_name: target_name.to_owned(),
-            outcome: if happened.success { "success" } else { "failure" },
+            outcome: if entry.success { "success" } else { "failure" },
             address: origin.address,
             user_agent: origin.user_agent().to_owned(),
             request_id: origin.request_id().to_owned(),
-            details: happened.details.to_string(),
-        };
-        Ok(audit::insert(tx, &event).await?)
+            details: entry.details.to_string(),
+        }
     }
 }
 

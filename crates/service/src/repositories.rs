@@ -1,6 +1,6 @@
 use latchkey_domain::{OrganizationId, RepositoryAccess, RepositoryId, RepositoryName, search_terms};
 use latchkey_store::repositories::{self, Repository};
-use latchkey_store::{StoreError, Tx};
+use latchkey_store::{Conflict, StoreError, Tx};
 use serde_json::json;
 
 use crate::authorization::{Action, OrganizationAccess};
@@ -108,7 +108,7 @@ impl Service {
             drop(tx);
             return match error {
                 // Another replica was first with the key: its answer is ours.
-                StoreError::Conflict("idempotency key") => self
+                StoreError::Conflict(Conflict::IdempotencyKey) => self
                     .made_repository(&caller, &access, keyed)
                     .await?
                     .ok_or(Error::Precondition(PreconditionError::RequestInProgress)),

@@ -62,7 +62,7 @@ impl Service {
                 sessions::delete_dead(&mut tx, made_since, seen_since, BATCH).await?,
                 user_tokens::delete_expired(&mut tx, now.plus_days(-1), BATCH).await?,
                 attempts::delete_old(&mut tx, window(now), BATCH).await?,
-                attempts::forget_old(&mut tx, now.plus_days(-REMEMBERED_DAYS), BATCH).await?,
+                attempts::delete_old_networks(&mut tx, now.plus_days(-REMEMBERED_DAYS), BATCH).await?,
                 changes::delete_old(&mut tx, BATCH).await?,
                 self.forget_keys(&mut tx, BATCH).await?,
             ];
@@ -128,7 +128,7 @@ fn session_hash(cookie: &str) -> Option<SecretHash> {
 /// Refuses an account that was locked, or got another password, since its password was proved; and keeps it from that
 /// until the transaction ends.
 pub(crate) async fn open_account(tx: &mut Tx, user: &User, password_hash: &str) -> Result<(), Error> {
-    match users::hold(tx, user.id).await? {
+    match users::lock_shared(tx, user.id).await? {
         Some(User { locked_at: None, .. }) => {}
         Some(_) => return Err(AuthenticationError::Locked.into()),
         None => return Err(AuthenticationError::Password.into()),

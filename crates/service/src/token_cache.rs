@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use latchkey_domain::{OrganizationId, OrganizationKey, RepositoryAccess, RepositoryId, SecretHash, Timestamp};
-use latchkey_store::changes::{self, Since, Watch, Why};
+use latchkey_store::changes::{self, ChangePoller, ChangesSince, ResetReason};
 use latchkey_store::{
     Store, StoreError, organizations, organizations::Organization, repositories, tokens, tokens::Token,
 };
@@ -22,7 +22,7 @@ use self::seen_changes::{Age, SeenChanges};
 use crate::stats::Count;
 use crate::{Clock, Error};
 
-/// A look at the database that takes longer has failed.
+/// A poll of the database that takes longer has failed.
 const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An API token with the repositories that it lists, as it stood at a change.
@@ -110,7 +110,7 @@ struct Remembered<T> {
 pub(crate) struct TokenCache {
     store: Store,
     clock: Arc<dyn Clock>,
-    watch: Watch,
+    poller: ChangePoller,
     memory: Memory,
     /// Turns of those who read a token from the database.
     reading: Semaphore,
@@ -121,13 +121,13 @@ pub(crate) struct TokenCache {
     pub(crate) hits: Count,
     pub(crate) reads: Count,
     pub(crate) polls: Count,
-    /// The arrivals before a glance at the mark that found nothing new.
+    /// The arrivals before a read of the WAL header that found no commit.
     synced_through: AtomicU64,
-    /// The look that is under way; holds what the last one covered.
+    /// The poll that is under way; holds the outcome of the last one.
     polling: Mutex<PollOutcome>,
 }
 
-/// The arrivals that the last look was for, whether it succeeded, and why the database was not believed if so.
+/// The arrivals that the last poll was for, whether it succeeded, and why the database was not believed if so.
 #[derive(Default)]
 struct PollOutcome {
     up_to: u64,
@@ -141,7 +141,7 @@ impl TokenCache {
         Self {
             // The other half of the connections is for everybody else.
             reading: Semaphore::new(store.readers().div_ceil(2)),
-            watch: Watch::new(store.clone()),
+            poller: ChangePoller::new(store.clone()),
             store,
             clock,
             memory: Memory::new(bytes),
@@ -278,49 +278,49 @@ impl TokenCache {
         self.seen().broke_at
     }
 
-    /// Why the last look did not believe the database, although it answered.
+    /// Why the last poll did not believe the database, although it answered.
     pub(crate) async fn untrusted(&self) -> Option<&'static str> {
         self.polling.lock().await.untrusted
     }
 
-    /// Returns when every change is known that was committed before the call. One look serves all who came before it
+    /// Returns when every change is known that was committed before the call. One poll serves all who came before it
     /// began; who comes later waits for the next one.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
-        // Those whose requests are here already come first, so that the look is for them, too.
+        // Those whose requests are here already come first, so that the poll is for them, too.
         tokio::task::yield_now().await;
         if self.synced_through.load(Ordering::SeqCst) >= arrival {
             return Ok(());
         }
         let up_to = self.arrivals.load(Ordering::SeqCst);
-        let mark = self.watch.wal_header();
-        if self.seen().quiet(mark, self.clock.now()) {
+        let header = self.poller.wal_header();
+        if self.seen().is_unchanged(header, self.clock.now()) {
             self.synced_through.fetch_max(up_to, Ordering::SeqCst);
             return Ok(());
         }
-        let mut covered = self.polling.lock().await;
-        if covered.up_to < arrival {
+        let mut outcome = self.polling.lock().await;
+        if outcome.up_to < arrival {
             let up_to = self.arrivals.load(Ordering::SeqCst);
             let polled = tokio::time::timeout(POLL_TIMEOUT, self.poll()).await;
             let untrusted = match &polled {
                 Ok(Err(error)) => error.untrusted(),
                 _ => None,
             };
-            *covered = PollOutcome { up_to, failed: !matches!(polled, Ok(Ok(()))), untrusted };
+            *outcome = PollOutcome { up_to, failed: !matches!(polled, Ok(Ok(()))), untrusted };
             if let Ok(Err(error)) = polled {
                 return Err(error.into());
             }
         }
-        if covered.failed { Err(Error::Unavailable) } else { Ok(()) }
+        if outcome.failed { Err(Error::Unavailable) } else { Ok(()) }
     }
 
     async fn poll(&self) -> Result<(), StoreError> {
         self.polls.add(1);
-        // Taken before: a commit during the look makes it another one.
-        let (now, mark) = (self.clock.now(), self.watch.wal_header());
+        // Taken before: a commit during the poll changes it.
+        let (now, header) = (self.clock.now(), self.poller.wal_header());
         let known = self.seen().newest;
-        let since = self.watch.poll(known).await?;
-        if let Since::Anything(newest, Why::Broken) = &since {
+        let since = self.poller.poll(known).await?;
+        if let ChangesSince::Reset(newest, ResetReason::HistoryChanged) = &since {
             let known = known.map(|known| known.number);
             tracing::warn!(
                 known,
@@ -330,12 +330,12 @@ impl TokenCache {
             );
         }
         let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        seen.learn(since, mark, now);
-        seen.server = self.watch.epoch();
+        seen.apply(since, header, now);
+        seen.server = self.poller.epoch();
         Ok(())
     }
 
-    /// Reads what is to be remembered, from the server of the last look: what another one says was perhaps taken back
+    /// Reads what is to be remembered, from the server of the last poll: what another one says was perhaps taken back
     /// at that one.
     async fn read<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
@@ -344,7 +344,7 @@ impl TokenCache {
         for _ in 0..2 {
             let age = self.seen().age();
             let what = read().await?;
-            if self.watch.still_at(age.server) {
+            if self.poller.is_current(age.server) {
                 return Ok((what, age));
             }
             self.catch_up().await?;

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use latchkey_domain::{Role, TokenId, UserId};
-use latchkey_store::{Lane, Tx, memberships, organizations, sessions, tokens, user_tokens, users, users::User};
+use latchkey_store::{
+    Tx, WritePriority, memberships, organizations, sessions, tokens, user_tokens, users, users::User,
+};
 use tokio::time::sleep;
 
 use crate::authorization::{Action, OrganizationAccess, Power};
@@ -45,18 +47,18 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    const fn lane(self) -> Lane {
+    const fn priority(self) -> WritePriority {
         match self {
-            Self::Containment => Lane::Urgent,
-            Self::Request => Lane::Ordinary,
-            Self::Bookkeeping => Lane::Background,
+            Self::Containment => WritePriority::Urgent,
+            Self::Request => WritePriority::Normal,
+            Self::Bookkeeping => WritePriority::Background,
         }
     }
 }
 
 /// People administer; what pipelines do without end must not keep them waiting.
-fn administering(caller: &Caller) -> Lane {
-    if caller.principal.person().is_some() { Lane::Urgent } else { Lane::Ordinary }
+fn administering(caller: &Caller) -> WritePriority {
+    if caller.principal.person().is_some() { WritePriority::Urgent } else { WritePriority::Normal }
 }
 
 /// Does what takes power away, and again if the database gave it up for another transaction.
@@ -77,12 +79,12 @@ pub(crate) async fn retry_on_deadlock<T, F: Future<Output = Result<T, Error>>>(
 impl Service {
     /// Begins a write of Latchkey itself.
     pub(crate) async fn begin_system(&self, purpose: Purpose) -> Result<Tx, Error> {
-        Ok(self.store().begin(purpose.lane()).await?)
+        Ok(self.store().begin(purpose.priority()).await?)
     }
 
     /// Begins a write that concerns nobody but the caller, or the whole instance; returns them as they are in it.
     pub(crate) async fn begin(&self, caller: &Caller) -> Result<(Tx, Caller), Error> {
-        let mut tx = self.store().begin(Lane::Ordinary).await?;
+        let mut tx = self.store().begin(WritePriority::Normal).await?;
         let caller = self.recheck_caller(&mut tx, caller, &[]).await?;
         Ok((tx, caller))
     }
@@ -91,13 +93,13 @@ impl Service {
     /// as that user.
     pub(crate) async fn begin_on_user(&self, caller: &Caller, user: UserId) -> Result<(Tx, Caller, User), Error> {
         let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
-        let mut tx = self.store().begin(Lane::Urgent).await?;
+        let mut tx = self.store().begin(WritePriority::Urgent).await?;
         // By id, so that two admins can't wait for each other.
         for id in BTreeSet::from([user, person.id]) {
             users::lock(&mut tx, id).await?;
         }
         let caller = self.recheck_caller(&mut tx, caller, &[]).await?;
-        let user = users::hold(&mut tx, user).await?.ok_or(Error::NotFound("user"))?;
+        let user = users::lock_shared(&mut tx, user).await?.ok_or(Error::NotFound("user"))?;
         Ok((tx, caller, user))
     }
 
@@ -108,8 +110,9 @@ impl Service {
         access: &OrganizationAccess,
         action: Action,
     ) -> Result<Write, Error> {
-        let lane = if matches!(action, Action::CreateToken(_)) { Lane::Ordinary } else { administering(caller) };
-        let write = self.begin_locking(caller, access, OrganizationLock::Organization, &[], lane).await?;
+        let priority =
+            if matches!(action, Action::CreateToken(_)) { WritePriority::Normal } else { administering(caller) };
+        let write = self.begin_locking(caller, access, OrganizationLock::Organization, &[], priority).await?;
         write.access.allow(&write.caller, action)?;
         Ok(write)
     }
@@ -121,7 +124,8 @@ impl Service {
         access: &OrganizationAccess,
         action: Action,
     ) -> Result<Write, Error> {
-        let write = self.begin_locking(caller, access, OrganizationLock::Organization, &[], Lane::Urgent).await?;
+        let write =
+            self.begin_locking(caller, access, OrganizationLock::Organization, &[], WritePriority::Urgent).await?;
         write.access.allow(&write.caller, action)?;
         Ok(write)
     }
@@ -133,7 +137,7 @@ impl Service {
         access: &OrganizationAccess,
         tokens: &[TokenId],
     ) -> Result<Write, Error> {
-        self.begin_locking(caller, access, OrganizationLock::Organization, tokens, Lane::Urgent).await
+        self.begin_locking(caller, access, OrganizationLock::Organization, tokens, WritePriority::Urgent).await
     }
 
     /// Begins a write that keeps others from more than deleting the organization. What the caller may do is for the use
@@ -154,17 +158,17 @@ impl Service {
         access: &OrganizationAccess,
         keeps: OrganizationLock,
         tokens: &[TokenId],
-        lane: Lane,
+        priority: WritePriority,
     ) -> Result<Write, Error> {
         const UNKNOWN: Error = Error::NotFound("organization");
-        let mut tx = self.store().begin(lane).await?;
+        let mut tx = self.store().begin(priority).await?;
         // Always in this order, so that two writes can't wait for each other: organization, project, user, session or
         // user token, membership, tokens by id. (Nothing is deleted without the organization, so the project may come later.)
         let there = access.is_instance()
             || match keeps {
-                OrganizationLock::Organization => organizations::hold(&mut tx, access.id()).await?,
+                OrganizationLock::Organization => organizations::lock_shared(&mut tx, access.id()).await?,
                 OrganizationLock::Members => organizations::lock(&mut tx, access.id()).await?,
-                OrganizationLock::Everything => organizations::lock_whole(&mut tx, access.id()).await?,
+                OrganizationLock::Everything => organizations::lock_exclusive(&mut tx, access.id()).await?,
             };
         if !there {
             return Err(UNKNOWN);
@@ -194,7 +198,7 @@ impl Service {
         let now = self.now();
         if let Some(person) = caller.principal.person() {
             // Before what they are signed in with: whoever ends that has locked the user first.
-            users::hold(tx, person.id).await?;
+            users::lock_shared(tx, person.id).await?;
         }
         let principal = match &caller.principal {
             Principal::Session(person) => {
@@ -203,7 +207,8 @@ impl Service {
                 Principal::Session(Person::new(user.ok_or(AuthenticationError::SessionEnded)?, person.credential))
             }
             Principal::UserToken(person) => {
-                let token = user_tokens::hold(tx, person.credential).await?.ok_or(AuthenticationError::Unknown)?;
+                let token =
+                    user_tokens::lock_shared(tx, person.credential).await?.ok_or(AuthenticationError::Unknown)?;
                 if token.expires_at <= now {
                     return Err(AuthenticationError::Expired.into());
                 }
@@ -211,7 +216,7 @@ impl Service {
             }
             Principal::ApiToken(known) => {
                 if tokens.is_empty() {
-                    tokens::hold(tx, known.id).await?;
+                    tokens::lock_shared(tx, known.id).await?;
                 } else {
                     tokens::lock_all(tx, &[tokens, &[known.id]].concat()).await?;
                 }

@@ -195,7 +195,7 @@ async fn a_demo_is_filled_once(world: &World) {
 /// Tokens with long lists are heavy; one that is too heavy for its place is read each time.
 async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
     let admin = world.admin().await;
-    let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = world.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     let mut ids = Vec::new();
     for at in 0..500 {
         let (id, name) = (RepositoryId(SystemRandom.id(START)), format!("acme/{}-{at}", "long".repeat(20)));

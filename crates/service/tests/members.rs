@@ -250,7 +250,7 @@ async fn members_are_found_by_what_they_are(world: &World) {
     ] {
         let caller = nobody(world, email, false).await;
         let (id, person) = (MembershipId(SystemRandom.id(common::START)), caller.principal.person().unwrap().id);
-        let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+        let mut tx = world.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
         memberships::insert(&mut tx, id, world.acme, person, role, common::START).await.unwrap();
         tx.commit().await.unwrap();
         ids.push((id.to_string(), caller));

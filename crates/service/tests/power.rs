@@ -16,7 +16,7 @@ use latchkey_service::{
     AuthorizationError, Caller, CreateToken, EditToken, Error, ExpiresIn, ListTokens, Principal, RotateToken,
     StateFilter, SweepKind,
 };
-use latchkey_store::Lane;
+use latchkey_store::WritePriority;
 use sqlx::Connection;
 
 on_both_engines!(
@@ -110,7 +110,7 @@ async fn targets_again(on: Targets, world: &World, caller: &Caller) -> Targets {
     let email = &caller.principal.person().unwrap().email;
     let received =
         world.service.invite(&foreign, "globex", email, Role::Member).await.unwrap().invitation.id.to_string();
-    let mut tx = world.store.begin(Lane::Ordinary).await.unwrap();
+    let mut tx = world.store.begin(WritePriority::Normal).await.unwrap();
     let session: CredentialId = common::session(&mut tx, caller.principal.person().unwrap().id).await;
     tx.commit().await.unwrap();
     let own_membership = membership(world, "acme", caller).await;
@@ -213,7 +213,7 @@ async fn writes_and_endings_do_not_wait_for_each_other(world: &World) {
     let (service, admin) = (&world.service, world.admin().await);
     let user = admin.principal.person().unwrap().id;
     for round in 0..5 {
-        let mut tx = world.store.begin(Lane::Ordinary).await.unwrap();
+        let mut tx = world.store.begin(WritePriority::Normal).await.unwrap();
         let credential = common::session(&mut tx, user).await;
         tx.commit().await.unwrap();
         let mut other = admin.clone();
@@ -366,7 +366,7 @@ async fn taking_power_away_waits_for_no_other_write() {
     // As many as there may be of all others.
     let mut held = Vec::new();
     for _ in 0..12 {
-        held.push(world.store.begin(Lane::Ordinary).await.unwrap());
+        held.push(world.store.begin(WritePriority::Normal).await.unwrap());
     }
     let others = [
         tokio::spawn({

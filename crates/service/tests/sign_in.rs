@@ -10,7 +10,7 @@ use latchkey_domain::{Role, Secret, SecretKind};
 use latchkey_service::{
     AuthenticationError, Browser, Caller, Error, Origin, Principal, Random, Service, SignedIn, SystemRandom,
 };
-use latchkey_store::{Lane, audit};
+use latchkey_store::{WritePriority, audit};
 
 on_both_engines!(
     guesses_are_slowed_down_where_they_come_from,
@@ -309,9 +309,9 @@ async fn a_new_session_ends_the_one_before(world: &World) {
 /// It is not even looked at where people wait who end something.
 async fn a_made_up_cookie_signs_nobody_out(world: &World) {
     // All that there are: on SQLite the one writer.
-    let mut held = vec![world.store.begin(Lane::Urgent).await.unwrap()];
+    let mut held = vec![world.store.begin(WritePriority::Urgent).await.unwrap()];
     while held.len() < 4 && world.url.starts_with("postgres") {
-        held.push(world.store.begin(Lane::Urgent).await.unwrap());
+        held.push(world.store.begin(WritePriority::Urgent).await.unwrap());
     }
     let made_up = Secret::generate(SecretKind::Session, |bytes| SystemRandom.fill(bytes));
     world.service.sign_out(&origin(HOME), made_up.reveal()).await.unwrap();

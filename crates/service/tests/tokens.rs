@@ -314,7 +314,7 @@ async fn a_name_of_before_goes_on(world: &World) {
         allowed_networks: &created.token.allowed_networks,
         expires_at: None,
     };
-    let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = world.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     tokens::update(&mut tx, &created.token, &edited).await.unwrap();
     tx.commit().await.unwrap();
     let id = created.token.id.to_string();

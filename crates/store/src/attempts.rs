@@ -52,7 +52,7 @@ pub async fn add(tx: &mut Tx, key: &[u8; 32], window_start: Timestamp, now: Time
 }
 
 /// Takes back the attempt that was counted `at` a time, when `before` was known; in the order of keys, too.
-pub async fn give_back(tx: &mut Tx, key: &[u8; 32], at: Timestamp, before: Option<Attempts>) -> Result<(), StoreError> {
+pub async fn undo(tx: &mut Tx, key: &[u8; 32], at: Timestamp, before: Option<Attempts>) -> Result<(), StoreError> {
     // Others may have been counted meanwhile: theirs stay.
     const SQL: &str = "UPDATE sign_in_attempts SET failures = failures - 1, \
         last_at = CASE WHEN last_at = $2 THEN $3 ELSE last_at END WHERE key = $1 AND failures > 0";
@@ -91,7 +91,7 @@ pub async fn delete_old(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u6
 }
 
 /// Remembers that somebody signed in; `key` is a hash of the account and the network.
-pub async fn remember(tx: &mut Tx, key: &[u8; 32], now: Timestamp) -> Result<(), StoreError> {
+pub async fn record_network(tx: &mut Tx, key: &[u8; 32], now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO sign_in_networks AS n (key, last_at) VALUES ($1, $2) \
         ON CONFLICT (key) DO UPDATE SET last_at = $2 WHERE n.last_at < $2";
     writing!(tx, db => sqlx::query(SQL).bind(key.as_slice()).bind(now.micros()).execute(db).await.map(|_| ()))?;
@@ -99,7 +99,7 @@ pub async fn remember(tx: &mut Tx, key: &[u8; 32], now: Timestamp) -> Result<(),
 }
 
 /// Whether somebody signed in with this key at or after `since`.
-pub async fn is_remembered(store: &Store, key: &[u8; 32], since: Timestamp) -> Result<bool, StoreError> {
+pub async fn is_known_network(store: &Store, key: &[u8; 32], since: Timestamp) -> Result<bool, StoreError> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM sign_in_networks WHERE key = $1 AND last_at >= $2)";
     Ok(reading!(store, db => {
         sqlx::query_scalar(SQL).bind(key.as_slice()).bind(since.micros()).fetch_one(db).await
@@ -107,7 +107,7 @@ pub async fn is_remembered(store: &Store, key: &[u8; 32], since: Timestamp) -> R
 }
 
 /// Forgets up to `limit` networks that nobody has signed in from since `before`; returns how many.
-pub async fn forget_old(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+pub async fn delete_old_networks(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM sign_in_networks WHERE last_at < $1 AND key IN \
         (SELECT n.key FROM sign_in_networks n WHERE n.last_at < $1 ORDER BY n.last_at LIMIT $2)";
     Ok(writing!(tx, db => {

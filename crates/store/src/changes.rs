@@ -1,88 +1,89 @@
-//! What took something away, or changed which organizations there are, in the order in which it was committed: how a
-//! replica learns that what it remembers no longer holds. The proof is in `docs/revocation.md`.
+//! Polls for what took something away, or changed which organizations there are, in the order in which it was committed:
+//! how a replica learns which entries of its cache no longer hold. The proof is in `docs/revocation.md`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{Connection, FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection};
 use tokio::{sync::Mutex, time::timeout};
 use uuid::Uuid;
 
-pub use crate::file::WalHeader;
-use crate::servers::{self, SILENCE, Server, Untrusted, untrusted};
-use crate::{Store, StoreError, Tx, bind::Ids, engine::Engine, error::doubtful};
+use crate::error::{UntrustedDatabase, is_connection_lost, is_connection_suspect, untrusted};
+pub use crate::primary::ServerEpoch;
+use crate::primary::{self, CHECK_TIMEOUT, ServerStart};
+pub use crate::wal_header::WalHeader;
+use crate::{Store, StoreError, Tx, engine::Engine, postgres::PostgresDatabase};
 
 /// Stands for the organizations of the instance as a whole: one that comes or goes changes which there are.
 pub const ORGANIZATIONS: Uuid = Uuid::nil();
 
-/// Changes that one look reads; a replica that is further behind forgets everything instead.
+/// Changes that one poll reads; a replica that is further behind forgets everything instead.
 const POLL_MAX: usize = 1_000;
 /// Changes that are kept.
-const KEPT: i64 = 100_000;
+const KEPT_MAX: i64 = 100_000;
 
-/// A change, and whose: what a replica knows up to. After a failover or a restore, numbers are given again; an identity
-/// is random.
+/// A change, and in which history: what a replica knows up to. After a failover or a restore, numbers are given again; an
+/// identity is random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point {
+pub struct ChangePosition {
     /// Follows the order of commits, without gaps.
     pub number: i64,
     pub identity: Uuid,
-    /// Who has told it.
-    pub source: Source,
+    /// Where it was read.
+    pub source: ChangeSource,
 }
 
-/// What is another one when somebody else answers, or the tables are others.
+/// Differs when another server answers, or the tables are others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
-pub struct Source {
-    /// PostgreSQL: which history its server writes (`servers::lineage`). SQLite: the version of the schema, which a restore raises.
+pub struct ChangeSource {
+    /// PostgreSQL: which history its server writes (`primary::history_id`). SQLite: the version of the schema, which a
+    /// restore raises.
     pub database: i64,
-    /// PostgreSQL: what holds the rows of `changes`, which a restore makes again.
+    /// PostgreSQL: the file node of the table `changes`, which a restore makes again.
     pub rows: i64,
 }
 
-/// What has changed since a look.
+/// What has changed since a position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Since {
-    /// These objects; and the point to look from next time.
-    These(Point, Vec<Uuid>),
-    /// Anything may have changed. The point to look from next time, and why.
-    Anything(Point, Why),
+pub enum ChangesSince {
+    /// These objects; and the position to poll from next time.
+    Objects(ChangePosition, Vec<Uuid>),
+    /// Anything may have changed. The position to poll from next time, and why.
+    Reset(ChangePosition, ResetReason),
 }
 
 /// Why anything may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// Nothing was known, or more has changed than one look reads.
+pub enum ResetReason {
+    /// Nothing was known, or more has changed than one poll reads.
     Behind,
     /// The connection is another one. The history is the same as far as it was known.
     Reconnected,
-    /// What was known is not there, or somebody else answers: what was committed may be lost, or come after all.
-    Broken,
+    /// What was known is not there, or another server answers: what was committed may be lost.
+    HistoryChanged,
 }
 
-/// The connection that looks are made on.
-struct Kept {
-    connection: PgConnection,
-    /// Counts the servers; see [`Watch::epoch`].
-    epoch: u64,
-    /// [`servers::lineage`].
-    lineage: i64,
-}
-
-/// Looks for changes, again and again.
-pub struct Watch {
+/// Polls for changes.
+pub struct ChangePoller {
     store: Store,
-    /// PostgreSQL: a connection of its own, so that a look never waits for a free one; and to which of the servers.
-    connection: Mutex<Option<Kept>>,
-    /// Which of the servers the last look was at.
+    /// PostgreSQL: a connection of its own, so that a poll never waits for a free one.
+    connection: Mutex<Option<PollConnection>>,
+    /// The [`ServerEpoch`] of the last poll.
     epoch: AtomicU64,
 }
 
-/// What comes back from a look: who answers, and in each row a change if there is one.
+struct PollConnection {
+    connection: PgConnection,
+    epoch: ServerEpoch,
+    /// [`primary::history_id`].
+    history_id: i64,
+}
+
+/// A row of a poll: who answers, and a change if there is one.
 #[derive(FromRow)]
 struct Row {
     standby: bool,
     #[sqlx(flatten)]
-    source: Source,
+    source: ChangeSource,
     number: Option<i64>,
     identity: Option<Uuid>,
     object_id: Option<Uuid>,
@@ -124,142 +125,129 @@ macro_rules! rows {
     }};
 }
 
-impl Watch {
-    /// A watch over a store.
+impl ChangePoller {
+    /// A poller of a store.
     pub fn new(store: Store) -> Self {
         Self { store, connection: Mutex::default(), epoch: AtomicU64::new(0) }
     }
 
-    /// Something that is another after the next commit, whoever makes it; `None` where only a look can tell.
+    /// Differs after the next commit, whoever makes it; `None` where only a poll can tell.
     pub fn wal_header(&self) -> Option<WalHeader> {
         match &self.store.engine {
-            Engine::Sqlite { file, .. } => file.wal_header(),
-            Engine::Postgres { .. } => None,
+            Engine::Sqlite(sqlite) => sqlite.file.wal_header(),
+            Engine::Postgres(_) => None,
         }
     }
 
-    /// Counts the servers: which one the last look was at.
-    pub fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
+    /// Which server the last poll was at.
+    pub fn epoch(&self) -> ServerEpoch {
+        ServerEpoch(self.epoch.load(Ordering::SeqCst))
     }
 
-    /// Whether all that was read since a look came from the server that it was at.
-    pub fn still_at(&self, epoch: u64) -> bool {
-        self.store.servers.epoch() == epoch
+    /// Whether all that was read since a poll came from the server that it was at.
+    pub fn is_current(&self, epoch: ServerEpoch) -> bool {
+        match &self.store.engine {
+            Engine::Sqlite(_) => true,
+            Engine::Postgres(postgres) => postgres.primary.epoch() == epoch,
+        }
     }
 
-    /// What was committed after a point that is known. Begins at that change itself, which tells whether it is still
+    /// What was committed after a position that is known. Begins at that change itself, which tells whether it is still
     /// there, and so whether those after it are all there.
-    pub async fn poll(&self, known: Option<Point>) -> Result<Since, StoreError> {
-        let (rows, fresh) = self.read(known.map(|known| known.number)).await?;
-        let Some(known) = known else { return Ok(Since::Anything(newest(&rows), Why::Behind)) };
-        let first = rows.first().and_then(Row::point);
-        let why = match () {
-            () if first != Some(known) => Why::Broken,
-            () if fresh => Why::Reconnected,
-            () if rows.len() > POLL_MAX => Why::Behind,
+    pub async fn poll(&self, known: Option<ChangePosition>) -> Result<ChangesSince, StoreError> {
+        let (rows, reconnected) = self.read(known.map(|known| known.number)).await?;
+        let Some(known) = known else { return Ok(ChangesSince::Reset(newest(&rows), ResetReason::Behind)) };
+        let first = rows.first().and_then(Row::position);
+        let reason = match () {
+            () if first != Some(known) => ResetReason::HistoryChanged,
+            () if reconnected => ResetReason::Reconnected,
+            () if rows.len() > POLL_MAX => ResetReason::Behind,
             () => {
                 let objects = rows.iter().skip(1).filter_map(|row| row.object_id).collect();
-                return Ok(Since::These(newest(&rows), objects));
+                return Ok(ChangesSince::Objects(newest(&rows), objects));
             }
         };
         let (rows, _) = self.read(None).await?;
         let newest = newest(&rows);
-        Ok(Since::Anything(newest, if newest.source == known.source { why } else { Why::Broken }))
+        let same_source = newest.source == known.source;
+        Ok(ChangesSince::Reset(newest, if same_source { reason } else { ResetReason::HistoryChanged }))
     }
 
-    /// Changes from a number on, or the newest one; and whether a new connection has told them.
+    /// Changes from a number on, or the newest one; and whether they were read on a new connection.
     async fn read(&self, from: Option<i64>) -> Result<(Vec<Row>, bool), StoreError> {
-        let pool = match &self.store.engine {
-            Engine::Sqlite { readers, file, .. } => {
-                file.fit()?;
-                let mut connection = readers.acquire().await?;
+        let postgres = match &self.store.engine {
+            Engine::Sqlite(sqlite) => {
+                sqlite.file.check_unchanged()?;
+                let mut connection = sqlite.readers.acquire().await?;
                 let rows = async { Ok::<_, sqlx::Error>(rows!(&mut *connection, 0, from)) }.await;
-                if rows.as_ref().is_err_and(doubtful) {
+                if rows.as_ref().is_err_and(is_connection_suspect) {
                     connection.close_on_drop();
                 }
                 return Ok((rows?, false));
             }
-            Engine::Postgres { pool, .. } => pool,
+            Engine::Postgres(postgres) => postgres,
         };
-        let servers = &self.store.servers;
+        self.read_postgres(postgres, from).await
+    }
+
+    async fn read_postgres(
+        &self,
+        postgres: &PostgresDatabase,
+        from: Option<i64>,
+    ) -> Result<(Vec<Row>, bool), StoreError> {
+        let primary = &postgres.primary;
         let mut kept = self.connection.lock().await;
-        // Taken out while it is used: one that a cancelled or failed look has left is not used again.
-        if let Some(mut known) = kept.take().filter(|known| known.epoch == servers.epoch()) {
-            match timeout(SILENCE, ask(&mut known.connection, from)).await {
-                Ok(Ok((rows, server))) if servers.adopt(server) == known.epoch => {
-                    self.epoch.store(known.epoch, Ordering::SeqCst);
-                    let rows = of_history(rows, known.lineage);
+        // Taken out while it is used: one that a cancelled or failed poll has left is not used again.
+        if let Some(mut known) = kept.take().filter(|known| known.epoch == primary.epoch()) {
+            match timeout(CHECK_TIMEOUT, query(&mut known.connection, from)).await {
+                Ok(Ok((rows, server))) if primary.set_current(server) == known.epoch => {
+                    self.epoch.store(known.epoch.0, Ordering::SeqCst);
+                    let rows = with_history(rows, known.history_id);
                     *kept = Some(known);
                     return Ok((rows, false));
                 }
-                Ok(Err(error)) if !servers::lost(&error) && Untrusted::of(&error).is_none() => {
+                Ok(Err(error)) if !is_connection_lost(&error) && UntrustedDatabase::of(&error).is_none() => {
                     return Err(error.into());
                 }
                 // Once more with a new one.
-                _ => servers.doubt(),
+                _ => primary.suspect_connections(),
             }
         }
-        let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
-        let lineage = servers::lineage(&mut connection).await?;
-        let (rows, server) = ask(&mut connection, from).await?;
-        let epoch = servers.adopt(server);
-        self.epoch.store(epoch, Ordering::SeqCst);
-        *kept = Some(Kept { connection, epoch, lineage });
-        Ok((of_history(rows, lineage), true))
+        let mut connection = postgres.connect().await?;
+        let history_id = primary::history_id(&mut connection).await?;
+        let (rows, server) = query(&mut connection, from).await?;
+        let epoch = primary.set_current(server);
+        self.epoch.store(epoch.0, Ordering::SeqCst);
+        *kept = Some(PollConnection { connection, epoch, history_id });
+        Ok((with_history(rows, history_id), true))
     }
 }
 
-/// What a server that was restarted tells is of the same history.
-fn of_history(mut rows: Vec<Row>, lineage: i64) -> Vec<Row> {
+/// Rows of a server that was only restarted are of the same history.
+fn with_history(mut rows: Vec<Row>, history_id: i64) -> Vec<Row> {
     for row in &mut rows {
-        row.source.database = lineage;
+        row.source.database = history_id;
     }
     rows
 }
 
-async fn ask(connection: &mut PgConnection, from: Option<i64>) -> Result<(Vec<Row>, Server), sqlx::Error> {
+async fn query(connection: &mut PgConnection, from: Option<i64>) -> Result<(Vec<Row>, ServerStart), sqlx::Error> {
     let rows = rows!(&mut *connection, 1, from);
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let server = first.source.database;
-    if first.standby { Err(untrusted(servers::STANDBY)) } else { Ok((rows, server)) }
+    if first.standby { Err(untrusted(primary::STANDBY)) } else { Ok((rows, server)) }
 }
 
 impl Row {
-    fn point(&self) -> Option<Point> {
-        Some(Point { number: self.number?, identity: self.identity?, source: self.source })
+    fn position(&self) -> Option<ChangePosition> {
+        Some(ChangePosition { number: self.number?, identity: self.identity?, source: self.source })
     }
 }
 
-/// The last one. While there is none, a point that is never found again.
-fn newest(rows: &[Row]) -> Point {
-    let nothing = Point { number: 0, identity: Uuid::nil(), source: Source::default() };
-    rows.last().and_then(Row::point).unwrap_or(nothing)
-}
-
-/// Numbers what a transaction has changed; the last thing before its commit. From here to there no other transaction
-/// gets a number, so numbers follow commits, without gaps.
-pub(crate) async fn note(tx: &mut Tx, objects: Vec<Uuid>) -> Result<(), StoreError> {
-    const COUNT: &str = "UPDATE change_count SET count = count + $1";
-    const SQLITE: &str = "INSERT INTO changes (number, object_id) \
-        SELECT n.count - $1 + key + 1, unhex(value) FROM change_count n, json_each($2)";
-    // At once: whoever else numbers something waits until the commit.
-    const POSTGRES: &str = "WITH counted AS (UPDATE change_count SET count = count + $1 RETURNING count) \
-        INSERT INTO changes (number, object_id) \
-        SELECT n.count - $1 + place, id FROM counted n, unnest($2) WITH ORDINALITY AS of (id, place)";
-    if objects.is_empty() {
-        return Ok(());
-    }
-    let added = i64::try_from(objects.len()).unwrap_or(i64::MAX);
-    let ids = &Ids::from_iter(objects);
-    let noted = writing!(tx, db,
-        sqlite => match sqlx::query(COUNT).bind(added).execute(&mut *db).await {
-            Ok(_) => sqlx::query(SQLITE).bind(added).bind(ids).execute(db).await.map(|_| ()),
-            Err(error) => Err(error),
-        },
-        postgres => sqlx::query(POSTGRES).bind(added).bind(ids).execute(db).await.map(|_| ())
-    );
-    Ok(noted?)
+/// The last one. While there is none, a position that is never found again.
+fn newest(rows: &[Row]) -> ChangePosition {
+    let nothing = ChangePosition { number: 0, identity: Uuid::nil(), source: ChangeSource::default() };
+    rows.last().and_then(Row::position).unwrap_or(nothing)
 }
 
 /// Removes up to `limit` of those that are no longer kept; returns how many. The newest one always stays.
@@ -267,6 +255,6 @@ pub async fn delete_old(tx: &mut Tx, limit: u32) -> Result<u64, StoreError> {
     const SQL: &str = "DELETE FROM changes WHERE number IN (SELECT c.number FROM changes c \
         WHERE c.number < (SELECT n.count - $1 FROM change_count n) ORDER BY c.number LIMIT $2)";
     Ok(writing!(tx, db => {
-        sqlx::query(SQL).bind(KEPT).bind(i64::from(limit)).execute(db).await.map(|done| done.rows_affected())
+        sqlx::query(SQL).bind(KEPT_MAX).bind(i64::from(limit)).execute(db).await.map(|done| done.rows_affected())
     })?)
 }

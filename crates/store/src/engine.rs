@@ -1,106 +1,70 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
-use sqlx::{Connection, PgConnection, PgPool, SqliteConnection, SqlitePool};
-use tokio::{sync::Mutex, time::timeout};
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use crate::{
     StoreError,
-    file::DatabaseFile,
-    lanes::{Lanes, QUEUE_TIMEOUT},
-    postgres,
-    servers::Servers,
-    sqlite,
-    tokens::{CANDIDATES_MAX, EXPIRED_MAX, READ_MAX, Recent},
+    limits::Limits,
+    list_cache::ListCache,
+    postgres::PostgresDatabase,
+    sqlite::{SqliteDatabase, SweepFlag},
+    write_queue::{QUEUE_TIMEOUT, WriteQueues},
 };
 
 /// A database, SQLite or PostgreSQL. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) engine: Engine,
-    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) write_queues: Arc<WriteQueues>,
     pub(crate) limits: Limits,
-    pub(crate) recent: Arc<Recent>,
-    pub(crate) servers: Servers,
+    pub(crate) list_cache: Arc<ListCache>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-        sweeping: Arc<AtomicBool>,
-        file: Arc<DatabaseFile>,
-        /// Open as long as the store is. The last connection to close removes the files that all processes share, and
-        /// after errors all those of the pools may be closed at once.
-        anchor: Arc<Mutex<Option<SqliteConnection>>>,
-    },
-    Postgres {
-        pool: PgPool,
-        /// For urgent writes, so that these never wait for a connection that a stranger's request has.
-        urgent: PgPool,
-        sessions: Arc<postgres::Sessions>,
-    },
-}
-
-/// How many rows one statement reads or writes; the defaults are constants of [`crate::tokens`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) read: u32,
-    pub(crate) candidates: u32,
-    pub(crate) settled: u32,
+    Sqlite(SqliteDatabase),
+    Postgres(PostgresDatabase),
 }
 
 /// Held while this replica sweeps; released when dropped or when the process dies.
-pub struct SweepLock {
-    held: Held,
-}
+pub struct SweepLock(SweepLockKind);
 
-enum Held {
-    Flag(#[expect(dead_code, reason = "held for what dropping it does")] Flag),
+enum SweepLockKind {
+    Sqlite(#[expect(dead_code, reason = "held for what dropping it does")] SweepFlag),
     /// The lock is the server's, and belongs to this connection.
-    Connection(Box<PgConnection>),
-}
-
-struct Flag(Arc<AtomicBool>);
-
-impl Drop for Flag {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
+    Postgres(Box<PgConnection>),
 }
 
 /// Runs a body with a connection to read from, whichever engine it is. Once more when the connection turns out to be dead.
 macro_rules! reading {
     ($store:expr, $db:ident => $body:expr) => {
         match &$store.engine {
-            $crate::engine::Engine::Sqlite { readers, file, .. } => match file.fit() {
-                Ok(()) => $crate::engine::reading!(in readers, $db => $body, |_| {}),
+            $crate::engine::Engine::Sqlite(sqlite) => match sqlite.file.check_unchanged() {
+                Ok(()) => $crate::engine::reading!(in sqlite.readers, $db => $body, |_| {}),
                 Err(error) => Err(error),
             },
-            $crate::engine::Engine::Postgres { pool, sessions, .. } => {
-                let failed = |error: &_| sessions.failed(error);
-                match $crate::engine::reading!(in pool, $db => $body, failed) {
-                    Err(error) if $crate::servers::lost(&error) => {
-                        $crate::engine::reading!(in pool, $db => $body, failed)
+            $crate::engine::Engine::Postgres(postgres) => {
+                let on_error = |error: &_| postgres.health.record_error(error);
+                match $crate::engine::reading!(in postgres.pool, $db => $body, on_error) {
+                    Err(error) if $crate::error::is_connection_lost(&error) => {
+                        $crate::engine::reading!(in postgres.pool, $db => $body, on_error)
                     }
                     done => done,
                 }
             }
         }
     };
-    (in $pool:expr, $db:ident => $body:expr, $failed:expr) => {
+    (in $pool:expr, $db:ident => $body:expr, $on_error:expr) => {
         match $pool.acquire().await {
             Ok(mut connection) => {
                 let done = {
                     let $db = &mut *connection;
                     $body
                 };
-                if let Some(error) = done.as_ref().err().filter(|error| $crate::error::doubtful(error)) {
-                    let failed: &dyn Fn(&sqlx::Error) = &$failed;
-                    failed(error);
+                if let Some(error) = done.as_ref().err().filter(|error| $crate::error::is_connection_suspect(error)) {
+                    let on_error: &dyn Fn(&sqlx::Error) = &$on_error;
+                    on_error(error);
                     connection.close_on_drop();
                 }
                 done
@@ -114,7 +78,7 @@ pub(crate) use reading;
 impl SweepLock {
     /// Lets the next sweep begin at once. Dropping the lock does the same, but PostgreSQL notices that a little later.
     pub async fn release(self) -> Result<(), StoreError> {
-        if let Held::Connection(mut connection) = self.held {
+        if let SweepLockKind::Postgres(mut connection) = self.0 {
             sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut *connection).await?;
             connection.close().await?;
         }
@@ -126,40 +90,42 @@ impl Store {
     /// Opens `sqlite://path` (created when missing, WAL, foreign keys, one writer and a pool of readers) or
     /// `postgres://…`.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let servers = Servers::default();
-        let (engine, lanes) = match url.split_once(':') {
-            Some(("sqlite", _)) => (sqlite::open(url).await?, sqlite::lanes()),
-            Some(("postgres" | "postgresql", _)) => (postgres::open(url, &servers).await?, postgres::lanes()),
+        let (engine, write_queues) = match url.split_once(':') {
+            Some(("sqlite", _)) => (Engine::Sqlite(SqliteDatabase::open(url).await?), SqliteDatabase::write_queues()),
+            Some(("postgres" | "postgresql", _)) => {
+                (Engine::Postgres(PostgresDatabase::open(url).await?), PostgresDatabase::write_queues())
+            }
             // The URL may hold a password, so it is not repeated.
             _ => {
                 let reason = "the database URL must begin with sqlite:// or postgres://";
                 return Err(StoreError::Database(sqlx::Error::Configuration(reason.into())));
             }
         };
-        let limits = Limits { read: READ_MAX, candidates: CANDIDATES_MAX, settled: EXPIRED_MAX };
-        Ok(Self { engine, lanes: Arc::new(lanes), servers, limits, recent: Arc::default() })
+        let (write_queues, limits) = (Arc::new(write_queues), Limits::default());
+        Ok(Self { engine, write_queues, limits, list_cache: Arc::default() })
     }
 
-    /// The same database with other limits than [`READ_MAX`], [`CANDIDATES_MAX`] and 5,000 rows a write: for tests,
-    /// which would need a lot of rows otherwise.
+    /// The same database with other limits than [`READ_MAX`](crate::tokens::READ_MAX),
+    /// [`CANDIDATES_MAX`](crate::tokens::CANDIDATES_MAX) and 5,000 rows a write: for tests, which would need a lot of
+    /// rows otherwise.
     #[doc(hidden)]
-    pub fn with_limits(self, read: u32, candidates: u32, settled: u32) -> Self {
-        Self { limits: Limits { read, candidates, settled }, ..self }
+    pub fn with_limits(self, read: u32, candidates: u32, expired: u32) -> Self {
+        Self { limits: Limits { read, candidates, expired }, ..self }
     }
 
     /// Brings the schema up to date; safe to run from several replicas at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.engine {
-            Engine::Sqlite { writer, file, .. } => sqlite::migrate(writer, file).await,
-            Engine::Postgres { pool, .. } => postgres::migrate(pool).await,
+            Engine::Sqlite(sqlite) => sqlite.migrate().await,
+            Engine::Postgres(postgres) => postgres.migrate().await,
         }
     }
 
     /// How many reads there can be at once.
     pub fn readers(&self) -> usize {
         let connections = match &self.engine {
-            Engine::Sqlite { readers, .. } => readers.options().get_max_connections(),
-            Engine::Postgres { pool, .. } => pool.options().get_max_connections(),
+            Engine::Sqlite(sqlite) => sqlite.readers.options().get_max_connections(),
+            Engine::Postgres(postgres) => postgres.pool.options().get_max_connections(),
         };
         usize::try_from(connections).unwrap_or(usize::MAX)
     }
@@ -172,49 +138,31 @@ impl Store {
 
     /// Takes the lock that lets one replica sweep at a time, or `None` when another holds it.
     pub async fn try_lock_sweep(&self) -> Result<Option<SweepLock>, StoreError> {
-        let held = match &self.engine {
-            Engine::Sqlite { sweeping, .. } => sweeping
-                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
-                .then(|| Held::Flag(Flag(sweeping.clone()))),
-            Engine::Postgres { pool, .. } => {
-                postgres::try_lock_sweep(pool).await?.map(|connection| Held::Connection(Box::new(connection)))
-            }
+        let lock = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.try_lock_sweep().map(SweepLockKind::Sqlite),
+            Engine::Postgres(postgres) => postgres.try_lock_sweep().await?.map(Box::new).map(SweepLockKind::Postgres),
         };
-        Ok(held.map(|held| SweepLock { held }))
+        Ok(lock.map(SweepLock))
     }
 
     /// Closes every connection, after what runs has ended; or gives up, when a database keeps that from ending.
     pub async fn close(&self) {
-        if timeout(QUEUE_TIMEOUT, self.close_all()).await.is_err() {
+        let closing = async {
+            match &self.engine {
+                Engine::Sqlite(sqlite) => sqlite.close().await,
+                Engine::Postgres(postgres) => postgres.close().await,
+            }
+        };
+        if timeout(QUEUE_TIMEOUT, closing).await.is_err() {
             tracing::warn!("connections to the database do not close in time");
-        }
-    }
-
-    async fn close_all(&self) {
-        match &self.engine {
-            Engine::Sqlite { writer, readers, anchor, .. } => {
-                // The last to close writes the WAL back and removes it, which readers can't.
-                readers.close().await;
-                if let Some(anchor) = anchor.lock().await.take()
-                    && let Err(error) = anchor.close().await
-                {
-                    tracing::debug!(%error, "a connection to the database did not close in order");
-                }
-                writer.close().await;
-            }
-            Engine::Postgres { pool, urgent, .. } => {
-                pool.close().await;
-                urgent.close().await;
-            }
         }
     }
 
     /// The text for the engine, where the two don't agree.
     pub(crate) fn dialect(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self.engine {
-            Engine::Sqlite { .. } => sqlite,
-            Engine::Postgres { .. } => postgres,
+            Engine::Sqlite(_) => sqlite,
+            Engine::Postgres(_) => postgres,
         }
     }
 }

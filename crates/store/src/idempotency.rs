@@ -7,7 +7,7 @@ use crate::{Store, StoreError, Tx};
 
 /// What is remembered of a request that has succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
+pub struct StoredRequest {
     /// SHA-256 of what was asked for.
     pub request: [u8; 32],
     /// What the secret of the answer was derived with.
@@ -17,21 +17,21 @@ pub struct Remembered {
 }
 
 /// What the key (a hash of caller, route and key) has done since `since`.
-pub async fn get(store: &Store, key: &[u8; 32], since: Timestamp) -> Result<Option<Remembered>, StoreError> {
+pub async fn get(store: &Store, key: &[u8; 32], since: Timestamp) -> Result<Option<StoredRequest>, StoreError> {
     const SQL: &str =
         "SELECT k.request, k.salt, k.object_id FROM idempotency_keys k WHERE k.hash = $1 AND k.created_at >= $2";
     let row: Option<(Vec<u8>, Vec<u8>, Uuid)> = reading!(store, db => {
         sqlx::query_as(SQL).bind(key.as_slice()).bind(since.micros()).fetch_optional(db).await
     })?;
-    Ok(row.map(|(request, salt, object)| Remembered { request: bytes(&request), salt: bytes(&salt), object }))
+    Ok(row.map(|(request, salt, object)| StoredRequest { request: bytes(&request), salt: bytes(&salt), object }))
 }
 
 /// Remembers a request. Of two with the same key at once, the second waits for the first to end, and then gets
-/// `Conflict("idempotency key")`.
+/// [`Conflict::IdempotencyKey`](crate::Conflict::IdempotencyKey).
 pub async fn insert(
     tx: &mut Tx,
     key: &[u8; 32],
-    new: &Remembered,
+    new: &StoredRequest,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {

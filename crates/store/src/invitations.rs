@@ -67,7 +67,7 @@ macro_rules! select {
     };
 }
 
-/// Adds an invitation, with the hash of its link if it has one. `Conflict("invitation")` when one to the same email and organization is pending.
+/// Adds an invitation, with the hash of its link if it has one. [`Conflict::Invitation`](crate::Conflict::Invitation) when one to the same email and organization is pending.
 pub async fn insert(
     tx: &mut Tx,
     invitation: &Invitation,

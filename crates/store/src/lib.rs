@@ -3,28 +3,34 @@
 //! Reads take a [`Store`], writes take a [`Tx`], so that a use case's change and its audit event are one transaction.
 //! After an error a [`Tx`] is of no use any more: drop it.
 //!
-//! `engine` opens databases, `transaction` begins and ends writes, and each has the macro that runs one body on either
-//! engine; `lanes` has the queues before the database; `bind` has the values that
-//! the engines take in different forms; `error` names what went wrong; `search` finds objects by their words.
+//! `engine` has the macro for reads and `sqlite` and `postgres` the connections of each; `transaction` has the macro for
+//! writes, and `write_queue` their order; `bind` has the values that the engines take in different forms; `error` names
+//! what went wrong; `search` finds objects by their words.
 
 mod bind;
 #[macro_use]
 mod engine;
 #[macro_use]
 mod transaction;
+mod change_log;
+mod database_file;
 mod error;
-mod file;
-mod lanes;
+mod limits;
+mod list_cache;
 mod postgres;
+mod primary;
 mod search;
-mod servers;
 mod sqlite;
+mod transaction_connection;
+mod wal_header;
 mod warnings;
+mod write_queue;
 
 pub mod attempts;
 pub mod audit;
 pub mod changes;
 pub mod credentials;
+pub mod database_identity;
 pub mod idempotency;
 pub mod instance;
 pub mod invitations;
@@ -41,7 +47,7 @@ pub mod user_tokens;
 pub mod users;
 
 pub use engine::{Store, SweepLock};
-pub use error::StoreError;
-pub use lanes::Lane;
+pub use error::{Conflict, StoreError};
 pub use transaction::Tx;
 pub use warnings::warnings;
+pub use write_queue::WritePriority;

@@ -10,29 +10,30 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
-    Lane, Store, StoreError, Tx,
+    Store, StoreError, Tx, WritePriority,
     search::{self, Kind},
     tokens,
 };
 
 /// The form that this release writes: raise it when `TokenName::key`, `search_words` or the words of an object change.
-const FORM: i32 = 1;
+const FORM: i32 = 2;
 
 const KINDS: [i16; 3] = [1, 2, 3];
 
 /// What one batch did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub struct ReindexBatch {
     /// Objects that were looked at; with none, all are in today's form.
     pub read: usize,
     /// Tokens and projects whose names are now the same as that of another, and that go on beside it.
-    pub alike: Vec<Uuid>,
+    pub duplicates: Vec<Uuid>,
 }
 
 #[derive(FromRow)]
 struct Row {
     id: Uuid,
     list_id: Uuid,
+    project_id: Option<Uuid>,
     name: String,
     name_key: Option<String>,
     description: String,
@@ -40,7 +41,7 @@ struct Row {
 }
 
 /// Renews up to `limit` objects. Others may go on meanwhile; whoever edits one of these waits.
-pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
+pub async fn reindex(store: &Store, limit: u32) -> Result<ReindexBatch, StoreError> {
     const FORMS: &str = "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1";
     const WALKED: &str = "UPDATE name_forms SET form = $2, next = $3, after_id = $4 WHERE kind = $1";
 
@@ -50,7 +51,7 @@ pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
         if form >= FORM {
             continue;
         }
-        let mut tx = store.begin(Lane::Background).await?;
+        let mut tx = store.begin(WritePriority::Background).await?;
         let sql = tx.dialect(FORMS, "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1 FOR UPDATE");
         let (form, next, after): (i32, i32, Uuid) =
             writing!(tx, db => sqlx::query_as(sql).bind(kind).fetch_one(db).await)?;
@@ -60,10 +61,10 @@ pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
         }
         let after = if next == FORM { after } else { Uuid::nil() };
         let rows = read(&mut tx, kind, after, limit).await?;
-        let mut batch = Batch { read: rows.len(), alike: Vec::new() };
+        let mut batch = ReindexBatch { read: rows.len(), duplicates: Vec::new() };
         for row in &rows {
             if !write(&mut tx, kind, row).await? {
-                batch.alike.push(row.id);
+                batch.duplicates.push(row.id);
             }
         }
         let (form, after) = rows.last().map_or((FORM, Uuid::nil()), |last| (form, last.id));
@@ -75,7 +76,7 @@ pub async fn renew(store: &Store, limit: u32) -> Result<Batch, StoreError> {
             return Ok(batch);
         }
     }
-    Ok(Batch::default())
+    Ok(ReindexBatch::default())
 }
 
 /// The next objects of a kind, kept as they are until the transaction ends.
@@ -84,17 +85,17 @@ async fn read(tx: &mut Tx, kind: i16, after: Uuid, limit: u32) -> Result<Vec<Row
         ($locking:literal) => {
             [
                 concat!(
-                    "SELECT t.id, t.list_id, t.name, t.name_key, t.description, t.prefix \
+                    "SELECT t.id, t.list_id, t.project_id, t.name, t.name_key, t.description, t.prefix \
                      FROM api_tokens t WHERE t.id > $1 ORDER BY t.id LIMIT $2",
                     $locking
                 ),
                 concat!(
-                    "SELECT r.id, r.organization_id AS list_id, r.name, NULL AS name_key, '' AS description, \
+                    "SELECT r.id, r.organization_id AS list_id, NULL AS project_id, r.name, NULL AS name_key, '' AS description, \
                      '' AS prefix FROM repositories r WHERE r.id > $1 ORDER BY r.id LIMIT $2",
                     $locking
                 ),
                 concat!(
-                    "SELECT p.id, p.organization_id AS list_id, p.name, p.name_key, '' AS description, \
+                    "SELECT p.id, p.organization_id AS list_id, NULL AS project_id, p.name, p.name_key, '' AS description, \
                      '' AS prefix FROM projects p WHERE p.id > $1 ORDER BY p.id LIMIT $2",
                     $locking
                 ),
@@ -116,18 +117,19 @@ async fn write(tx: &mut Tx, kind: i16, row: &Row) -> Result<bool, StoreError> {
         (SELECT 1 FROM projects o WHERE o.organization_id = projects.organization_id AND o.name_key = $2 \
             AND o.deleted_at IS NULL AND o.id <> projects.id))";
 
-    let (sql, key, words) = match kind {
+    let (sql, key) = match kind {
         1 => {
             let words = tokens::words(&row.name, &row.description, &row.prefix, TokenId(row.id));
-            (TOKEN, Some(TokenName::stored(&row.name).key()), Some((Kind::Token, words)))
+            search::reindex_token(tx, row.list_id, row.project_id, row.id, words).await?;
+            (TOKEN, Some(TokenName::stored(&row.name).key()))
         }
-        2 => ("", None, Some((Kind::Repository, search_words([row.name.as_str()])))),
-        _ => (PROJECT, Some(ProjectName::stored(&row.name).key()), None),
+        2 => {
+            search::remove(tx, Kind::Repository, row.id).await?;
+            search::index(tx, row.list_id, Kind::Repository, row.id, search_words([row.name.as_str()])).await?;
+            ("", None)
+        }
+        _ => (PROJECT, Some(ProjectName::stored(&row.name).key())),
     };
-    if let Some((kind, words)) = words {
-        search::forget(tx, kind, row.id).await?;
-        search::index(tx, row.list_id, kind, row.id, words).await?;
-    }
     // A name of an earlier release may be longer than a key can be.
     let key = key.filter(|key| key.len() <= TokenName::BYTES_MAX && Some(key) != row.name_key.as_ref());
     let Some(key) = key else { return Ok(true) };

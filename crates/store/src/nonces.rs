@@ -4,35 +4,24 @@ use latchkey_domain::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::bind::{Hashes, among};
-use crate::engine::Engine;
-use crate::{Store, StoreError, Tx, servers, sqlite};
+use crate::bind::{Hashes, in_list};
+use crate::{Store, StoreError, Tx};
 
 /// What is known of the nonces as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct NonceState {
     /// Names the nonces that are kept elsewhere; nil while they are kept here.
     pub epoch: Uuid,
     /// No signature with a later timestamp was accepted.
     pub horizon: Timestamp,
     /// Nonces of signatures up to this timestamp may be forgotten: such signatures are refused.
     pub since: Timestamp,
-    /// When a replica last saw the nonces whole; `None`: never.
-    pub beat_at: Option<Timestamp>,
+    /// When a replica last saw the nonces complete; `None`: never.
+    pub heartbeat_at: Option<Timestamp>,
     /// The last replica has ended in order at that moment.
     pub stopped: bool,
-    /// The database's [`Place`] at that moment.
-    pub place: String,
-}
-
-/// What tells a database from a copy of it that was put in its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// PostgreSQL: the database and the table, which a copy makes anew, and which history the server writes. SQLite: the
-    /// file's number, and the name that a file beside it has.
-    pub name: String,
-    /// SQLite: when the file was last written to, or put there. `None` on PostgreSQL.
-    pub written_at: Option<Timestamp>,
+    /// The name of the database's [`DatabaseIdentity`](crate::database_identity::DatabaseIdentity) at that moment.
+    pub database: String,
 }
 
 #[derive(FromRow)]
@@ -45,30 +34,31 @@ struct Row {
     place: String,
 }
 
-impl From<Row> for State {
+impl From<Row> for NonceState {
     fn from(row: Row) -> Self {
         let Row { epoch, horizon, since, beat_at, stopped, place } = row;
         let [horizon, since, beat_at] = [horizon, since, beat_at].map(Timestamp::from_micros);
-        Self { epoch, horizon, since, beat_at: Some(beat_at).filter(|at| *at > Timestamp::EPOCH), stopped, place }
+        let heartbeat_at = Some(beat_at).filter(|at| *at > Timestamp::EPOCH);
+        Self { epoch, horizon, since, heartbeat_at, stopped, database: place }
     }
 }
 
 const STATE: &str = "SELECT s.epoch, s.horizon, s.since, s.beat_at, s.stopped, s.place FROM nonce_state s";
 
 /// What is known of them.
-pub async fn state(store: &Store) -> Result<State, StoreError> {
+pub async fn state(store: &Store) -> Result<NonceState, StoreError> {
     let row: Row = reading!(store, db => sqlx::query_as(STATE).fetch_one(db).await)?;
     Ok(row.into())
 }
 
 /// The same within a transaction.
-pub async fn state_in(tx: &mut Tx) -> Result<State, StoreError> {
+pub async fn state_in(tx: &mut Tx) -> Result<NonceState, StoreError> {
     let row: Row = writing!(tx, db => sqlx::query_as(STATE).fetch_one(db).await)?;
     Ok(row.into())
 }
 
 /// Allows signatures up to a timestamp, and refuses those up to another; neither goes back.
-pub async fn advance(tx: &mut Tx, horizon: Timestamp, since: Timestamp) -> Result<State, StoreError> {
+pub async fn advance(tx: &mut Tx, horizon: Timestamp, since: Timestamp) -> Result<NonceState, StoreError> {
     const SQL: &str = "UPDATE nonce_state SET horizon = CASE WHEN horizon < $1 THEN $1 ELSE horizon END, \
             since = CASE WHEN since < $2 THEN $2 ELSE since END \
         RETURNING epoch, horizon, since, beat_at, stopped, place";
@@ -78,61 +68,43 @@ pub async fn advance(tx: &mut Tx, horizon: Timestamp, since: Timestamp) -> Resul
     Ok(row.into())
 }
 
-/// Names the nonces anew: whatever was accepted so far is refused. `None` if `old` is no longer their name.
-pub async fn rename(tx: &mut Tx, old: Uuid, new: Uuid) -> Result<Option<State>, StoreError> {
+/// Starts a new epoch of nonces: whatever was accepted so far is refused. `None` if `old` is no longer the epoch.
+pub async fn start_epoch(tx: &mut Tx, old: Uuid, new: Uuid) -> Result<Option<NonceState>, StoreError> {
     const SQL: &str = "UPDATE nonce_state SET epoch = $2, since = CASE WHEN since < horizon THEN horizon ELSE since END \
         WHERE epoch = $1 RETURNING epoch, horizon, since, beat_at, stopped, place";
     let row: Option<Row> = writing!(tx, db => sqlx::query_as(SQL).bind(old).bind(new).fetch_optional(db).await)?;
-    Ok(row.map(State::from))
+    Ok(row.map(NonceState::from))
 }
 
-/// Notes that they are whole at a moment, in the database at a place; `stopped`: and nothing follows.
-pub async fn beat(tx: &mut Tx, at: Timestamp, stopped: bool, place: &str) -> Result<State, StoreError> {
+/// Notes that they are complete at a moment, in the database of a name; `stopped`: and nothing follows.
+pub async fn record_heartbeat(
+    tx: &mut Tx,
+    at: Timestamp,
+    stopped: bool,
+    database: &str,
+) -> Result<NonceState, StoreError> {
     const SQL: &str = "UPDATE nonce_state SET beat_at = CASE WHEN beat_at < $1 THEN $1 ELSE beat_at END, stopped = $2, \
             place = $3 \
         RETURNING epoch, horizon, since, beat_at, stopped, place";
     let row: Row =
-        writing!(tx, db => sqlx::query_as(SQL).bind(at.micros()).bind(stopped).bind(place).fetch_one(db).await)?;
+        writing!(tx, db => sqlx::query_as(SQL).bind(at.micros()).bind(stopped).bind(database).fetch_one(db).await)?;
     Ok(row.into())
-}
-
-/// Where the database is now.
-pub async fn place(store: &Store) -> Result<Place, StoreError> {
-    const SQL: &str = "SELECT concat_ws(' ', d.oid, 'nonces'::regclass::oid, $1::bigint) \
-        FROM pg_database d WHERE d.datname = current_database()";
-    match &store.engine {
-        Engine::Sqlite { file, .. } => Ok(sqlite::place(&file.path)),
-        Engine::Postgres { pool, .. } => {
-            let mut connection = pool.acquire().await?;
-            let lineage = servers::lineage(&mut connection).await?;
-            let name = sqlx::query_scalar(SQL).bind(lineage).fetch_one(&mut *connection).await?;
-            Ok(Place { name, written_at: None })
-        }
-    }
-}
-
-/// Gives the place a new name where that is ours to give; returns its name. To be called within the write that notes it.
-pub async fn name_place(store: &Store, new: Uuid) -> Result<String, StoreError> {
-    if let Engine::Sqlite { file, .. } = &store.engine {
-        sqlite::name_place(&file.path, new).map_err(sqlx::Error::Io)?;
-    }
-    Ok(place(store).await?.name)
 }
 
 /// Those of `keys` that are used up.
 pub async fn used(store: &Store, keys: &[[u8; 32]]) -> Result<Vec<[u8; 32]>, StoreError> {
     let sql = store.dialect(
-        concat!("SELECT n.key FROM nonces n WHERE n.key ", among!(sqlite "$1")),
-        concat!("SELECT n.key FROM nonces n WHERE n.key ", among!(postgres "$1")),
+        concat!("SELECT n.key FROM nonces n WHERE n.key ", in_list!(sqlite "$1")),
+        concat!("SELECT n.key FROM nonces n WHERE n.key ", in_list!(postgres "$1")),
     );
     let keys: Hashes = keys.iter().copied().collect();
     let found: Vec<Vec<u8>> = reading!(store, db => sqlx::query_scalar(sql).bind(&keys).fetch_all(db).await)?;
     Ok(hashes(found))
 }
 
-/// Uses nonces up, which are to be remembered until `expires_at`; returns those that were not used before. In the order
+/// Stores nonces as used until `expires_at`; returns those that were not used before. In the order
 /// of their keys, so that two transactions can't wait for each other.
-pub async fn take(tx: &mut Tx, keys: &[[u8; 32]], expires_at: Timestamp) -> Result<Vec<[u8; 32]>, StoreError> {
+pub async fn insert_unused(tx: &mut Tx, keys: &[[u8; 32]], expires_at: Timestamp) -> Result<Vec<[u8; 32]>, StoreError> {
     let sql = tx.dialect(
         "INSERT INTO nonces (key, expires_at) SELECT unhex(value), $2 FROM json_each($1) WHERE true \
          ON CONFLICT (key) DO NOTHING RETURNING key",

@@ -15,111 +15,135 @@ use sqlx::{
 
 use crate::{
     StoreError,
-    engine::Engine,
-    error::is_read_only,
-    lanes::{Lanes, QUEUE_TIMEOUT},
-    servers::{Servers, lost},
-    sqlite,
+    error::{is_connection_lost, is_read_only},
+    primary::PrimaryTracker,
+    write_queue::{QUEUE_TIMEOUT, WriteQueues},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 const CONNECTIONS: u32 = 16;
 /// For urgent writes alone.
-const URGENT: u32 = 4;
+const URGENT_CONNECTIONS: u32 = 4;
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
-const SWEEP: i64 = 0x6c61_7463_686b_6579;
+const SWEEP_LOCK: i64 = 0x6c61_7463_686b_6579;
 
-/// Which connections are not to be used again, although nothing was wrong when they were used last.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
-    servers: Servers,
-    refused: AtomicBool,
-    since: Mutex<Option<Instant>>,
+/// The connections to a PostgreSQL database.
+#[derive(Clone, Debug)]
+pub(crate) struct PostgresDatabase {
+    pub(crate) pool: PgPool,
+    /// For urgent writes, so that these never wait for a connection that a stranger's request has.
+    pub(crate) urgent: PgPool,
+    pub(crate) health: Arc<ConnectionHealth>,
+    pub(crate) primary: PrimaryTracker,
 }
 
-impl Sessions {
-    fn of(servers: Servers) -> Self {
-        Self { servers, ..Self::default() }
+/// Which pooled connections are not to be used again, although nothing was wrong when they were used last.
+#[derive(Debug)]
+pub(crate) struct ConnectionHealth {
+    primary: PrimaryTracker,
+    read_only: AtomicBool,
+    writable_since: Mutex<Option<Instant>>,
+}
+
+impl ConnectionHealth {
+    fn new(primary: PrimaryTracker) -> Self {
+        Self { primary, read_only: AtomicBool::new(false), writable_since: Mutex::default() }
     }
 
     /// After an error: a server that has hung up on one may have done so on all, and a session that was opened while the
     /// database was read-only stays so.
-    pub(crate) fn failed(&self, error: &sqlx::Error) {
-        if lost(error) {
-            self.servers.doubt();
+    pub(crate) fn record_error(&self, error: &sqlx::Error) {
+        if is_connection_lost(error) {
+            self.primary.suspect_connections();
         } else if is_read_only(error) {
-            self.refused.store(true, Ordering::Relaxed);
+            self.read_only.store(true, Ordering::Relaxed);
         }
     }
 
     /// After a write.
-    pub(crate) fn committed(&self) {
-        if self.refused.load(Ordering::Relaxed) && self.refused.swap(false, Ordering::Relaxed) {
-            *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    pub(crate) fn record_commit(&self) {
+        if self.read_only.load(Ordering::Relaxed) && self.read_only.swap(false, Ordering::Relaxed) {
+            *self.writable_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
     }
 
-    fn are_stale(&self, age: Duration) -> bool {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() < age)
+    /// Whether a connection of this age was opened before the database became writable again.
+    fn is_stale(&self, age: Duration) -> bool {
+        let since = *self.writable_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() < age)
     }
 }
 
-/// Writes leave some connections for reads, and Latchkey's own writes most of them for callers.
-pub(crate) fn lanes() -> Lanes {
-    Lanes::new(12, 4)
-}
-
-pub(crate) async fn open(url: &str, servers: &Servers) -> Result<Engine, StoreError> {
-    let options = PgConnectOptions::from_str(url)?
-        .application_name("latchkey")
-        .statement_cache_capacity(500)
-        // Whatever the server, database or role is set to: an answered revocation survives a crash.
-        .options([("synchronous_commit", "on")]);
-    let sessions = Arc::new(Sessions::of(servers.clone()));
-    let urgent = pool(servers, &sessions).max_connections(URGENT);
-    let urgent = urgent.connect_lazy_with(options.clone());
-    match pool(servers, &sessions).max_connections(CONNECTIONS).connect_with(options.clone()).await {
-        Ok(pool) => Ok(Engine::Postgres { pool, urgent, sessions }),
-        // The pool has tried again until its patience ended, and does not say why.
-        Err(sqlx::Error::PoolTimedOut) => {
-            servers.meet(&mut PgConnection::connect_with(&options).await?).await?;
-            Err(sqlx::Error::PoolTimedOut.into())
+impl PostgresDatabase {
+    /// Opens `postgres://…`.
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("latchkey")
+            .statement_cache_capacity(500)
+            // Whatever the server, database or role is set to: an answered revocation survives a crash.
+            .options([("synchronous_commit", "on")]);
+        let primary = PrimaryTracker::default();
+        let health = Arc::new(ConnectionHealth::new(primary.clone()));
+        let urgent = pool(&primary, &health).max_connections(URGENT_CONNECTIONS);
+        let urgent = urgent.connect_lazy_with(options.clone());
+        match pool(&primary, &health).max_connections(CONNECTIONS).connect_with(options.clone()).await {
+            Ok(pool) => Ok(Self { pool, urgent, health, primary }),
+            // The pool has tried again until its time was over, and does not say why.
+            Err(sqlx::Error::PoolTimedOut) => {
+                primary.check_new(&mut PgConnection::connect_with(&options).await?).await?;
+                Err(sqlx::Error::PoolTimedOut.into())
+            }
+            Err(error) => Err(error.into()),
         }
-        Err(error) => Err(error.into()),
+    }
+
+    /// Writes leave some connections for reads, and Latchkey's own writes most of them for callers.
+    pub(crate) fn write_queues() -> WriteQueues {
+        WriteQueues::new(12, 4)
+    }
+
+    pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
+        // On a connection of its own: after an error it may hold the lock that keeps other replicas from migrating.
+        let mut connection = self.connect().await?;
+        MIGRATIONS.run(&mut connection).await?;
+        Ok(connection.close().await?)
+    }
+
+    /// A connection that holds the lock, outside the pool: closing it, however that comes about, gives the lock back.
+    pub(crate) async fn try_lock_sweep(&self) -> Result<Option<PgConnection>, StoreError> {
+        const SQL: &str = "SELECT pg_try_advisory_lock($1)";
+        let mut connection = self.connect().await?;
+        if sqlx::query_scalar(SQL).bind(SWEEP_LOCK).fetch_one(&mut connection).await? {
+            return Ok(Some(connection));
+        }
+        connection.close().await?;
+        Ok(None)
+    }
+
+    /// A connection outside the pools.
+    pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        PgConnection::connect_with(&self.pool.connect_options()).await
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+        self.urgent.close().await;
     }
 }
 
 /// A pool whose connections are all to one server, which is no standby.
-fn pool(servers: &Servers, sessions: &Arc<Sessions>) -> PgPoolOptions {
-    let (met, tested, sessions) = (servers.clone(), servers.clone(), sessions.clone());
+fn pool(primary: &PrimaryTracker, health: &Arc<ConnectionHealth>) -> PgPoolOptions {
+    let (of_new, of_pooled, health) = (primary.clone(), primary.clone(), health.clone());
     PgPoolOptions::new()
         .acquire_timeout(QUEUE_TIMEOUT)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
-            let servers = met.clone();
-            Box::pin(async move { servers.meet(connection).await })
+            let primary = of_new.clone();
+            Box::pin(async move { primary.check_new(connection).await })
         })
-        .before_acquire(move |connection, kept| {
-            let (servers, stale) = (tested.clone(), sessions.are_stale(kept.age));
-            Box::pin(async move { Ok(!stale && servers.test(connection, kept).await?) })
+        .before_acquire(move |connection, meta| {
+            let (primary, stale) = (of_pooled.clone(), health.is_stale(meta.age));
+            Box::pin(async move { Ok(!stale && primary.check_pooled(connection, meta).await?) })
         })
-}
-
-pub(crate) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    // On a connection of its own: after an error it may hold the lock that keeps other replicas from migrating.
-    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
-    MIGRATIONS.run(&mut connection).await.map_err(sqlite::failed)?;
-    Ok(connection.close().await?)
-}
-
-/// A connection that holds the lock, outside the pool: closing it, however that comes about, gives the lock back.
-pub(crate) async fn try_lock_sweep(pool: &PgPool) -> Result<Option<PgConnection>, StoreError> {
-    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
-    let held = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(SWEEP).fetch_one(&mut connection).await?;
-    if held {
-        return Ok(Some(connection));
-    }
-    connection.close().await?;
-    Ok(None)
 }

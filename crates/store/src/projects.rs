@@ -49,7 +49,7 @@ macro_rules! present {
     };
 }
 
-/// Adds a project. `Conflict("project name")` when the organization has one of that name, as names are compared.
+/// Adds a project. [`Conflict::ProjectName`](crate::Conflict::ProjectName) when the organization has one of that name, as names are compared.
 pub async fn insert(tx: &mut Tx, project: &Project, name: &ProjectName) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO projects (id, organization_id, name, name_key, created_at) \
         VALUES ($1, $2, $3, $4, $5)";
@@ -107,18 +107,18 @@ pub async fn list(
 }
 
 /// Keeps a project from being deleted until the transaction ends; false if it is gone. Stands in no other's way.
-pub async fn hold(tx: &mut Tx, organization: OrganizationId, id: ProjectId) -> Result<bool, StoreError> {
+pub async fn lock_shared(tx: &mut Tx, organization: OrganizationId, id: ProjectId) -> Result<bool, StoreError> {
     let sql = tx.dialect(present!(""), present!(" FOR KEY SHARE"));
     is_there(tx, sql, organization, id).await
 }
 
 /// Makes everybody wait who adds something to a project, for its deletion; false if it is gone.
-pub async fn lock_whole(tx: &mut Tx, organization: OrganizationId, id: ProjectId) -> Result<bool, StoreError> {
+pub async fn lock_exclusive(tx: &mut Tx, organization: OrganizationId, id: ProjectId) -> Result<bool, StoreError> {
     let sql = tx.dialect(present!(""), present!(" FOR UPDATE"));
     is_there(tx, sql, organization, id).await
 }
 
-/// Whether a project has tokens that are not revoked; under [`lock_whole`].
+/// Whether a project has tokens that are not revoked; under [`lock_exclusive`].
 pub async fn has_tokens(tx: &mut Tx, id: ProjectId) -> Result<bool, StoreError> {
     // In the order of an index: a planner must not look through all tokens for it.
     const SQL: &str = "SELECT 1 FROM api_tokens t WHERE t.owner_id = $1 AND t.revoked_at IS NULL \
@@ -127,7 +127,7 @@ pub async fn has_tokens(tx: &mut Tx, id: ProjectId) -> Result<bool, StoreError> 
     Ok(found.is_some())
 }
 
-/// Takes a project out of sight and frees its name; under [`lock_whole`]. Its row stays for its revoked tokens.
+/// Takes a project out of sight and frees its name; under [`lock_exclusive`]. Its row stays for its revoked tokens.
 pub async fn delete(tx: &mut Tx, id: ProjectId, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE projects SET deleted_at = $2 WHERE id = $1";
     writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(now.micros()).execute(db).await.map(|_| ()))?;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError, Tx,
-    bind::{Ids, among, text},
+    bind::{Ids, in_list, text},
     search::{self, Kind},
 };
 
@@ -46,7 +46,7 @@ macro_rules! select {
     };
 }
 
-/// Adds a repository and its search words. `Conflict("repository name")` when the organization has one of that name.
+/// Adds a repository and its search words. [`Conflict::RepositoryName`](crate::Conflict::RepositoryName) when the organization has one of that name.
 pub async fn insert(
     tx: &mut Tx,
     id: RepositoryId,
@@ -117,7 +117,7 @@ pub async fn list(
             // IS TRUE and the concatenation keep planners from reading all of an organization's names to find a few.
             select!(
                 "WHERE id ",
-                among!($engine "$4"),
+                in_list!($engine "$4"),
                 " AND (organization_id = $1) IS TRUE AND name || '' > $2 ORDER BY name || '' LIMIT $3"
             )
         };
@@ -151,7 +151,7 @@ pub async fn search(
     let (list_id, kind) = (organization.0, Kind::Repository);
     let found = match within {
         None => search::candidates(store, list_id, kind, terms, None).await?.ids,
-        Some(ids) => search::matching(store, list_id, kind, ids.iter().map(|id| id.0).collect(), terms).await?,
+        Some(ids) => search::matching(store, kind, ids.iter().map(|id| id.0).collect(), terms).await?,
     };
     let ids: Vec<_> = found.into_iter().map(RepositoryId).collect();
     if ids.is_empty() {
@@ -169,7 +169,7 @@ pub async fn delete(tx: &mut Tx, organization: OrganizationId, id: RepositoryId)
     })?;
     if name.is_some() {
         tx.changed.push(id.0);
-        search::forget(tx, Kind::Repository, id.0).await?;
+        search::remove(tx, Kind::Repository, id.0).await?;
     }
     Ok(name)
 }

@@ -8,14 +8,19 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError, Tx,
-    bind::{Ids, Texts, among, text},
+    bind::{Ids, Texts, in_list, text},
 };
 
-/// What the words belong to.
+/// What the words belong to, and in which list they are.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
+    /// A token in the list that shows it: of its organization, or of the instance.
     Token,
+    /// A repository in its organization.
     Repository,
+    /// A token in its project. Whoever sees only one project's tokens searches only these: among those of the whole
+    /// organization, the others could be the only ones that a bounded search picks.
+    ProjectToken,
 }
 
 /// What a search or a selective filter has picked, to be filtered and sorted.
@@ -30,6 +35,7 @@ impl Kind {
         match self {
             Self::Token => 1,
             Self::Repository => 2,
+            Self::ProjectToken => 3,
         }
     }
 }
@@ -53,8 +59,35 @@ pub(crate) async fn index(
     Ok(())
 }
 
+/// Adds the words under which a token is found.
+pub(crate) async fn index_token(
+    tx: &mut Tx,
+    list: Uuid,
+    project: Option<Uuid>,
+    token: Uuid,
+    words: BTreeSet<String>,
+) -> Result<(), StoreError> {
+    if let Some(project) = project {
+        index(tx, project, Kind::ProjectToken, token, words.clone()).await?;
+    }
+    index(tx, list, Kind::Token, token, words).await
+}
+
+/// Puts other words in the place of those under which a token was found.
+pub(crate) async fn reindex_token(
+    tx: &mut Tx,
+    list: Uuid,
+    project: Option<Uuid>,
+    token: Uuid,
+    words: BTreeSet<String>,
+) -> Result<(), StoreError> {
+    remove(tx, Kind::Token, token).await?;
+    remove(tx, Kind::ProjectToken, token).await?;
+    index_token(tx, list, project, token, words).await
+}
+
 /// Removes an object's words.
-pub(crate) async fn forget(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), StoreError> {
+pub(crate) async fn remove(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), StoreError> {
     const SQL: &str = "DELETE FROM search_words WHERE kind = $1 AND object_id = $2";
     writing!(tx, db => sqlx::query(SQL).bind(kind.number()).bind(object).execute(db).await.map(|_| ()))?;
     Ok(())
@@ -141,25 +174,26 @@ async fn pick(
     Ok(Candidates { ids: picked.into_iter().filter(|id| seen.insert(*id)).collect(), capped })
 }
 
-/// Those of `ids` that have a word for each term; none, if there is no term.
+/// Those of `ids` that have a word for each term; none, if there is no term. They are the whole list: what a term asks
+/// for depends on no object beside them.
 pub(crate) async fn matching(
     store: &Store,
-    list: Uuid,
     kind: Kind,
-    mut ids: Vec<Uuid>,
+    ids: Vec<Uuid>,
     terms: &[SearchTerm],
 ) -> Result<Vec<Uuid>, StoreError> {
-    if terms.is_empty() {
-        return Ok(Vec::new());
-    }
+    let mut found = if terms.is_empty() { Vec::new() } else { ids.clone() };
     for term in terms {
-        if ids.is_empty() {
+        if found.is_empty() {
             break;
         }
-        let range = asked(store, list, kind, term).await?;
-        ids = with_word(store, kind, ids, &range).await?;
+        let mut having = with_word(store, kind, ids.clone(), &range(&term.begins)).await?;
+        if let Some(other) = term.or_begins.as_ref().filter(|_| having.is_empty()) {
+            having = with_word(store, kind, ids.clone(), &range(other)).await?;
+        }
+        found.retain(|id| having.contains(id));
     }
-    Ok(ids)
+    Ok(found)
 }
 
 /// Those of `ids` that also have a word of a range.
@@ -168,7 +202,7 @@ async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, (from, to): &Range
         ($engine:ident) => {
             concat!(
                 "SELECT DISTINCT s.object_id FROM search_words s WHERE s.kind = $1 AND s.object_id ",
-                among!($engine "$2"),
+                in_list!($engine "$2"),
                 " AND s.word >= $3 AND s.word < $4"
             )
         };

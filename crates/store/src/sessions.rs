@@ -102,7 +102,7 @@ pub async fn live(
     Ok(row.map(Session::from))
 }
 
-/// The same by id within a transaction, in which the session then can't be ended; under [`users::hold`].
+/// The same by id within a transaction, in which the session then can't be ended; under [`users::lock_shared`].
 pub async fn hold(
     tx: &mut Tx,
     id: CredentialId,

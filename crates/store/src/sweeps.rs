@@ -2,7 +2,7 @@ use latchkey_domain::{OrganizationId, SweepId, Timestamp};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx, error::unknown};
+use crate::{Store, StoreError, Tx, error::invalid_value};
 
 /// One organization's share of a run of auto-revoke.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,10 @@ impl TryFrom<Row> for Sweep {
         Ok(Self {
             id: SweepId(row.id),
             organization_id: OrganizationId(row.organization_id),
-            threshold_days: row.threshold_days.try_into().map_err(|_| unknown("threshold"))?,
+            threshold_days: row.threshold_days.try_into().map_err(|_| invalid_value("threshold"))?,
             started_at: Timestamp::from_micros(row.started_at),
             finished_at: Timestamp::from_micros(row.finished_at),
-            revoked: row.revoked.try_into().map_err(|_| unknown("number of tokens"))?,
+            revoked: row.revoked.try_into().map_err(|_| invalid_value("number of tokens"))?,
         })
     }
 }

@@ -86,8 +86,8 @@ pub async fn by_hash(store: &Store, hash: &SecretHash) -> Result<Option<UserToke
     Ok(row.map(UserToken::from))
 }
 
-/// The same by id within a transaction, in which the token then can't be ended; under [`users::hold`].
-pub async fn hold(tx: &mut Tx, id: CredentialId) -> Result<Option<UserToken>, StoreError> {
+/// The same by id within a transaction, in which the token then can't be ended; under [`users::lock_shared`].
+pub async fn lock_shared(tx: &mut Tx, id: CredentialId) -> Result<Option<UserToken>, StoreError> {
     let sql = tx.dialect(select!("k.id = $1"), select!("k.id = $1 FOR KEY SHARE OF k"));
     let row: Option<Row> = writing!(tx, db => sqlx::query_as(sql).bind(id.0).fetch_optional(db).await)?;
     Ok(row.map(UserToken::from))

@@ -63,7 +63,7 @@ macro_rules! select {
     };
 }
 
-/// Adds a user. `Conflict("email")` when the email is taken.
+/// Adds a user. [`Conflict::Email`](crate::Conflict::Email) when the email is taken.
 pub async fn insert(
     tx: &mut Tx,
     id: UserId,
@@ -96,7 +96,7 @@ pub async fn by_id(store: &Store, id: UserId) -> Result<Option<User>, StoreError
 }
 
 /// The same within a transaction: until it ends, the user can't be locked nor get another password.
-pub async fn hold(tx: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
+pub async fn lock_shared(tx: &mut Tx, id: UserId) -> Result<Option<User>, StoreError> {
     let sql = tx.dialect(select!("u.id = $1"), select!("u.id = $1 FOR KEY SHARE"));
     user(tx, sql, id).await
 }
@@ -112,7 +112,7 @@ async fn user(tx: &mut Tx, sql: &'static str, id: UserId) -> Result<Option<User>
     Ok(row.map(User::from))
 }
 
-/// The hash of the user's password; under [`hold`] or [`lock`].
+/// The hash of the user's password; under [`lock_shared`] or [`lock`].
 pub async fn password_hash(tx: &mut Tx, id: UserId) -> Result<Option<String>, StoreError> {
     const SQL: &str = "SELECT u.password_hash FROM users u WHERE u.id = $1";
     let hash: Option<Option<String>> = writing!(tx, db => {

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::{Store, StoreError, engine::Engine, file::DatabaseFile};
+use crate::{Store, StoreError, database_file::DatabaseFile, engine::Engine};
 
 /// PostgreSQL: its settings, and who copies from it. An ordinary role sees that there are standbys, but not of which kind.
 #[derive(FromRow)]
@@ -23,8 +23,8 @@ pub async fn warnings(store: &Store) -> Result<Vec<String>, StoreError> {
         count(r.pid) FILTER (WHERE r.sync_state = 'async') AS asynchronous, \
         count(r.pid) FILTER (WHERE r.sync_state IS NULL) AS hidden FROM pg_stat_replication r";
     Ok(match &store.engine {
-        Engine::Sqlite { file, .. } => of_file(file),
-        Engine::Postgres { pool, .. } => of_server(&sqlx::query_as(SQL).fetch_one(pool).await?),
+        Engine::Sqlite(sqlite) => of_file(&sqlite.file),
+        Engine::Postgres(postgres) => of_server(&sqlx::query_as(SQL).fetch_one(&postgres.pool).await?),
     })
 }
 

@@ -1,5 +1,5 @@
-//! What an operator ends when nobody else can. Each goes through the same use cases as everything else, so it holds on
-//! every replica at once and is in the audit log.
+//! Commands with which an operator ends credentials. They call use cases, so each holds on every replica at once and is
+//! in the audit log.
 
 use std::io::{self, BufRead};
 
@@ -7,23 +7,23 @@ use latchkey_domain::TokenState;
 use latchkey_service::{Ended, Error, Service};
 use uuid::Uuid;
 
-use super::{Failure, say};
+use super::{CommandError, print};
 
-/// Rows that are read at a time.
-const BATCH: u32 = 100;
+/// Rows of one read.
+const PAGE_SIZE: u32 = 100;
 
-pub(super) async fn revoke(service: &Service, id: Uuid) -> Result<(), Failure> {
+pub(super) async fn revoke(service: &Service, id: Uuid) -> Result<(), CommandError> {
     match service.end_by_operator(id).await? {
-        Ended::ApiToken(name) => say(&format!("Revoked the API token {name}.")),
-        Ended::Credential(email) => say(&format!("Ended the session or user token of {email}.")),
+        Ended::ApiToken(name) => print(&format!("Revoked the API token {name}.")),
+        Ended::Credential(email) => print(&format!("Ended the session or user token of {email}.")),
         Ended::Nothing => Err(format!("nothing that is alive has the id {id}").into()),
     }
 }
 
-pub(super) async fn tokens(service: &Service) -> Result<(), Failure> {
+pub(super) async fn tokens(service: &Service) -> Result<(), CommandError> {
     let mut after = None;
     loop {
-        let page = service.instance_tokens_for_operator(after, BATCH).await?;
+        let page = service.instance_tokens_for_operator(after, PAGE_SIZE).await?;
         for token in &page.tokens {
             let ended = token.revocation.as_ref().map(|revocation| revocation.at);
             let state = match TokenState::at(service.now(), token.expires_at, ended) {
@@ -31,7 +31,7 @@ pub(super) async fn tokens(service: &Service) -> Result<(), Failure> {
                 TokenState::Expired => "expired",
                 TokenState::Revoked => "revoked",
             };
-            say(&format!("{}  {state:<8}{}", token.id, token.name))?;
+            print(&format!("{}  {state:<8}{}", token.id, token.name))?;
         }
         after = page.next;
         if after.is_none() {
@@ -40,14 +40,14 @@ pub(super) async fn tokens(service: &Service) -> Result<(), Failure> {
     }
 }
 
-pub(super) async fn users(service: &Service) -> Result<(), Failure> {
+pub(super) async fn users(service: &Service) -> Result<(), CommandError> {
     let mut after = String::new();
     loop {
-        let users = service.users_for_operator(&after, BATCH).await?;
+        let users = service.users_for_operator(&after, PAGE_SIZE).await?;
         for user in &users {
             let role = if user.instance_admin { "  instance admin" } else { "" };
             let locked = if user.locked_at.is_some() { "  locked" } else { "" };
-            say(&format!("{}  {}{role}{locked}", user.id, user.email))?;
+            print(&format!("{}  {}{role}{locked}", user.id, user.email))?;
         }
         match users.last() {
             Some(last) => after.clone_from(&last.email),
@@ -56,28 +56,28 @@ pub(super) async fn users(service: &Service) -> Result<(), Failure> {
     }
 }
 
-/// Names the account that there is not.
-fn about(email: &str, error: Error) -> Failure {
+/// An error that names the account, if there is no such account.
+fn account_error(email: &str, error: Error) -> CommandError {
     match error {
         Error::NotFound(_) => format!("there is no account with the email {email}").into(),
         error => error.into(),
     }
 }
 
-pub(super) async fn lock(service: &Service, email: &str, locked: bool) -> Result<(), Failure> {
-    let user = service.lock_by_operator(email, locked).await.map_err(|error| about(email, error))?;
-    say(&format!("The account {} is {}.", user.email, if locked { "locked" } else { "open" }))
+pub(super) async fn lock(service: &Service, email: &str, locked: bool) -> Result<(), CommandError> {
+    let user = service.lock_by_operator(email, locked).await.map_err(|error| account_error(email, error))?;
+    print(&format!("The account {} is {}.", user.email, if locked { "locked" } else { "open" }))
 }
 
-pub(super) async fn sign_out(service: &Service, email: &str) -> Result<(), Failure> {
-    let ended = service.sign_out_by_operator(email).await.map_err(|error| about(email, error))?;
-    say(&format!("Ended {ended} sessions and user tokens."))
+pub(super) async fn sign_out(service: &Service, email: &str) -> Result<(), CommandError> {
+    let ended = service.sign_out_by_operator(email).await.map_err(|error| account_error(email, error))?;
+    print(&format!("Ended {ended} sessions and user tokens."))
 }
 
-pub(super) async fn set_password(service: &Service, email: &str) -> Result<(), Failure> {
+pub(super) async fn set_password(service: &Service, email: &str) -> Result<(), CommandError> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     let set = service.set_password_by_operator(email, line.trim_end_matches(['\r', '\n'])).await;
-    set.map_err(|error| about(email, error))?;
-    say("The password is set; whatever the account was signed in with has ended.")
+    set.map_err(|error| account_error(email, error))?;
+    print("The password is set; whatever the account was signed in with has ended.")
 }

@@ -1,4 +1,4 @@
-//! What a connection carries, watched.
+//! The stream and the response bodies of a connection, which report to its state.
 
 use std::io;
 use std::pin::Pin;
@@ -10,26 +10,26 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::places::{Place, UnderWay};
+use super::state::{ActiveRequest, ConnectionState};
 
-/// A stream that tells its place when bytes have come.
-pub(super) struct Watched {
+/// A stream that reports when bytes have come.
+pub(super) struct MonitoredStream {
     pub(super) stream: TcpStream,
-    pub(super) place: Arc<Place>,
+    pub(super) state: Arc<ConnectionState>,
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for MonitoredStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
         if into.filled().len() > before {
-            self.place.received();
+            self.state.bytes_received();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for MonitoredStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
@@ -55,20 +55,20 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// The body of an answer, whose request is under way until it is dropped.
-pub(super) struct Answer {
+/// The body of a response, whose request is unfinished until it is dropped.
+pub(super) struct MonitoredBody {
     body: Body,
-    under_way: UnderWay,
+    request: ActiveRequest,
 }
 
-impl Answer {
-    pub(super) fn new(body: Body, mut under_way: UnderWay) -> Self {
-        under_way.answered();
-        Self { body, under_way }
+impl MonitoredBody {
+    pub(super) fn new(body: Body, mut request: ActiveRequest) -> Self {
+        request.response_started();
+        Self { body, request }
     }
 }
 
-impl HttpBody for Answer {
+impl HttpBody for MonitoredBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -77,7 +77,7 @@ impl HttpBody for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        self.under_way.more(polled.is_pending());
+        self.request.body_polled(polled.is_pending());
         polled
     }
 

@@ -1,7 +1,8 @@
-//! Connections: accepted within limits, closed when they keep the server waiting, and finished before it stops.
+//! Connections: accepted within limits, closed after their timeouts, and finished before the server stops.
 
 mod io;
-pub(crate) mod places;
+pub(crate) mod limiter;
+mod state;
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -21,8 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use self::io::{Answer, Watched};
-use self::places::{IdleDeadline, Places, Seat};
+use self::io::{MonitoredBody, MonitoredStream};
+use self::limiter::{ConnectionLimiter, ConnectionPermit};
+use self::state::IdleDeadline;
 
 /// What answers the requests that come over connections.
 pub(crate) trait RequestHandler: Send + Sync + 'static {
@@ -30,32 +32,32 @@ pub(crate) trait RequestHandler: Send + Sync + 'static {
     fn handle(&self, request: Request<Body>, peer: SocketAddr) -> impl Future<Output = Response> + Send;
 }
 
-/// Largest head of a request, in bytes. A connection of HTTP/1 buffers no more.
-const HEAD_MAX: usize = 32 * 1024;
-/// Requests that one connection of HTTP/2 may have under way.
-const STREAMS: u32 = 100;
-/// What one request of HTTP/2, and all of a connection together, may have sent that nobody has read, in bytes.
-const WINDOW: u32 = 64 * 1024;
-const WINDOWS: u32 = 256 * 1024;
-/// What is kept of an answer that a client of HTTP/2 does not take, in bytes.
-const UNSENT: usize = 64 * 1024;
-/// Streams that are reset before they were looked at (rapid reset), and resets that we cause, that a connection gets
-/// away with.
-const RESETS: usize = 20;
-const OWN_RESETS: usize = 256;
-/// A peer of HTTP/2 that says nothing for so long is asked whether it is there, and has so long to answer.
-const PING: Duration = Duration::from_secs(30);
-const PONG: Duration = Duration::from_secs(20);
-/// A connection that has been told to end has so long to do so.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// How long no connection is accepted when one could not be, most likely for want of files.
-const BREATH: Duration = Duration::from_millis(20);
+/// Largest header section of a request, in bytes. A connection of HTTP/1 buffers no more.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// Concurrent requests of one HTTP/2 connection.
+const MAX_CONCURRENT_STREAMS: u32 = 100;
+/// HTTP/2 flow control windows of one request and of a whole connection, in bytes.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// Response bytes that are buffered for an HTTP/2 client that does not read them.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
+/// HTTP/2 streams that the client may reset before they are accepted (rapid reset, CVE-2023-44487), and streams that the
+/// server may reset for the client's errors, before the connection is closed.
+const MAX_PENDING_RESETS: usize = 20;
+const MAX_LOCAL_RESETS: usize = 256;
+/// A silent HTTP/2 client is sent a PING after the interval, and is gone without an answer within the timeout.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a connection may take to close after a graceful shutdown began.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait after `accept` failed, most likely for want of file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(20);
 
 /// Accepts and serves until `stopping`, and returns when all connections have ended.
 pub(crate) async fn serve(
     listener: TcpListener,
     handler: Arc<impl RequestHandler>,
-    places: Arc<Places>,
+    limiter: Arc<ConnectionLimiter>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let builder = Arc::new(builder());
@@ -69,23 +71,23 @@ pub(crate) async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // One that its peer has given up costs nothing. Anything else would fail again at once.
-                if !is_of_the_peer(&error) {
+                // A connection that the client has given up needs no delay. Anything else would fail again at once.
+                if !is_peer_error(&error) {
                     tracing::warn!(%error, "can't accept connections");
-                    places.free_one();
-                    sleep(BREATH).await;
+                    limiter.evict_one();
+                    sleep(ACCEPT_RETRY_DELAY).await;
                 }
                 continue;
             }
         };
-        let Some(seat) = places.enter(peer.ip()) else { continue };
-        // Leptos and hyper write in small pieces; without this each answer would wait for the delayed acknowledgement.
+        let Some(permit) = limiter.acquire(peer.ip()) else { continue };
+        // Leptos and hyper write in small pieces; without this each response would wait for the delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "can't set TCP_NODELAY");
         }
         let (handler, builder, stopping, open) = (handler.clone(), builder.clone(), stopping.clone(), open.clone());
         tokio::spawn(async move {
-            connection(stream, peer, seat, &handler, &builder, stopping).await;
+            serve_connection(stream, peer, permit, &handler, &builder, stopping).await;
             drop(open);
         });
     }
@@ -95,71 +97,71 @@ pub(crate) async fn serve(
 
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // Its own timeout of heads is not used: it would close what is idle as early.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD_MAX);
+    // hyper's own header timeout is not used: it would also close idle connections that early.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEADER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PONG)
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOWS)
-        .max_send_buf_size(UNSENT)
-        .max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(OWN_RESETS);
+        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(MAX_SEND_BUFFER)
+        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(MAX_LOCAL_RESETS);
     builder
 }
 
-fn is_of_the_peer(error: &std::io::Error) -> bool {
+fn is_peer_error(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn connection(
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
-    seat: Seat,
+    permit: ConnectionPermit,
     handler: &Arc<impl RequestHandler>,
     builder: &Builder<TokioExecutor>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let place = &seat.place;
+    let state = &permit.state;
     let service = service_fn(|request: Request<Incoming>| {
-        let under_way = place.begin(request.version() == Version::HTTP_2);
+        let active = state.begin_request(request.version() == Version::HTTP_2);
         let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
         let handler = handler.clone();
         async move {
             let response = handler.handle(request, peer).await;
-            Ok::<_, Infallible>(response.map(|body| Answer::new(body, under_way)))
+            Ok::<_, Infallible>(response.map(|body| MonitoredBody::new(body, active)))
         }
     });
-    let io = TokioIo::new(Watched { stream, place: place.clone() });
+    let io = TokioIo::new(MonitoredStream { stream, state: state.clone() });
     let mut serving = pin!(builder.serve_connection(io, service));
-    let mut asleep = pin!(sleep(Duration::ZERO));
-    let mut leaving = false;
+    let mut timer = pin!(sleep(Duration::ZERO));
+    let mut closing = false;
     loop {
         tokio::select! {
             biased;
-            // What goes wrong on a connection is its peer's matter.
+            // An error of a connection concerns its client only.
             _ = serving.as_mut() => return,
-            () = place.told_to_leave() => return,
-            () = stopped(&mut stopping, leaving) => leaving = true,
-            () = asleep.as_mut() => match place.deadline() {
-                IdleDeadline::Over if leaving => return,
-                IdleDeadline::Over => leaving = true,
-                IdleDeadline::Until(at) if !leaving => {
-                    asleep.as_mut().reset(at.into());
+            () = state.close_requested() => return,
+            () = stopped(&mut stopping, closing) => closing = true,
+            () = timer.as_mut() => match state.deadline() {
+                IdleDeadline::Over if closing => return,
+                IdleDeadline::Over => closing = true,
+                IdleDeadline::Until(at) if !closing => {
+                    timer.as_mut().reset(at.into());
                     continue;
                 }
-                // Whatever is under way may end; what is not has had its time.
-                IdleDeadline::Until(_) if place.is_waiting() => return,
+                // An unfinished request may end; an idle connection has had its time.
+                IdleDeadline::Until(_) if state.is_idle() => return,
                 IdleDeadline::Until(_) => {}
             },
         }
         serving.as_mut().graceful_shutdown();
-        asleep.as_mut().reset((Instant::now() + FAREWELL).into());
+        timer.as_mut().reset((Instant::now() + CLOSE_TIMEOUT).into());
     }
 }
 

@@ -1,7 +1,7 @@
-//! The log, on standard error. Whatever goes wrong with it, nobody who is being served notices.
+//! The log, on standard error. A failure to write it affects no request.
 
 mod redact;
-mod sample;
+mod sampler;
 mod writer;
 
 use std::io::{Write, stderr};
@@ -16,21 +16,21 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 pub(crate) use self::redact::redacted;
-use self::sample::Sample;
-use self::writer::Lines;
-use crate::config::{Config, LogFormat};
+use self::sampler::Sampler;
+use self::writer::LogQueue;
+use crate::config::{LogConfig, LogFormat};
 
-/// How long the end of the process waits for a log that nobody reads.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the end of the process waits until the log is written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The log of this process, as the subscriber is the one of this process.
+/// The log of this process, for which there is one subscriber.
 static LOG: OnceLock<Log> = OnceLock::new();
 
 struct Log {
-    lines: Lines,
-    sample: Sample,
-    /// Dropped lines that the log has told of.
-    told: AtomicU64,
+    queue: LogQueue,
+    sampler: Sampler,
+    /// Dropped lines that were reported.
+    reported: AtomicU64,
 }
 
 /// What is missing from the log.
@@ -38,24 +38,25 @@ struct Log {
 pub(crate) struct Counts {
     /// Lines that could not be written.
     pub(crate) dropped: u64,
-    /// Lines that were like many others.
-    pub(crate) left_out: u64,
+    /// Lines that were suppressed because many similar ones were written.
+    pub(crate) suppressed: u64,
 }
 
-/// Begins to write what `LATCHKEY_LOG` asks for, as far as it [may be written](quotes_nobody).
-pub(crate) fn start(config: &Config) -> Result<(), String> {
+/// Begins to write what `LATCHKEY_LOG` asks for, as far as it [may be written](is_safe_to_log).
+pub(crate) fn start(config: &LogConfig) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("log is {:?}: {error}", config.log))?;
-    let lines = Lines::start(stderr(), tell).map_err(|error| format!("can't start to write the log: {error}"))?;
-    let sample = Sample::new();
-    let _ = LOG.set(Log { lines: lines.clone(), sample: sample.clone(), told: AtomicU64::new(0) });
-    let written = fmt::layer().with_writer(lines).log_internal_errors(false);
+    let queue =
+        LogQueue::start(stderr(), report_missing).map_err(|error| format!("can't start to write the log: {error}"))?;
+    let sampler = Sampler::new();
+    let _ = LOG.set(Log { queue: queue.clone(), sampler: sampler.clone(), reported: AtomicU64::new(0) });
+    let written = fmt::layer().with_writer(queue).log_internal_errors(false);
     let written = match config.log_format {
         LogFormat::Text => written.boxed(),
         LogFormat::Json => written.json().flatten_event(true).boxed(),
     };
-    registry().with(written).with(filter).with(filter_fn(quotes_nobody)).with(sample).init();
+    registry().with(written).with(filter).with(filter_fn(is_safe_to_log)).with(sampler).init();
     std::panic::set_hook(Box::new(|panic| {
-        // Not what it says, which may quote a request.
+        // Not the message, which may quote a request.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a thread panicked");
     }));
@@ -64,38 +65,38 @@ pub(crate) fn start(config: &Config) -> Result<(), String> {
 
 /// What is missing from the log of this process.
 pub(crate) fn counts() -> Counts {
-    let of = |log: &Log| Counts { dropped: log.lines.dropped(), left_out: log.sample.left_out() };
+    let of = |log: &Log| Counts { dropped: log.queue.dropped(), suppressed: log.sampler.suppressed() };
     LOG.get().map(of).unwrap_or_default()
 }
 
-/// A last line as it is, for standard error, and the end of the log.
-pub(crate) fn end(line: Option<&str>) {
+/// Writes a last line as it is, and waits until the log is written.
+pub(crate) fn shut_down(line: Option<&str>) {
     match (LOG.get(), line) {
         (Some(log), line) => {
-            line.into_iter().for_each(|line| log.lines.put(line.as_bytes()));
-            log.lines.finish(LAST_WORDS);
+            line.into_iter().for_each(|line| log.queue.push(line.as_bytes()));
+            log.queue.drain(FLUSH_TIMEOUT);
         }
         (None, Some(line)) => drop(stderr().write_all(line.as_bytes())),
         (None, None) => {}
     }
 }
 
-/// Says what is missing, once it can be said.
-fn tell() {
+/// Logs what is missing from the log, once it can be written again.
+fn report_missing() {
     let Some(log) = LOG.get() else { return };
-    let dropped = log.lines.dropped();
-    let lines = dropped.saturating_sub(log.told.swap(dropped, Relaxed));
+    let dropped = log.queue.dropped();
+    let lines = dropped.saturating_sub(log.reported.swap(dropped, Relaxed));
     if lines > 0 {
         tracing::warn!(lines, "the log could not be written for a while, and lines were dropped");
     }
-    for missing in log.sample.take(Instant::now()) {
-        let (of, status, lines) = (missing.of, missing.status, missing.lines);
-        tracing::info!(of, status, lines, "lines that were alike are left out");
+    for missing in log.sampler.take(Instant::now()) {
+        let (of, status, lines) = (missing.target, missing.status, missing.lines);
+        tracing::info!(of, status, lines, "similar lines were suppressed");
     }
 }
 
-/// What other crates say at `debug` and `trace` may quote a request: its address with a set-up link, its headers, its
-/// body. Nobody can promise for their next version, so it is not written, whatever the filter asks for.
-fn quotes_nobody(metadata: &Metadata<'_>) -> bool {
+/// Other crates may quote a request at `debug` and `trace`: a URL with a set-up link, headers, a body. Their next version
+/// may do so anywhere. So these events are not logged, whatever the filter says.
+fn is_safe_to_log(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= Level::INFO || metadata.target().starts_with("latchkey_")
 }

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use latchkey_domain::SecretKind;
 use percent_encoding::percent_decode_str;
 
-/// Most characters of a path, and of one that was refused: whoever made it up may make up many.
-const MAX: usize = 300;
-const REFUSED_MAX: usize = 64;
-/// How often something may be encoded over and over again. Nobody does it more often for a good reason.
-const ROUNDS: usize = 8;
+/// Characters of a path that are logged; fewer of a refused one, of which a client can make up many.
+const MAX_PATH: usize = 300;
+const MAX_REFUSED_PATH: usize = 64;
+/// How often a text is percent-decoded. What is encoded more often is taken for a secret.
+const MAX_DECODINGS: usize = 8;
 
 /// A path without secrets, in whatever way they are written: somebody may paste one where an id belongs.
 pub(crate) fn redacted(path: &str, refused: bool) -> String {
-    let max = if refused { REFUSED_MAX } else { MAX };
+    let max = if refused { MAX_REFUSED_PATH } else { MAX_PATH };
     // A part is what stands between slashes; an encoded slash does not make two of one.
     let parts = path.split('/').map(|part| if may_hold_a_secret(part) { "[secret]" } else { part });
     let mut kept = parts.collect::<Vec<_>>().join("/");
@@ -31,7 +31,7 @@ fn may_hold_a_secret(text: &str) -> bool {
         return false;
     }
     let mut text = Cow::Borrowed(text);
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_DECODINGS {
         if has_prefix(&text) {
             return true;
         }

@@ -1,5 +1,4 @@
-//! Lines on their way to standard error, written by a thread of their own: whoever logs never waits for it and never
-//! hears of what went wrong with it.
+//! A bounded queue of log lines and the thread that writes them to standard error: logging never blocks and never fails.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -10,110 +9,110 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait are at most so many bytes together; the next ones are dropped.
-const WAITING_MAX: usize = 4 * 1024 * 1024;
-/// Bytes that are written at a time, if so many wait.
-const AT_ONCE: usize = 64 * 1024;
-/// How often it is told what is missing.
-const TELL: Duration = Duration::from_secs(1);
+/// Bytes that may be queued; further lines are dropped.
+const MAX_QUEUED_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of one write, if so many are queued.
+const WRITE_BATCH_BYTES: usize = 64 * 1024;
+/// How often missing lines are reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where lines wait.
+/// The queue.
 #[derive(Clone, Default)]
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct LogQueue(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    waiting: Mutex<Waiting>,
-    /// Something has come, or the last of it has been written.
+    queue: Mutex<Queue>,
+    /// A line was queued, or the last ones were written.
     changed: Condvar,
     dropped: AtomicU64,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct Queue {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
     writing: bool,
 }
 
-impl Lines {
-    /// Starts the thread; `tell` is called by it every second, while lines can be written.
-    pub(super) fn start(into: impl Write + Send + 'static, tell: impl Fn() + Send + 'static) -> io::Result<Self> {
-        let lines = Self::default();
-        let writing = lines.clone();
-        thread::Builder::new().name("log".to_owned()).spawn(move || writing.write_all(into, &tell))?;
-        Ok(lines)
+impl LogQueue {
+    /// Starts the thread; it calls `report` every second, while lines can be written.
+    pub(super) fn start(into: impl Write + Send + 'static, report: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let queue = Self::default();
+        let writer = queue.clone();
+        thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_all(into, &report))?;
+        Ok(queue)
     }
 
-    /// Lines that were not written.
+    /// How many lines were not written.
     pub(super) fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)
     }
 
-    /// Puts a line in, or drops it.
-    pub(super) fn put(&self, line: &[u8]) {
-        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.bytes + line.len() > WAITING_MAX {
+    /// Queues a line, or drops it if the queue is full.
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.bytes + line.len() > MAX_QUEUED_BYTES {
             self.0.dropped.fetch_add(1, Relaxed);
             return;
         }
-        waiting.bytes += line.len();
-        waiting.lines.push_back(line.to_owned());
-        drop(waiting);
+        queue.bytes += line.len();
+        queue.lines.push_back(line.to_owned());
+        drop(queue);
         self.0.changed.notify_all();
     }
 
-    /// Waits until all is written, but no longer than that: perhaps nobody reads it.
-    pub(super) fn finish(&self, deadline: Duration) {
-        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_left = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
-        drop(self.0.changed.wait_timeout_while(waiting, deadline, is_left));
+    /// Waits until all is written, or for the timeout: perhaps nobody reads standard error.
+    pub(super) fn drain(&self, timeout: Duration) {
+        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_pending = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();
+        drop(self.0.changed.wait_timeout_while(queue, timeout, is_pending));
     }
 
-    fn write_all(&self, mut into: impl Write, tell: &impl Fn()) {
-        let (mut works, mut told_at) = (true, Instant::now());
+    fn write_all(&self, mut into: impl Write, report: &impl Fn()) {
+        let (mut writable, mut reported_at) = (true, Instant::now());
         loop {
             let (bytes, lines) = self.next();
             if lines > 0 {
-                works = into.write_all(&bytes).and_then(|()| into.flush()).is_ok();
-                if !works {
+                writable = into.write_all(&bytes).and_then(|()| into.flush()).is_ok();
+                if !writable {
                     self.0.dropped.fetch_add(lines, Relaxed);
                 }
             }
-            self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).writing = false;
+            self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).writing = false;
             self.0.changed.notify_all();
             // What can't be written anyway would only be one more line that is lost.
-            if works && told_at.elapsed() >= TELL {
-                told_at = Instant::now();
-                tell();
+            if writable && reported_at.elapsed() >= REPORT_INTERVAL {
+                reported_at = Instant::now();
+                report();
             }
         }
     }
 
     /// The next lines, or none after a while.
     fn next(&self) -> (Vec<u8>, u64) {
-        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_empty = |waiting: &mut Waiting| waiting.lines.is_empty();
-        let waited = self.0.changed.wait_timeout_while(waiting, TELL, is_empty);
-        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_empty = |queue: &mut Queue| queue.lines.is_empty();
+        let waited = self.0.changed.wait_timeout_while(queue, REPORT_INTERVAL, is_empty);
+        let (mut queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let (mut bytes, mut lines) = (Vec::new(), 0);
-        while bytes.len() < AT_ONCE
-            && let Some(line) = waiting.lines.pop_front()
+        while bytes.len() < WRITE_BATCH_BYTES
+            && let Some(line) = queue.lines.pop_front()
         {
             bytes.extend_from_slice(&line);
             lines += 1;
         }
-        waiting.bytes -= bytes.len();
-        waiting.writing = lines > 0;
+        queue.bytes -= bytes.len();
+        queue.writing = lines > 0;
         (bytes, lines)
     }
 }
 
 /// `tracing_subscriber` writes each event whole. It would print to standard error what went wrong, and panic if that
 /// fails, too: nothing goes wrong here.
-impl Write for Lines {
+impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.put(line);
+        self.push(line);
         Ok(line.len())
     }
 
@@ -122,7 +121,7 @@ impl Write for Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for LogQueue {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -159,23 +158,23 @@ mod tests {
     #[test]
     fn whoever_logs_does_not_wait_and_what_is_missing_is_counted() {
         let ((allow, allowed), (written, read)) = (mpsc::channel(), mpsc::channel());
-        let lines = Lines::start(Gate { allowed, written }, || ()).unwrap();
-        lines.put(b"lost\n");
+        let queue = LogQueue::start(Gate { allowed, written }, || ()).unwrap();
+        queue.push(b"lost\n");
         allow.send(false).unwrap();
-        lines.finish(Duration::from_secs(60));
-        assert_eq!(lines.dropped(), 1);
+        queue.drain(Duration::from_secs(60));
+        assert_eq!(queue.dropped(), 1);
         // The reader has stopped: this one is taken, and waits; the next megabytes wait; the rest is dropped.
-        lines.put(b"kept\n");
+        queue.push(b"kept\n");
         let large = vec![b'x'; 1024 * 1024];
         for _ in 0..10 {
-            lines.put(&large);
+            queue.push(&large);
         }
-        assert!((5..=7).contains(&(lines.dropped() - 1)), "{}", lines.dropped());
-        lines.finish(Duration::from_millis(1));
+        assert!((5..=7).contains(&(queue.dropped() - 1)), "{}", queue.dropped());
+        queue.drain(Duration::from_millis(1));
         for _ in 0..10 {
             allow.send(true).unwrap();
         }
         assert!(read.recv().unwrap().starts_with(b"kept\n"));
-        lines.finish(Duration::from_secs(60));
+        queue.drain(Duration::from_secs(60));
     }
 }

@@ -309,7 +309,7 @@ impl Server {
         let organization = OrganizationId(SystemRandom.id(now));
         let (user, repository) = (UserId(SystemRandom.id(now)), RepositoryId(SystemRandom.id(now)));
         let email = Email::new("owner@globex.example").unwrap();
-        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+        let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
         organizations::insert(&mut tx, organization, &OrganizationName::new("globex").unwrap(), now).await.unwrap();
         users::insert(&mut tx, user, &email, None, false, now).await.unwrap();
         let membership = MembershipId(SystemRandom.id(now));

@@ -7,7 +7,6 @@ mod common;
 mod calls;
 mod clients;
 mod invalid;
-mod isolation;
 mod organizations;
 mod people;
 mod protocol;

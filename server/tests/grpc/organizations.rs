@@ -10,7 +10,11 @@ use crate::calls::{Calls, by, by_in, code, named, refusal};
 use crate::common::{self, Server};
 use crate::on_both_engines;
 
-on_both_engines!(an_organization_from_its_first_call_to_its_last, the_threshold_is_set);
+on_both_engines!(
+    an_organization_from_its_first_call_to_its_last,
+    the_threshold_is_set,
+    a_wrong_threshold_of_another_organization_is_not_found,
+);
 
 fn create(name: &str) -> OrganizationServiceCreateRequest {
     OrganizationServiceCreateRequest { name: name.to_owned() }
@@ -76,4 +80,20 @@ async fn the_threshold_is_set(server: Server) {
     }
     assert_eq!(update(&user, asked(None, &[])).await.unwrap().api_token_max_days_inactive, Some(90));
     assert_eq!(update(&user, asked(Some(0), &[])).await.unwrap().api_token_max_days_inactive, None);
+}
+
+/// Not even what is wrong with the number is said about what is not there.
+async fn a_wrong_threshold_of_another_organization_is_not_found(server: Server) {
+    let mut calls = Calls::to(&server).await;
+    let foreign = server.foreign_organization().await;
+    for bearer in [&foreign.user_token, &foreign.secret] {
+        for days in [1, 1_000] {
+            let change = OrganizationServiceUpdateRequest {
+                name: "default".to_owned(),
+                api_token_max_days_inactive: Some(days),
+                unsupported: Vec::new(),
+            };
+            assert_eq!(code(calls.organizations.update(by(bearer, change)).await), Code::NotFound);
+        }
+    }
 }

@@ -23,7 +23,7 @@ async fn fill(server: &Server, organization: &str, from: u32, to: u32, descripti
     let actor = Actor { kind: "system", id: None, name: "system".to_owned() };
     let description = Description::new(description).unwrap();
     let now = SystemClock.now();
-    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     for number in from..to {
         let secret = Secret::generate(SecretKind::ApiToken, |bytes| SystemRandom.fill(bytes));
         let token = NewToken {

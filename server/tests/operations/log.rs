@@ -127,7 +127,7 @@ async fn nobody_fills_the_log() {
         server.page(&format!("/api/{number}/{}", "x".repeat(290))).await;
     }
     let left_out = async {
-        while !server.log().contains("lines that were alike are left out") {
+        while !server.log().contains("similar lines were suppressed") {
             tokio::task::yield_now().await;
         }
     };

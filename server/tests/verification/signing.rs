@@ -348,7 +348,7 @@ async fn a_secret_that_comes_is_known_everywhere(server: Server) {
     let store = latchkey_store::Store::connect(&server.database_url).await.unwrap();
     let secret = Secret::parse(&nobody).unwrap();
     let (id, _) = all(&server, &user, "Becomes", &["repos:read"]).await;
-    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     let (row, _) = latchkey_store::tokens::lock(&mut tx, id.parse().unwrap()).await.unwrap().unwrap();
     let rotation = latchkey_store::tokens::Rotation {
         hash: &secret.hash(),

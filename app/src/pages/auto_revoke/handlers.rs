@@ -8,6 +8,7 @@ use latchkey_service::{AutoRevoke, Error};
 use super::{
     days::parse_days,
     form::Setting,
+    server::answer,
     sweep_preview::SweepPreview,
     views::{self, AutoRevokePage},
 };
@@ -49,33 +50,25 @@ pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> 
     let (request, fields) = (&sent.request, &sent.fields);
     let service = &request.portal.service;
     let on = fields.has("on");
-    let days = if on { parse_days(fields.text("days")) } else { Some(0) };
-    let days = match days {
-        Some(days) if !sent.restored => days,
-        _ => {
-            let current = service.auto_revoke(&request.caller, &organization).await?;
-            let setting = Setting { on, days: fields.text("days").to_owned(), changeable: current.changeable };
-            let page = load(request, &organization, current, setting).await?;
-            let page = AutoRevokePage { notice: sent.notice(), ..page };
-            let status = if sent.restored { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-            return Ok(views::page(request, &organization, page).await?.with_status(status));
-        }
-    };
-    if on {
-        let preview = load_preview(request, &organization, days).await?;
-        // What was confirmed was a number; if more would go by now, the question is another one.
-        let confirmed = fields.text("confirm").parse().unwrap_or(0_u32);
-        if preview.would_revoke > confirmed {
-            let current = service.auto_revoke(&request.caller, &organization).await?;
-            if current.changeable {
-                let setting = Setting { on, days: days.to_string(), changeable: true };
-                let has_grown = confirmed > 0;
-                let page = AutoRevokePage { asks: true, has_grown, ..AutoRevokePage::new(current, setting, preview) };
-                return Ok(views::page(request, &organization, page).await?);
-            }
-        }
+    let typed = fields.text("days");
+    let days = parse_days(typed);
+    let setting = |current: &AutoRevoke| Setting { on, days: typed.to_owned(), changeable: current.changeable };
+    if sent.restored || (on && days.is_none()) {
+        let current = service.auto_revoke(&request.caller, &organization).await?;
+        let setting = setting(&current);
+        let page = load(request, &organization, current, setting).await?;
+        let page = AutoRevokePage { notice: sent.notice(), ..page };
+        let status = if sent.restored { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        return Ok(views::page(request, &organization, page).await?.with_status(status));
     }
-    service.set_auto_revoke(&request.caller, &organization, days.into()).await?;
+    // What was confirmed was a number. If more would go by now, the question is another one.
+    let confirmed = fields.text("confirm").parse().unwrap_or(0_u32);
+    if let Some(preview) = answer::save(request, &organization, days.filter(|_| on), confirmed).await? {
+        let current = service.auto_revoke(&request.caller, &organization).await?;
+        let (setting, has_grown) = (setting(&current), confirmed > 0);
+        let page = AutoRevokePage { asks: true, has_grown, ..AutoRevokePage::new(current, setting, preview) };
+        return Ok(views::page(request, &organization, page).await?);
+    }
     let saved = if on { "on" } else { "off" };
     Ok(Page::redirect(&[&paths::auto_revoke(&organization), "?saved=", saved].concat()))
 }
@@ -98,7 +91,8 @@ async fn load(
     Ok(AutoRevokePage { is_invalid: days.is_none(), ..AutoRevokePage::new(current, setting, preview) })
 }
 
-async fn load_preview(request: &PageRequest, organization: &str, days: u16) -> Result<SweepPreview, Error> {
+/// What the next sweep would do with a threshold of so many days.
+pub(super) async fn load_preview(request: &PageRequest, organization: &str, days: u16) -> Result<SweepPreview, Error> {
     let service = &request.portal.service;
     let preview = service.preview_auto_revoke(&request.caller, organization, days.into()).await?;
     Ok(SweepPreview::new(preview, service.now()))

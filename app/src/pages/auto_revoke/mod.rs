@@ -1,13 +1,12 @@
 //! Auto-revoke: `/orgs/{organization}/settings/tokens/auto-revoke`.
 
 mod days;
-#[cfg(feature = "ssr")]
 mod form;
 #[cfg(feature = "ssr")]
 mod handlers;
-mod live;
-#[cfg(feature = "hydrate")]
-mod refresh;
+#[cfg(feature = "ssr")]
+mod preview;
+mod server;
 #[cfg(feature = "ssr")]
 mod sweep_preview;
 #[cfg(feature = "ssr")]
@@ -15,3 +14,5 @@ mod views;
 
 #[cfg(feature = "ssr")]
 pub(crate) use handlers::{save, show};
+#[cfg(feature = "ssr")]
+pub(crate) use server::{PreviewAutoRevoke, SetAutoRevoke};

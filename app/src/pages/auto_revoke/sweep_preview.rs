@@ -43,7 +43,7 @@ impl SweepPreview {
 
     /// "With 90 days, the next sweep (in 23 minutes) would revoke **7** of 312 active tokens.", with the emphasised
     /// part in the middle.
-    pub fn said(&self) -> (String, String, String) {
+    pub fn sentence(&self) -> (String, String, String) {
         let lead = [
             "With ",
             &words::count_of(u64::from(self.days), "day"),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn said(days: u16, would_revoke: u32, active: u32) -> String {
-        let (lead, strong, rest) = preview(days, would_revoke, active).said();
+        let (lead, strong, rest) = preview(days, would_revoke, active).sentence();
         format!("{lead}**{strong}**{rest}")
     }
 

@@ -5,8 +5,8 @@ use latchkey_service::{AutoRevoke, Error, Sweep};
 use leptos::{either::Either, prelude::*};
 
 use super::{
-    form::{DAYS_PROBLEM, Setting, form},
-    live::LivePreview,
+    form::{AutoRevokeForm, DAYS_PROBLEM, PreviewFacts, Setting},
+    preview::{HAS_GROWN, preview},
     sweep_preview::{SweepPreview, tokens_to_revoke},
 };
 use crate::{
@@ -49,6 +49,8 @@ pub(super) async fn page(request: &PageRequest, organization: &str, page: AutoRe
     let problems = Problems::new(page.is_invalid.then(|| ("days", DAYS_PROBLEM.to_owned())));
     let days = page.current.threshold.map_or(0, |threshold| threshold.days());
     let read_only = !page.setting.changeable;
+    let facts = PreviewFacts { days: page.preview.days, would_revoke: page.preview.would_revoke };
+    let name = organization.clone();
     Ok(Page::render(move || {
         view! {
             <Frame layout title="Auto-revoke" page=NavPage::AutoRevoke>
@@ -64,8 +66,9 @@ pub(super) async fn page(request: &PageRequest, organization: &str, page: AutoRe
                     {page.saved.map(|on| saved(on, days))}
                     {read_only.then(|| only_for_admins(organization.clone()))}
                     <ErrorSummary problems labels=&[("days", "Days without use")] />
-                    {form(&action, &page.setting, page.is_invalid, &page.preview)}
-                    <LivePreview />
+                    <AutoRevokeForm organization=name action setting=page.setting is_invalid=page.is_invalid preview=facts>
+                        {preview(&page.preview, false)}
+                    </AutoRevokeForm>
                     <Sweeps now sweeps=page.current.sweeps />
                 </div>
                 {question}
@@ -103,7 +106,7 @@ fn question(action: &str, page: &AutoRevokePage) -> AnyView {
     let title = ["Revoke ", &tokens_to_revoke(many), "?"].concat();
     let days = page.setting.days.clone();
     let cancel = [action, "?days=", &days].concat();
-    let has_grown = page.has_grown.then(|| view! { <p><b>"The number has grown since you looked."</b></p> });
+    let has_grown = page.has_grown.then(|| view! { <p><b>{HAS_GROWN}</b></p> });
     let names = page.preview.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
     let others = page.preview.others().map(|others| view! { <li class="muted">{others}</li> });
     let actions = view! {

@@ -28,11 +28,12 @@ mod answer {
     };
     use crate::{
         answers::Failure,
-        server_fns::{caller, failure},
+        page_request::PageRequest,
+        server_fns::{failure, request},
     };
 
     pub(super) async fn create(organization: &str, key: &str, values: &Values) -> Result<String, Failure> {
-        let (portal, caller) = caller()?;
+        let PageRequest { portal, caller, .. } = request()?;
         let created = load::create(&portal.service, &caller, organization, key, values).await;
         let created = created.map_err(|error| failure(&caller, &error))?;
         let (organization, public_url) = (organization.to_owned(), portal.site.public_url.clone());
@@ -41,7 +42,7 @@ mod answer {
     }
 
     pub(super) async fn search(organization: &str, query: &str) -> Result<FoundRepositories, Failure> {
-        let (portal, caller) = caller()?;
+        let PageRequest { portal, caller, .. } = request()?;
         let found = load::find(&portal.service, &caller, organization, query).await;
         found.map_err(|error| failure(&caller, &error))
     }

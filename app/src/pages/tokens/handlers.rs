@@ -13,6 +13,7 @@ pub(crate) async fn show(
     Path(organization): Path<String>,
     fields: Fields,
 ) -> Result<Page, PageError> {
-    let list = List::load(&request, &organization, &fields).await?;
-    Ok(Page::render(move || view::page(list)))
+    let (list, layout) =
+        futures::try_join!(List::load(&request, &organization, &fields), request.layout(Some(&organization)))?;
+    Ok(Page::render(move || view::page(layout, &organization, &list)))
 }

@@ -1,3 +1,4 @@
+use latchkey_domain::Timestamp;
 use latchkey_service::{
     Counts, Error, OrganizationAccess, Overview, Position, Power, Project, StateFilter, TokenDetail, TokenPage,
 };
@@ -6,15 +7,12 @@ use super::{
     cursor::Cursor,
     query::{ListQuery, PageAt},
 };
-use crate::{
-    fields::Fields,
-    page_request::{LayoutContext, PageRequest},
-    paths,
-};
+use crate::{fields::Fields, page_request::PageRequest, paths};
 
 /// Everything that the list page shows.
 pub(super) struct List {
-    pub layout: LayoutContext,
+    /// The time that relative times are counted from.
+    pub now: Timestamp,
     pub access: OrganizationAccess,
     /// `/orgs/acme/settings/tokens`
     pub base: String,
@@ -28,7 +26,7 @@ pub(super) struct List {
     pub projects: Vec<Project>,
     /// Scopes to filter by, by group.
     pub scopes: Vec<(String, Vec<String>)>,
-    /// Nothing was ever created layout.
+    /// Nothing was ever created here.
     pub unused: bool,
     /// Those that a question is open about; `None` when nobody asked.
     pub asked: Option<Vec<TokenDetail>>,
@@ -42,9 +40,8 @@ pub(super) struct List {
 impl List {
     pub(super) async fn load(request: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
         let (service, caller) = (&request.portal.service, &request.caller);
-        let (overview, layout) =
-            futures::try_join!(read(request, organization, fields), request.layout(Some(organization)))?;
-        let (query, Overview { access, page, total, counts, projects }, start) = overview;
+        let (query, overview, start) = read(request, organization, fields).await?;
+        let Overview { access, page, total, counts, projects } = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
             let any = ListQuery::of(StateFilter::All).to_request();
@@ -79,7 +76,7 @@ impl List {
             revoked,
             created: fields.text("new").to_owned(),
             me: request.person.id.to_string(),
-            layout,
+            now: service.now(),
             access,
             query,
             page,

@@ -13,6 +13,8 @@ mod handlers;
 mod live;
 #[cfg(feature = "ssr")]
 mod load;
+#[cfg(feature = "hydrate")]
+mod navigation;
 #[cfg(feature = "ssr")]
 mod query;
 #[cfg(feature = "ssr")]
@@ -21,8 +23,7 @@ mod revoke;
 mod row;
 #[cfg(feature = "hydrate")]
 mod select;
-#[cfg(feature = "hydrate")]
-mod swap;
+mod server;
 #[cfg(feature = "ssr")]
 mod table;
 #[cfg(test)]
@@ -37,3 +38,5 @@ pub(super) use export::{export_csv, export_json};
 pub(super) use handlers::show;
 #[cfg(feature = "ssr")]
 pub(super) use revoke::{back_to_list, revoke};
+#[cfg(feature = "ssr")]
+pub(crate) use server::{ListTokens, RevokeTokens};

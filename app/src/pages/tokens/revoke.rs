@@ -4,7 +4,7 @@ use axum::extract::Path;
 use latchkey_domain::words;
 use leptos::{either::Either, prelude::*};
 
-use super::{load::List, query::ListQuery};
+use super::{load::List, query::ListQuery, server::answer};
 use crate::{
     components::{Dialog, Notice, Tone},
     page::{Page, PageError},
@@ -20,8 +20,7 @@ pub(crate) async fn revoke(Path(organization): Path<String>, sent: Submission) -
         // Asked once more.
         ("revoke", ids)
     } else {
-        let done = request.portal.service.revoke_tokens(&request.caller, &organization, &ids).await?;
-        ("revoked", done.revoked.iter().map(|(id, _)| id.to_string()).collect())
+        ("revoked", answer::revoke_all(request, &organization, &ids).await?.ids)
     };
     let mut list = ListQuery::read(fields).href(&paths::tokens(&organization));
     for (at, id) in ids.iter().enumerate() {

@@ -43,7 +43,7 @@ impl Rows {
             _ => Vec::new(),
         };
         Self {
-            now: list.layout.now,
+            now: list.now,
             revoke: list.query.href_and(&list.base) + "revoke=",
             order: list.scopes.iter().flat_map(|(_, scopes)| scopes.iter().cloned()).collect(),
             created: list.created.clone(),

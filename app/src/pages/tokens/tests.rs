@@ -89,18 +89,9 @@ fn every_state() -> Vec<TokenDetail> {
 }
 
 fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
-    let site = Site { public_url: "https://keys.example".into(), secure: true, pkg_dir: "pkg/1".into(), version: "1" };
     let total = u32::try_from(tokens.len()).unwrap();
     List {
-        layout: LayoutContext {
-            site: Arc::new(site),
-            theme: None,
-            email: "ada@example.com".to_owned(),
-            path: "/orgs/acme/settings/tokens".to_owned(),
-            organization: Some("acme".to_owned()),
-            organizations: vec!["acme".to_owned(), "default".to_owned()],
-            now: now(),
-        },
+        now: now(),
         access: OrganizationAccess {
             organization: Organization {
                 id: OrganizationId(id(800)),
@@ -133,7 +124,20 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
 
 fn html(list: List) -> String {
     let owner = Owner::new_root(None);
-    owner.with(|| view::page(list).into_view().to_html())
+    owner.with(|| view::page(layout(), "acme", &list).into_view().to_html())
+}
+
+fn layout() -> LayoutContext {
+    let site = Site { public_url: "https://keys.example".into(), secure: true, pkg_dir: "pkg/1".into(), version: "1" };
+    LayoutContext {
+        site: Arc::new(site),
+        theme: None,
+        email: "ada@example.com".to_owned(),
+        path: "/orgs/acme/settings/tokens".to_owned(),
+        organization: Some("acme".to_owned()),
+        organizations: vec!["acme".to_owned(), "default".to_owned()],
+        now: now(),
+    }
 }
 
 /// The text between tags, with single spaces.

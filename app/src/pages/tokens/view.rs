@@ -4,27 +4,37 @@ use latchkey_domain::words;
 use latchkey_service::{COUNT_MAX, StateFilter};
 use leptos::prelude::*;
 
-use super::{filters, live::Live, load::List, query::ListQuery, revoke, table};
-use crate::components::{Frame, Icon, NavPage};
+use super::{filters, live::LiveList, load::List, query::ListQuery, revoke, table};
+use crate::{
+    components::{Frame, Icon, NavPage},
+    page_request::LayoutContext,
+};
 
-pub(super) fn page(list: List) -> impl IntoView {
-    let layout = list.layout.clone();
-    // While a question is open, nothing below it can be reached.
-    let asking = list.asked.as_ref().is_some_and(|asked| !asked.is_empty());
-    let header = header(&list);
-    let body = (!list.unused).then(|| view! { {counts(&list)} {filters::form(&list)} });
-    let (done, question, results) = (revoke::done(&list), revoke::question(&list), table::results(&list));
+pub(super) fn page(layout: LayoutContext, organization: &str, list: &List) -> impl IntoView + use<> {
+    let (content, organization) = (content(list), organization.to_owned());
     view! {
         <Frame layout title="API tokens" page=NavPage::Tokens>
-            <div class="tokens-page" inert=asking>
-                {header}
-                {done}
-                {body}
-                {results}
-            </div>
-            {question}
-            <Live />
+            {content}
+            <LiveList organization />
         </Frame>
+    }
+}
+
+/// What stands in the frame: all that another address of the list changes.
+pub(super) fn content(list: &List) -> impl IntoView + use<> {
+    // While a question is open, nothing below it can be reached.
+    let asking = list.asked.as_ref().is_some_and(|asked| !asked.is_empty());
+    let header = header(list);
+    let body = (!list.unused).then(|| view! { {counts(list)} {filters::form(list)} });
+    let (done, question, results) = (revoke::done(list), revoke::question(list), table::results(list));
+    view! {
+        <div class="tokens-page" inert=asking>
+            {header}
+            {done}
+            {body}
+            {results}
+        </div>
+        {question}
     }
 }
 

@@ -1,7 +1,7 @@
 use latchkey_api_types::{NewRepository, Page, Repository, RepositoryQuery};
 
 use crate::operation::{CREATE_REPOSITORY, DELETE_REPOSITORY, GET_REPOSITORY, LIST_REPOSITORIES};
-use crate::request::Repeatable;
+use crate::request::IdempotencyKey;
 use crate::{Client, Items, Request, response};
 
 /// Repositories that tokens can be confined to.
@@ -25,7 +25,7 @@ impl RepositoriesClient<'_> {
     }
 
     /// Adds a repository, by its full name.
-    pub fn create(&self, name: &str) -> Request<Repository, Repeatable> {
+    pub fn create(&self, name: &str) -> Request<Repository, IdempotencyKey> {
         let body = NewRepository { name: name.to_owned() };
         Request::new(self.client, &CREATE_REPOSITORY, &[], response::json).json(&body)
     }

@@ -3,7 +3,7 @@ use latchkey_api_types::{
 };
 
 use crate::operation::{CHANGE_TOKEN, CREATE_TOKEN, GET_TOKEN, LIST_TOKENS, REVOKE_TOKEN, REVOKE_TOKENS, ROTATE_TOKEN};
-use crate::request::{OnMatch, OnNoMatch, Repeatable, RepeatableOnMatch};
+use crate::request::{IdempotencyKey, IfMatch, IfMatchAndIdempotencyKey, IfNoneMatch};
 use crate::{Client, Items, Request, Tagged, response};
 
 /// API tokens of an organization, or of the instance.
@@ -25,17 +25,17 @@ impl TokensClient<'_> {
     }
 
     /// Creates a token. Its secret is in the response, the only time.
-    pub fn create(&self, token: &NewToken) -> Request<Tagged<TokenWithSecret>, Repeatable> {
+    pub fn create(&self, token: &NewToken) -> Request<Tagged<TokenWithSecret>, IdempotencyKey> {
         Request::new(self.client, &CREATE_TOKEN, &[], response::tagged).json(token)
     }
 
-    /// A token; `None` with [`Request::if_none_match`], if it is still so.
-    pub fn get(&self, id: impl ToString) -> Request<Option<Tagged<Token>>, OnNoMatch> {
-        Request::new(self.client, &GET_TOKEN, &[&id.to_string()], response::tagged_if_changed)
+    /// A token.
+    pub fn get(&self, id: impl ToString) -> Request<Tagged<Token>, IfNoneMatch> {
+        Request::new(self.client, &GET_TOKEN, &[&id.to_string()], response::tagged)
     }
 
     /// Changes a token. What the changes do not name stays.
-    pub fn change(&self, id: impl ToString, changes: &TokenChanges) -> Request<Tagged<Token>, OnMatch> {
+    pub fn change(&self, id: impl ToString, changes: &TokenChanges) -> Request<Tagged<Token>, IfMatch> {
         Request::new(self.client, &CHANGE_TOKEN, &[&id.to_string()], response::tagged).json(changes)
     }
 
@@ -44,12 +44,12 @@ impl TokensClient<'_> {
         &self,
         id: impl ToString,
         rotation: &Rotation,
-    ) -> Request<Tagged<TokenWithSecret>, RepeatableOnMatch> {
+    ) -> Request<Tagged<TokenWithSecret>, IfMatchAndIdempotencyKey> {
         Request::new(self.client, &ROTATE_TOKEN, &[&id.to_string()], response::tagged).json(rotation)
     }
 
     /// Revokes a token. Once this has returned, no replica accepts it.
-    pub fn revoke(&self, id: impl ToString) -> Request<(), OnMatch> {
+    pub fn revoke(&self, id: impl ToString) -> Request<(), IfMatch> {
         Request::new(self.client, &REVOKE_TOKEN, &[&id.to_string()], response::nothing)
     }
 

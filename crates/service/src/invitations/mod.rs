@@ -141,7 +141,7 @@ impl Service {
     async fn still_invites(&self, tx: &mut Tx, invitation: &Invitation) -> Result<(), Error> {
         let sender = &invitation.sender;
         let may = match (sender.kind, sender.id) {
-            ("user", Some(id)) => match users::hold(tx, UserId(id)).await? {
+            ("user", Some(id)) => match users::lock_shared(tx, UserId(id)).await? {
                 Some(user) if user.locked_at.is_some() => false,
                 Some(user) if user.instance_admin => true,
                 Some(user) => {

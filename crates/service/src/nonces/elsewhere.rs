@@ -1,7 +1,7 @@
 //! Nonces in a store that may forget them, such as Redis.
 
 use latchkey_domain::{Signature, Timestamp};
-use latchkey_store::nonces::{self, State};
+use latchkey_store::nonces::{self, NonceState};
 use uuid::Uuid;
 
 use super::{LEAP_SECONDS, Outcome, needed_until};
@@ -42,7 +42,7 @@ impl Service {
     }
 
     /// What is known of the nonces. They get a name before the first of them is taken.
-    async fn state_elsewhere(&self, elsewhere: &dyn Nonces) -> Result<State, Error> {
+    async fn state_elsewhere(&self, elsewhere: &dyn Nonces) -> Result<NonceState, Error> {
         if let Some(state) = self.inner.nonces.state().filter(|state| !state.epoch.is_nil()) {
             return Ok(state);
         }
@@ -51,7 +51,7 @@ impl Service {
     }
 
     /// Moves the horizon past a timestamp; near it, for those who come next, while this one goes on.
-    async fn allow_up_to(&self, at: Timestamp, state: &State) -> Result<(), Error> {
+    async fn allow_up_to(&self, at: Timestamp, state: &NonceState) -> Result<(), Error> {
         if at <= state.horizon {
             if at.plus_seconds(AHEAD_SECONDS) > state.horizon && self.inner.nonces.changing.try_lock().is_ok() {
                 let (service, at) = (self.clone(), at.plus_seconds(AHEAD_SECONDS));
@@ -74,7 +74,7 @@ impl Service {
         tx.commit().await?;
         // What belongs to another epoch is learned where that is looked for.
         if let Some(known) = keeper.state() {
-            keeper.know(State { horizon: found.horizon, ..known });
+            keeper.know(NonceState { horizon: found.horizon, ..known });
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Service {
         }
         let new = self.inner.random.uuid();
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
-        let Some(renamed) = nonces::rename(&mut tx, state.epoch, new).await? else { return Ok(()) };
+        let Some(renamed) = nonces::start_epoch(&mut tx, state.epoch, new).await? else { return Ok(()) };
         tx.commit().await?;
         elsewhere.begin(new, &there).await.map_err(unavailable)?;
         tracing::warn!("the nonces of signed requests are not those of before: what was signed until now is refused");

@@ -169,10 +169,10 @@ impl Service {
         if first.is_empty() {
             return Ok(outcomes);
         }
-        let beat_at = self.inner.nonces.state().and_then(|state| state.beat_at);
+        let heartbeat_at = self.inner.nonces.state().and_then(|state| state.heartbeat_at);
         let mut tx = self.begin_system(Purpose::Request).await?;
         let found = nonces::state_in(&mut tx).await?;
-        if found.beat_at < beat_at {
+        if found.heartbeat_at < heartbeat_at {
             // What was committed is not there any more.
             drop(tx);
             self.lose_nonces().await?;
@@ -190,7 +190,7 @@ impl Service {
                 nonces::advance(&mut tx, latest.plus_seconds(LEAP_SECONDS), Timestamp::EPOCH).await?;
             }
             let keys: Vec<_> = first.keys().copied().collect();
-            let taken = nonces::take(&mut tx, &keys, needed_until(latest)).await?;
+            let taken = nonces::insert_unused(&mut tx, &keys, needed_until(latest)).await?;
             tx.commit().await?;
             for key in taken {
                 outcomes[first[&key]] = Outcome::Taken;

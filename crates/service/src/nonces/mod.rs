@@ -11,7 +11,7 @@ mod whole;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use latchkey_domain::{Secret, Signature, Timestamp};
-use latchkey_store::nonces::State;
+use latchkey_store::nonces::NonceState;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
@@ -52,7 +52,7 @@ pub(crate) struct Keeper {
     /// Where they are kept; `None`: in the database.
     pub(crate) elsewhere: Option<Arc<dyn Nonces>>,
     opened: OnceCell<()>,
-    state: RwLock<Option<State>>,
+    state: RwLock<Option<NonceState>>,
     /// Held while the state is read or changed.
     changing: Mutex<()>,
     /// The last break of the database's history that was acted on.
@@ -75,11 +75,11 @@ impl Keeper {
         }
     }
 
-    fn state(&self) -> Option<State> {
+    fn state(&self) -> Option<NonceState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn know(&self, state: State) {
+    fn know(&self, state: NonceState) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Some(state);
     }
 }

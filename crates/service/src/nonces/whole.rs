@@ -4,7 +4,8 @@ use std::sync::PoisonError;
 
 use latchkey_domain::{Signature, Timestamp};
 use latchkey_store::Tx;
-use latchkey_store::nonces::{self, Place, State};
+use latchkey_store::database_identity::{self, DatabaseIdentity};
+use latchkey_store::nonces::{self, NonceState};
 use uuid::Uuid;
 
 use crate::transaction::Purpose;
@@ -28,19 +29,19 @@ impl Service {
 
     async fn check_nonces(&self) -> Result<(), Error> {
         let now = self.now();
-        let place = nonces::place(self.store()).await?;
+        let database = database_identity::current(self.store()).await?;
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let state = nonces::state_in(&mut tx).await?;
         let here = self.inner.nonces.elsewhere.is_none();
         if here && !state.epoch.is_nil() {
             // Those of before are in Redis.
-            nonces::rename(&mut tx, state.epoch, Uuid::nil()).await?;
+            nonces::start_epoch(&mut tx, state.epoch, Uuid::nil()).await?;
         }
-        if !left_so(&state, &place, now) {
+        if !is_as_left(&state, &database, now) {
             self.give_up(&mut tx).await?;
         }
-        let place = nonces::name_place(self.store(), self.inner.random.uuid()).await?;
-        let state = nonces::beat(&mut tx, now, false, &place).await?;
+        let database = database_identity::assign_name(self.store(), self.inner.random.uuid()).await?;
+        let state = nonces::record_heartbeat(&mut tx, now, false, &database).await?;
         tx.commit().await?;
         if here {
             self.inner.nonces.know(state);
@@ -53,22 +54,22 @@ impl Service {
         self.mind_history().await?;
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let known = self.inner.nonces.state();
-        if nonces::state_in(&mut tx).await?.beat_at < known.as_ref().and_then(|known| known.beat_at) {
+        if nonces::state_in(&mut tx).await?.heartbeat_at < known.as_ref().and_then(|known| known.heartbeat_at) {
             drop(tx);
             return self.lose_nonces().await;
         }
-        // With each end, too: what was copied while it ran is then another place.
-        let place = match stopping {
-            true => nonces::name_place(self.store(), self.inner.random.uuid()).await?,
-            false => nonces::place(self.store()).await?.name,
+        // With each end, too: what was copied while it ran is then another database.
+        let database = match stopping {
+            true => database_identity::assign_name(self.store(), self.inner.random.uuid()).await?,
+            false => database_identity::current(self.store()).await?.name,
         };
-        let state = nonces::beat(&mut tx, self.now(), stopping, &place).await?;
+        let state = nonces::record_heartbeat(&mut tx, self.now(), stopping, &database).await?;
         tx.commit().await?;
         let _changing = self.inner.nonces.changing.lock().await;
         match self.inner.nonces.state() {
             Some(known) if known.epoch == state.epoch => self.inner.nonces.know(state),
             // What belongs to another epoch is learned where that is looked for.
-            Some(known) => self.inner.nonces.know(State { beat_at: state.beat_at, ..known }),
+            Some(known) => self.inner.nonces.know(NonceState { heartbeat_at: state.heartbeat_at, ..known }),
             None => {}
         }
         Ok(())
@@ -120,7 +121,7 @@ impl Service {
 
     /// Refuses what may have been used until now. What Redis holds tells by itself whether it is whole; then only what
     /// is known of it was lost.
-    async fn give_up(&self, tx: &mut Tx) -> Result<State, Error> {
+    async fn give_up(&self, tx: &mut Tx) -> Result<NonceState, Error> {
         // A signature that was used before now says at most this.
         let until = self.now().plus_seconds(Signature::WINDOW_SECONDS + 1);
         let here = self.inner.nonces.elsewhere.is_none();
@@ -133,13 +134,13 @@ impl Service {
 }
 
 /// Whether a database is the one that the last replica has left, or a new one.
-fn left_so(state: &State, place: &Place, now: Timestamp) -> bool {
-    let Some(beat_at) = state.beat_at else { return true };
+fn is_as_left(state: &NonceState, current: &DatabaseIdentity, now: Timestamp) -> bool {
+    let Some(heartbeat_at) = state.heartbeat_at else { return true };
     let written_after = WRITTEN_AFTER_MICROS[usize::from(!state.stopped)];
-    let written_since = |at: Timestamp| at.micros() - beat_at.micros() > written_after;
-    (state.stopped || now.micros() - beat_at.micros() <= PAUSE_SECONDS * 1_000_000)
-        && state.place == place.name
-        && !place.written_at.is_some_and(written_since)
+    let written_since = |at: Timestamp| at.micros() - heartbeat_at.micros() > written_after;
+    (state.stopped || now.micros() - heartbeat_at.micros() <= PAUSE_SECONDS * 1_000_000)
+        && state.database == current.name
+        && !current.written_at.is_some_and(written_since)
 }
 
 #[cfg(test)]
@@ -150,28 +151,31 @@ mod tests {
     fn a_database_that_was_put_there_is_noticed() {
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         let before = |millis: i64| Timestamp::from_micros(now.micros() - millis * 1_000);
-        let state = |beat_at: Option<Timestamp>, stopped| State {
+        let state = |heartbeat_at: Option<Timestamp>, stopped| NonceState {
             epoch: Uuid::nil(),
             horizon: now,
             since: Timestamp::EPOCH,
-            beat_at,
+            heartbeat_at,
             stopped,
-            place: "1".to_owned(),
+            database: "1".to_owned(),
         };
-        let place = |name: &str, written_at| Place { name: name.to_owned(), written_at };
-        assert!(left_so(&state(None, false), &place("2", Some(now)), now), "a new one");
+        let database = |name: &str, written_at| DatabaseIdentity { name: name.to_owned(), written_at };
+        assert!(is_as_left(&state(None, false), &database("2", Some(now)), now), "a new one");
         let left = state(Some(before(5_000)), true);
-        assert!(left_so(&left, &place("1", None), now));
-        assert!(left_so(&left, &place("1", Some(before(4_900))), now), "written to as it was closed");
-        assert!(!left_so(&left, &place("1", Some(before(4_000))), now), "put there later");
-        assert!(!left_so(&left, &place("2", None), now), "another table or server");
+        assert!(is_as_left(&left, &database("1", None), now));
+        assert!(is_as_left(&left, &database("1", Some(before(4_900))), now), "written to as it was closed");
+        assert!(!is_as_left(&left, &database("1", Some(before(4_000))), now), "put there later");
+        assert!(!is_as_left(&left, &database("2", None), now), "another table or server");
         assert!(
-            left_so(&state(Some(before(90_000)), true), &place("1", Some(before(90_000))), now),
+            is_as_left(&state(Some(before(90_000)), true), &database("1", Some(before(90_000))), now),
             "stopped in order"
         );
-        assert!(!left_so(&state(Some(before(16_000)), false), &place("1", Some(before(16_000))), now), "a long pause");
+        assert!(
+            !is_as_left(&state(Some(before(16_000)), false), &database("1", Some(before(16_000))), now),
+            "a long pause"
+        );
         let killed = state(Some(before(5_000)), false);
-        assert!(left_so(&killed, &place("1", Some(before(4_000))), now));
-        assert!(!left_so(&killed, &place("1", Some(before(1_000))), now));
+        assert!(is_as_left(&killed, &database("1", Some(before(4_000))), now));
+        assert!(!is_as_left(&killed, &database("1", Some(before(1_000))), now));
     }
 }

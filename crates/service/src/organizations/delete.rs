@@ -75,16 +75,15 @@ impl Service {
         access.allow(&caller, Action::DeleteOrganization)?;
         let (id, actor, now) = (access.id(), caller.principal.actor(), self.now());
         let revocation = Revocation { at: now, by: actor.clone(), reason: RevocationReason::OrganizationDeleted };
-        for (token, name) in tokens::revoke_all(&mut tx, id, &revocation, BATCH).await? {
-            let happened = AuditEntry {
-                organization: Some(id),
-                action: "token.revoked",
-                target: ("token", Some(token.0), &name),
-                success: true,
-                details: json!({ "reason": RevocationReason::OrganizationDeleted }),
-            };
-            self.record(&mut tx, &actor, &caller.origin, happened).await?;
-        }
+        let revoked = tokens::revoke_all(&mut tx, id, &revocation, BATCH).await?;
+        let entry = AuditEntry {
+            organization: Some(id),
+            action: "token.revoked",
+            target: ("token", None, ""),
+            success: true,
+            details: json!({ "reason": RevocationReason::OrganizationDeleted }),
+        };
+        self.record_for_tokens(&mut tx, &actor, &caller.origin, entry, &revoked).await?;
         let last = !tokens::any_unrevoked(&mut tx, id).await?;
         if last {
             organizations::delete(&mut tx, id, now).await?;

@@ -116,7 +116,7 @@ impl Service {
     /// Keeps the project that something of this level belongs to from being deleted until the transaction ends.
     pub(crate) async fn hold_project(&self, tx: &mut Tx, level: Level) -> Result<(), Error> {
         if let Level::Project(organization, project) = level
-            && !projects::hold(tx, organization, project).await?
+            && !projects::lock_shared(tx, organization, project).await?
         {
             return Err(Error::NotFound("project"));
         }

@@ -116,7 +116,7 @@ impl Service {
     pub(crate) async fn give_back(&self, guess: &Guess) -> Result<(), Error> {
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         for (bucket, before) in &guess.counted {
-            attempts::give_back(&mut tx, &bucket.key, guess.at, *before).await?;
+            attempts::undo(&mut tx, &bucket.key, guess.at, *before).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -128,7 +128,7 @@ impl Service {
             if bucket.own {
                 attempts::clear(tx, &bucket.key).await?;
             } else {
-                attempts::give_back(tx, &bucket.key, guess.at, *before).await?;
+                attempts::undo(tx, &bucket.key, guess.at, *before).await?;
             }
         }
         Ok(())

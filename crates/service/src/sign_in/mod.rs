@@ -132,7 +132,7 @@ impl Service {
                 let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
                 self.forgive(&mut tx, &guess).await?;
                 if address.is_some() {
-                    attempts::remember(&mut tx, &here, self.now()).await?;
+                    attempts::record_network(&mut tx, &here, self.now()).await?;
                 }
                 tx.commit().await?;
                 Ok(account)
@@ -146,7 +146,7 @@ impl Service {
     }
 
     async fn signs_in_from(&self, here: &Key) -> Result<bool, Error> {
-        Ok(attempts::is_remembered(self.store(), here, self.now().plus_days(-REMEMBERED_DAYS)).await?)
+        Ok(attempts::is_known_network(self.store(), here, self.now().plus_days(-REMEMBERED_DAYS)).await?)
     }
 
     /// For an unknown email too, or the time that it takes would tell. What was typed is not kept: it may be a password.

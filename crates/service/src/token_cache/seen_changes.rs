@@ -4,28 +4,28 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use latchkey_domain::Timestamp;
-use latchkey_store::changes::{Point, Since, WalHeader, Why};
+use latchkey_store::changes::{ChangePosition, ChangesSince, ResetReason, ServerEpoch, WalHeader};
 use uuid::Uuid;
 
 /// Changed objects to tell apart; beyond it, everything is forgotten.
 const CHANGED: usize = 100_000;
-/// A mark is not believed for longer, in microseconds: then the database itself is looked at.
-const MARK_MAX: i64 = 1_000_000;
+/// A header is not believed for longer, in microseconds: then the database itself is polled.
+const HEADER_VALID_MICROS: i64 = 1_000_000;
 
 /// Which changes are known.
 #[derive(Default)]
 pub(super) struct SeenChanges {
-    /// All up to this one; before the first look, none.
-    pub(super) newest: Option<Point>,
+    /// All up to this one; before the first poll, none.
+    pub(super) newest: Option<ChangePosition>,
     /// Counts how often everything was forgotten: what was read in another generation never holds. The numbers of
     /// changes can't tell: after a failover or a restore they are given again.
     generation: u64,
-    /// Which server the last look was at.
-    pub(super) server: u64,
+    /// Which server the last poll was at.
+    pub(super) server: ServerEpoch,
     /// The newest change of each object since then.
     changed: HashMap<Uuid, i64>,
-    /// The database was quiet since then if this still holds; and when it was taken.
-    mark: Option<(WalHeader, Timestamp)>,
+    /// The WAL header before the last poll, and when it was read.
+    header: Option<(WalHeader, Timestamp)>,
     /// When a history was last found to be broken: what was committed before may be lost.
     pub(super) broke_at: Option<Timestamp>,
 }
@@ -35,7 +35,7 @@ pub(super) struct SeenChanges {
 pub(crate) struct Age {
     generation: u64,
     /// The server that it has to be read from.
-    pub(super) server: u64,
+    pub(super) server: ServerEpoch,
     /// The newest change that was known before it was read.
     read_at: i64,
     /// The newest change that was known when all of its objects were last found unchanged: while no other comes, one
@@ -70,27 +70,29 @@ impl SeenChanges {
         unchanged
     }
 
-    /// Whether nothing was committed since the last look, by a mark that was read after the call.
-    pub(super) fn quiet(&self, mark: Option<WalHeader>, now: Timestamp) -> bool {
-        let since_look = |at: Timestamp| now.micros().saturating_sub(at.micros());
-        mark.zip(self.mark).is_some_and(|(mark, (seen, at))| mark == seen && (0..MARK_MAX).contains(&since_look(at)))
+    /// Whether nothing was committed since the last poll, by a header that was read after the call.
+    pub(super) fn is_unchanged(&self, header: Option<WalHeader>, now: Timestamp) -> bool {
+        let since_poll = |at: Timestamp| now.micros().saturating_sub(at.micros());
+        header
+            .zip(self.header)
+            .is_some_and(|(header, (seen, at))| header == seen && (0..HEADER_VALID_MICROS).contains(&since_poll(at)))
     }
 
-    /// What a look has found that began at `now`, after the mark was read.
-    pub(super) fn learn(&mut self, since: Since, mark: Option<WalHeader>, now: Timestamp) {
-        self.mark = mark.map(|mark| (mark, now));
+    /// What a poll has found that began at `now`, after the header was read.
+    pub(super) fn apply(&mut self, since: ChangesSince, header: Option<WalHeader>, now: Timestamp) {
+        self.header = header.map(|header| (header, now));
         match since {
-            Since::These(newest, objects) => {
+            ChangesSince::Objects(newest, objects) => {
                 self.newest = Some(newest);
                 self.changed.extend(objects.into_iter().map(|object| (object, newest.number)));
                 if self.changed.len() > CHANGED {
                     self.forget_all();
                 }
             }
-            Since::Anything(newest, why) => {
+            ChangesSince::Reset(newest, why) => {
                 self.newest = Some(newest);
                 self.forget_all();
-                if why == Why::Broken {
+                if why == ResetReason::HistoryChanged {
                     self.broke_at = Some(now);
                 }
             }
@@ -105,7 +107,7 @@ impl SeenChanges {
 
 #[cfg(test)]
 mod tests {
-    use latchkey_store::changes::Source;
+    use latchkey_store::changes::ChangeSource;
 
     use super::*;
 
@@ -118,32 +120,32 @@ mod tests {
         seen.still_hold(age, [TOKEN, REPOSITORY].into_iter())
     }
 
-    fn point(number: i64) -> Point {
-        Point { number, identity: Uuid::from_u128(7), source: Source::default() }
+    fn position(number: i64) -> ChangePosition {
+        ChangePosition { number, identity: Uuid::from_u128(7), source: ChangeSource::default() }
     }
 
-    fn learn(seen: &mut SeenChanges, since: Since) {
-        seen.learn(since, None, NOW);
+    fn apply(seen: &mut SeenChanges, since: ChangesSince) {
+        seen.apply(since, None, NOW);
     }
 
     #[test]
     fn it_holds_while_nothing_in_it_has_changed() {
         let mut seen = SeenChanges::default();
-        let before_the_first_look = seen.age();
-        assert!(!holds(&seen, &before_the_first_look), "nothing is known yet");
-        learn(&mut seen, Since::Anything(point(5), Why::Behind));
-        assert!(!holds(&seen, &before_the_first_look));
+        let before_the_first_poll = seen.age();
+        assert!(!holds(&seen, &before_the_first_poll), "nothing is known yet");
+        apply(&mut seen, ChangesSince::Reset(position(5), ResetReason::Behind));
+        assert!(!holds(&seen, &before_the_first_poll));
         for changed in [TOKEN, REPOSITORY] {
             let age = seen.age();
             assert!(holds(&seen, &age));
             let next = seen.newest.unwrap().number + 1;
-            learn(&mut seen, Since::These(point(next), vec![OTHER]));
+            apply(&mut seen, ChangesSince::Objects(position(next), vec![OTHER]));
             assert!(holds(&seen, &age) && holds(&seen, &age), "another object is no part of it");
             // Whoever reads now and puts it in later: it is worth nothing after the next change.
             let late = seen.age();
-            learn(&mut seen, Since::These(point(next + 2), vec![OTHER, changed]));
+            apply(&mut seen, ChangesSince::Objects(position(next + 2), vec![OTHER, changed]));
             assert!(!holds(&seen, &age) && !holds(&seen, &late));
-            learn(&mut seen, Since::These(point(next + 3), vec![OTHER]));
+            apply(&mut seen, ChangesSince::Objects(position(next + 3), vec![OTHER]));
             assert!(!holds(&seen, &age), "what has gone does not come back");
             assert!(holds(&seen, &seen.age()));
         }
@@ -152,34 +154,37 @@ mod tests {
 
     #[test]
     fn when_anything_may_have_changed_nothing_holds_whatever_the_numbers_are() {
-        for why in [Why::Behind, Why::Reconnected, Why::Broken] {
+        for why in [ResetReason::Behind, ResetReason::Reconnected, ResetReason::HistoryChanged] {
             for number in [0, 4, 5, 6, 90] {
                 let mut seen = SeenChanges::default();
-                learn(&mut seen, Since::Anything(point(5), Why::Behind));
+                apply(&mut seen, ChangesSince::Reset(position(5), ResetReason::Behind));
                 let age = seen.age();
-                learn(&mut seen, Since::Anything(point(number), why));
+                apply(&mut seen, ChangesSince::Reset(position(number), why));
                 assert!(!holds(&seen, &age), "{why:?} {number}");
                 assert!(holds(&seen, &seen.age()));
                 for next in number..20 {
-                    learn(&mut seen, Since::These(point(next), Vec::new()));
+                    apply(&mut seen, ChangesSince::Objects(position(next), Vec::new()));
                     assert!(!holds(&seen, &age), "{why:?} {number}: not when the numbers meet again");
                 }
-                assert_eq!(seen.broke_at, (why == Why::Broken).then_some(NOW));
+                assert_eq!(seen.broke_at, (why == ResetReason::HistoryChanged).then_some(NOW));
             }
         }
         let mut seen = SeenChanges::default();
-        learn(&mut seen, Since::Anything(point(9), Why::Behind));
+        apply(&mut seen, ChangesSince::Reset(position(9), ResetReason::Behind));
         let age = seen.age();
-        learn(&mut seen, Since::These(point(10), (10..10 + CHANGED as u128).map(Uuid::from_u128).collect()));
+        apply(
+            &mut seen,
+            ChangesSince::Objects(position(10), (10..10 + CHANGED as u128).map(Uuid::from_u128).collect()),
+        );
         assert!(holds(&seen, &age), "as many as can be told apart");
-        learn(&mut seen, Since::These(point(11), vec![OTHER]));
+        apply(&mut seen, ChangesSince::Objects(position(11), vec![OTHER]));
         assert!(!holds(&seen, &age));
     }
 
     /// A database: its changes, and which tokens are revoked. A copy of it is a fork of its history.
     #[derive(Clone)]
     struct Database {
-        source: Source,
+        source: ChangeSource,
         changes: Vec<(Uuid, Uuid)>,
         revoked: Vec<bool>,
     }
@@ -197,9 +202,9 @@ mod tests {
     const TOKENS: usize = 3;
 
     impl Database {
-        fn point(&self) -> Point {
+        fn position(&self) -> ChangePosition {
             let (identity, _) = *self.changes.last().unwrap();
-            Point { number: i64::try_from(self.changes.len()).unwrap(), identity, source: self.source }
+            ChangePosition { number: i64::try_from(self.changes.len()).unwrap(), identity, source: self.source }
         }
 
         fn change(&mut self, token: usize, revoked: bool, identity: u128) {
@@ -207,16 +212,20 @@ mod tests {
             self.changes.push((Uuid::from_u128(identity), Uuid::from_u128(token as u128)));
         }
 
-        /// As the store looks, at most `max` changes at once.
-        fn poll(&self, known: Option<Point>, max: usize, fresh: bool) -> Since {
-            let Some(known) = known else { return Since::Anything(self.point(), Why::Behind) };
+        /// As the store polls, at most `max` changes at once.
+        fn poll(&self, known: Option<ChangePosition>, max: usize, fresh: bool) -> ChangesSince {
+            let Some(known) = known else { return ChangesSince::Reset(self.position(), ResetReason::Behind) };
             let at = usize::try_from(known.number).unwrap();
             let there = self.changes.get(at - 1).is_some_and(|(identity, _)| *identity == known.identity);
             match () {
-                () if !there || self.source != known.source => Since::Anything(self.point(), Why::Broken),
-                () if fresh => Since::Anything(self.point(), Why::Reconnected),
-                () if self.changes.len() - at > max => Since::Anything(self.point(), Why::Behind),
-                () => Since::These(self.point(), self.changes[at..].iter().map(|(_, token)| *token).collect()),
+                () if !there || self.source != known.source => {
+                    ChangesSince::Reset(self.position(), ResetReason::HistoryChanged)
+                }
+                () if fresh => ChangesSince::Reset(self.position(), ResetReason::Reconnected),
+                () if self.changes.len() - at > max => ChangesSince::Reset(self.position(), ResetReason::Behind),
+                () => {
+                    ChangesSince::Objects(self.position(), self.changes[at..].iter().map(|(_, token)| *token).collect())
+                }
             }
         }
     }
@@ -230,7 +239,7 @@ mod tests {
             let mut dice = Dice(seed);
             let mut identity = 1_000;
             let mut database = Database {
-                source: Source::default(),
+                source: ChangeSource::default(),
                 changes: vec![(Uuid::nil(), OTHER)],
                 revoked: vec![false; TOKENS],
             };
@@ -245,7 +254,7 @@ mod tests {
                         // not notice by its connection.
                         let source = match dice.below(2) {
                             0 => database.source,
-                            _ => Source { database: database.source.database + 1, ..database.source },
+                            _ => ChangeSource { database: database.source.database + 1, ..database.source },
                         };
                         fresh = source != database.source || dice.below(2) == 0;
                         database = Database { source, ..copies[dice.below(copies.len())].clone() };
@@ -258,7 +267,7 @@ mod tests {
                     }
                     _ => {
                         let token = dice.below(TOKENS);
-                        seen.learn(database.poll(seen.newest, 2, fresh), None, NOW);
+                        seen.apply(database.poll(seen.newest, 2, fresh), None, NOW);
                         fresh = false;
                         let object = Uuid::from_u128(token as u128);
                         for (_, says, _) in entries

@@ -1,6 +1,6 @@
 use latchkey_domain::{AllowedNetworks, Description, RepositoryAccess, ScopeSet, Timestamp, TokenName, TokenState};
 use latchkey_store::tokens::{self, Edited, Token};
-use latchkey_store::{StoreError, Tx};
+use latchkey_store::{Conflict, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::TokenDetail;
@@ -161,7 +161,7 @@ impl Service {
             expires_at: after.expires_at,
         };
         tokens::update(tx, token, &edited).await.map_err(|error| match error {
-            StoreError::Conflict("token name") => {
+            StoreError::Conflict(Conflict::TokenName) => {
                 let taken = "is taken by another token that is not revoked; choose another name";
                 Error::Conflict(FieldError::new("name", taken))
             }

@@ -1,8 +1,8 @@
 //! Answers that are given again, under an `Idempotency-Key`.
 
 use latchkey_domain::{Secret, SecretKind};
-use latchkey_store::StoreError;
 use latchkey_store::tokens::{self, Token};
+use latchkey_store::{Conflict, StoreError};
 use serde_json::json;
 
 use super::grant::Grant;
@@ -69,7 +69,7 @@ impl Service {
         action: fn(&Caller, &Token) -> Action,
         error: StoreError,
     ) -> Result<CreatedToken, Error> {
-        if !matches!(error, StoreError::Conflict("idempotency key")) {
+        if !matches!(error, StoreError::Conflict(Conflict::IdempotencyKey)) {
             return Err(error.into());
         }
         // There is none only if the other one's clock is a day behind.

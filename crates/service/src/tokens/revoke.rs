@@ -88,15 +88,19 @@ impl Service {
         retry_on_deadlock(|| async move {
             let Write { mut tx, caller, access } = self.begin_with_tokens(caller, access, locked).await?;
             allow(&access, &caller)?;
-            let mut done = BulkRevoked::default();
-            for id in locked {
-                if let Some(token) = self.revoke_recorded(&mut tx, &caller, *id).await? {
-                    done.revoked.push((token.id, token.name));
-                }
-            }
+            let actor = caller.principal.actor();
+            let revocation = Revocation { at: self.now(), by: actor.clone(), reason: RevocationReason::Manual };
+            let revoked = tokens::revoke_many(&mut tx, locked, &revocation).await?;
+            let entry = AuditEntry {
+                organization: Some(access.id()).filter(|_| !access.is_instance()),
+                action: "token.revoked",
+                target: ("token", None, ""),
+                success: true,
+                details: json!({ "reason": RevocationReason::Manual }),
+            };
+            self.record_for_tokens(&mut tx, &actor, &caller.origin, entry, &revoked).await?;
             tx.commit().await?;
-            done.skipped = ids.len() - done.revoked.len();
-            Ok(done)
+            Ok(BulkRevoked { skipped: ids.len() - revoked.len(), revoked })
         })
         .await
     }

@@ -101,7 +101,7 @@ async fn world(url: &str) -> World {
     let service = Service::new(store.clone(), Catalogue::built_in(), clock.clone(), Arc::new(SystemRandom));
     let id = || SystemRandom.id(START);
 
-    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     let (acme, globex) = (OrganizationId(id()), OrganizationId(id()));
     for (organization, name) in [(acme, "acme"), (globex, "globex")] {
         organizations::insert(&mut tx, organization, &OrganizationName::new(name).unwrap(), START).await.unwrap();
@@ -131,7 +131,7 @@ impl World {
     pub async fn person(&self, organization: OrganizationId, role: Role) -> Caller {
         let id = UserId(SystemRandom.id(START));
         let email = Email::new(&format!("{id}@example.com")).unwrap();
-        let mut tx = self.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+        let mut tx = self.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
         users::insert(&mut tx, id, &email, None, false, START).await.unwrap();
         let membership = MembershipId(SystemRandom.id(START));
         memberships::insert(&mut tx, membership, organization, id, role, START).await.unwrap();

@@ -32,7 +32,7 @@ pub async fn membership(world: &World, organization: &str, caller: &Caller) -> S
 /// A person of this email who belongs to nothing.
 pub async fn nobody(world: &World, email: &str, instance_admin: bool) -> Caller {
     let (id, email) = (UserId(SystemRandom.id(START)), Email::new(email).unwrap());
-    let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = world.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     users::insert(&mut tx, id, &email, None, instance_admin, START).await.unwrap();
     let credential = session(&mut tx, id).await;
     tx.commit().await.unwrap();

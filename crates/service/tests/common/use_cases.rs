@@ -139,7 +139,7 @@ pub async fn targets(world: &World, caller: &Caller) -> Targets {
     service.create_organization(&hooli, "hooli").await.unwrap();
     service.delete_organization(&hooli, "hooli").await.unwrap();
     let session = {
-        let mut tx = world.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+        let mut tx = world.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
         let id: CredentialId = session(&mut tx, caller.principal.person().unwrap().id).await;
         tx.commit().await.unwrap();
         id.to_string()

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError, Tx,
-    error::unknown,
+    error::invalid_value,
     users::{User, UserRow},
 };
 
@@ -70,7 +70,7 @@ impl TryFrom<MemberRow> for Member {
     }
 }
 
-/// Adds a user to an organization. `Conflict("membership")` when already in it.
+/// Adds a user to an organization. [`Conflict::Membership`](crate::Conflict::Membership) when already in it.
 pub async fn insert(
     tx: &mut Tx,
     id: MembershipId,
@@ -92,7 +92,7 @@ pub async fn insert(
             .await
             .map(|done| done.rows_affected())
     })?;
-    if inserted == 1 { Ok(()) } else { Err(unknown("user of a membership")) }
+    if inserted == 1 { Ok(()) } else { Err(invalid_value("user of a membership")) }
 }
 
 macro_rules! role {
@@ -176,5 +176,5 @@ pub async fn delete_all(tx: &mut Tx, organization: OrganizationId, limit: u32) -
 }
 
 pub(crate) fn parse(role: &str) -> Result<Role, StoreError> {
-    Role::parse(role).ok_or_else(|| unknown("role"))
+    Role::parse(role).ok_or_else(|| invalid_value("role"))
 }

@@ -14,7 +14,7 @@ macro_rules! present {
 
 /// Keeps an organization from being deleted until the transaction ends, so that what is added to it is not orphaned;
 /// false if it is gone. Stands in no other's way.
-pub async fn hold(tx: &mut Tx, id: OrganizationId) -> Result<bool, StoreError> {
+pub async fn lock_shared(tx: &mut Tx, id: OrganizationId) -> Result<bool, StoreError> {
     let sql = tx.dialect(present!(""), present!(" FOR KEY SHARE"));
     is_there(tx, sql, id).await
 }
@@ -26,12 +26,12 @@ pub async fn lock(tx: &mut Tx, id: OrganizationId) -> Result<bool, StoreError> {
 }
 
 /// Makes everybody wait who adds something to an organization, for its deletion; false if it is gone.
-pub async fn lock_whole(tx: &mut Tx, id: OrganizationId) -> Result<bool, StoreError> {
+pub async fn lock_exclusive(tx: &mut Tx, id: OrganizationId) -> Result<bool, StoreError> {
     let sql = tx.dialect(present!(""), present!(" FOR UPDATE"));
     is_there(tx, sql, id).await
 }
 
-/// Takes an organization out of sight; under [`lock_whole`]. Its row stays for its revoked tokens, and keeps the name.
+/// Takes an organization out of sight; under [`lock_exclusive`]. Its row stays for its revoked tokens, and keeps the name.
 pub async fn delete(tx: &mut Tx, id: OrganizationId, now: Timestamp) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE organizations SET deleted_at = $2, updated_at = $2, threshold_days = NULL WHERE id = $1";
     writing!(tx, db => sqlx::query(SQL).bind(id.0).bind(now.micros()).execute(db).await.map(|_| ()))?;

@@ -6,9 +6,9 @@ use latchkey_domain::{InactivityThreshold, OrganizationId, OrganizationName, Rol
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx, bind::text, changes, error::unknown, memberships};
+use crate::{Store, StoreError, Tx, bind::text, changes, error::invalid_value, memberships};
 
-pub use delete::{delete, deleted, free_name, hold, lock, lock_whole};
+pub use delete::{delete, deleted, free_name, lock, lock_exclusive, lock_shared};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl TryFrom<OrganizationRow> for Organization {
         Ok(Self {
             id: OrganizationId(row.id),
             name: row.name,
-            threshold: InactivityThreshold::from_setting(days).map_err(|_| unknown("threshold"))?,
+            threshold: InactivityThreshold::from_setting(days).map_err(|_| invalid_value("threshold"))?,
             created_at: Timestamp::from_micros(row.created_at),
             updated_at: Timestamp::from_micros(row.updated_at),
         })
@@ -70,7 +70,7 @@ macro_rules! select {
 }
 pub(crate) use select;
 
-/// Adds an organization. `Conflict("organization name")` when the name is taken.
+/// Adds an organization. [`Conflict::OrganizationName`](crate::Conflict::OrganizationName) when the name is taken.
 pub async fn insert(
     tx: &mut Tx,
     id: OrganizationId,

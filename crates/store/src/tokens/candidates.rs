@@ -93,7 +93,8 @@ impl Conditions {
         let one_phase = self.phase != phase::ANY;
         if let Some(terms) = terms {
             let phase = one_phase.then_some(self.phase);
-            return search::candidates(store, self.list, Kind::Token, terms, phase).await.map(Some);
+            let (list, kind) = self.project.map_or((self.list, Kind::Token), |id| (id, Kind::ProjectToken));
+            return search::candidates(store, list, kind, terms, phase).await.map(Some);
         }
         for (sql, before) in [(EXPIRING, self.expires_before), (IDLE, self.idle_before)] {
             let Some(before) = before.filter(|_| one_phase) else { continue };

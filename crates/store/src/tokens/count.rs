@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Store, StoreError, Tx,
-    bind::{Ids, among},
+    bind::{Ids, in_list},
 };
 
 /// The numbers above a list, each at most [`COUNT_MAX`] + 1.
@@ -55,7 +55,7 @@ pub async fn summary(
     );
     let list = organization.0;
     mark_expired(store, list, now).await?;
-    let known = store.recent.capped(list, now);
+    let known = store.list_cache.capped(list, now);
     let most = i64::from(COUNT_MAX) + 1;
     let limits = known.map(|capped| if capped { 0 } else { most });
     let (live, expiring, idle): (i64, i64, i64) = reading!(store, db => {
@@ -71,7 +71,7 @@ pub async fn summary(
     })?;
     let counted = [live, expiring, idle];
     if known == [false; 3] {
-        store.recent.note_capped(list, now, counted.map(|count| count >= most));
+        store.list_cache.set_capped(list, now, counted.map(|count| count >= most));
     }
     let number = |at: usize| {
         let count = if known[at] { most } else { counted[at] };
@@ -145,7 +145,7 @@ async fn among_candidates(store: &Store, conditions: &Conditions, ids: Ids) -> R
         ($engine:ident) => {
             concat!(
                 "SELECT count(*) FROM api_tokens t WHERE t.id ",
-                among!($engine "$3"),
+                in_list!($engine "$3"),
                 " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2)",
                 filters!()
             )

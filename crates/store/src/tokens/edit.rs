@@ -6,10 +6,7 @@ use super::{
     row::{TokenRow, columns, select},
     write::{list_repositories, words},
 };
-use crate::{
-    StoreError, Tx,
-    search::{self, Kind},
-};
+use crate::{StoreError, Tx, search};
 
 /// Makes whoever acts with these tokens, or changes them, wait until the transaction ends. In the order of ids, as every
 /// batch of tokens is locked, so that two transactions can't wait for each other.
@@ -24,7 +21,7 @@ pub async fn lock_all(tx: &mut Tx, ids: &[TokenId]) -> Result<(), StoreError> {
 
 /// Keeps a token as it is for whoever acts with it: until the transaction ends, it can't be revoked, rotated or changed.
 /// Stands in the way of nothing else, a use being recorded above all.
-pub async fn hold(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
+pub async fn lock_shared(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
     const SQL: &str = "SELECT t.id FROM api_tokens t WHERE t.id = $1 FOR KEY SHARE";
     Ok(writing!(tx, db, sqlite => { let _ = db; Ok(()) }, postgres => {
         sqlx::query(SQL).bind(id.0).execute(db).await.map(|_| ())
@@ -42,7 +39,7 @@ pub async fn lock(tx: &mut Tx, id: TokenId) -> Result<Option<(Token, Vec<Reposit
     Ok(Some((Token::try_from(row)?, listed.into_iter().map(RepositoryId).collect())))
 }
 
-/// Changes an unrevoked token that [`lock`] has returned. `Conflict("token name")` as for a new one.
+/// Changes an unrevoked token that [`lock`] has returned. [`Conflict::TokenName`](crate::Conflict::TokenName) as for a new one.
 pub async fn update(tx: &mut Tx, token: &Token, edited: &Edited<'_>) -> Result<(), StoreError> {
     // Another replica's clock may have noted the token as expired already: it is live again.
     const SQL: &str = "UPDATE api_tokens SET name = $2, name_key = $3, description = $4, scopes = $5, \
@@ -70,9 +67,9 @@ pub async fn update(tx: &mut Tx, token: &Token, edited: &Edited<'_>) -> Result<(
         replace_repositories(tx, token.id, repositories).await?;
     }
     let words = words(edited.name.as_str(), edited.description.as_str(), &token.prefix, token.id);
-    search::forget(tx, Kind::Token, token.id.0).await?;
     let list = token.level.organization().map(|id| id.0).unwrap_or_default();
-    search::index(tx, list, Kind::Token, token.id.0, words).await?;
+    let project = token.level.project().map(|id| id.0);
+    search::reindex_token(tx, list, project, token.id.0, words).await?;
     tx.changed.push(token.id.0);
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A row of the sort's index.
-struct Place {
+struct IndexPosition {
     key: Key,
     id: Uuid,
 }
@@ -26,7 +26,7 @@ enum Key {
 }
 
 /// Binds a place, `$n` and `$n + 1`.
-macro_rules! bind_place {
+macro_rules! bind_position {
     ($query:expr, $place:expr) => {{
         let query = $query;
         match &$place.key {
@@ -38,7 +38,7 @@ macro_rules! bind_place {
     }};
 }
 
-impl Place {
+impl IndexPosition {
     fn of(position: &Position, key: SortKey) -> Self {
         let id = position.id.0;
         let key = match key {
@@ -82,9 +82,9 @@ pub async fn list(
     if matches!(filter.state, Some(TokenState::Active | TokenState::Expired)) {
         mark_expired(store, conditions.list, now).await?;
     }
-    let (first, last) = (Place::first(sort.key), Place::last(sort.key));
+    let (first, last) = (IndexPosition::first(sort.key), IndexPosition::last(sort.key));
     let (first, last) = if sort.descending { (last, first) } else { (first, last) };
-    let from = after.map_or(first, |position| Place::of(position, sort.key));
+    let from = after.map_or(first, |position| IndexPosition::of(position, sort.key));
     let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
 
     let candidates = conditions.candidates(store, filter.terms.as_deref()).await?;
@@ -92,7 +92,7 @@ pub async fn list(
         None if !conditions.are_none() => end(store, &conditions, sort, &from).await?,
         _ => None,
     };
-    let to = end.as_ref().map_or(last, |position| Place::of(position, sort.key));
+    let to = end.as_ref().map_or(last, |position| IndexPosition::of(position, sort.key));
     let capped = candidates.as_ref().is_some_and(|candidates| candidates.capped);
     let ids = candidates.map(|candidates| candidates.ids);
     let chosen = ids.is_some();
@@ -113,7 +113,7 @@ async fn page(
     store: &Store,
     conditions: &Conditions,
     sort: Sort,
-    (from, to): (&Place, &Place),
+    (from, to): (&IndexPosition, &IndexPosition),
     ids: Option<Vec<Uuid>>,
     limit: usize,
 ) -> Result<Vec<TokenRow>, StoreError> {
@@ -127,7 +127,7 @@ async fn page(
     };
     Ok(reading!(store, db => {
         let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
-        let query = bind_place!(bind_place!(query, from), to);
+        let query = bind_position!(bind_position!(query, from), to);
         let query = bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX));
         match &ids {
             None => query,
@@ -139,11 +139,16 @@ async fn page(
 }
 
 /// Where a walk with filters ends for this time, having read as much as it may; `None` if it gets to the end before.
-async fn end(store: &Store, conditions: &Conditions, sort: Sort, from: &Place) -> Result<Option<Position>, StoreError> {
+async fn end(
+    store: &Store,
+    conditions: &Conditions,
+    sort: Sort,
+    from: &IndexPosition,
+) -> Result<Option<Position>, StoreError> {
     let sql = conditions.choose(statements(sort).end);
     let rows: Vec<(String, Uuid)> = reading!(store, db => {
         let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
-        bind_place!(query, from).bind(conditions.reach(store) - 1).fetch_all(db).await
+        bind_position!(query, from).bind(conditions.reach(store) - 1).fetch_all(db).await
     })?;
     // The second row says that there is more after the first.
     let more = rows.len() > 1;

@@ -4,7 +4,7 @@
 use latchkey_domain::Timestamp;
 use uuid::Uuid;
 
-use crate::{Lane, Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, WritePriority};
 
 /// Notes which tokens of a list have expired by `now`. Reads one index entry when there are none.
 pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
@@ -12,13 +12,13 @@ pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> R
     // soon.
     const FIRST: &str = "SELECT t.expires_key FROM api_tokens t WHERE t.list_id = $1 AND t.phase = 0 \
         ORDER BY t.expires_key, t.id LIMIT 1";
-    if store.recent.is_marked_expired(list, now) {
+    if store.list_cache.is_marked_expired(list, now) {
         return Ok(());
     }
     loop {
         let first: Option<i64> = reading!(store, db => sqlx::query_scalar(FIRST).bind(list).fetch_optional(db).await)?;
         if first.is_none_or(|first| first > now.micros()) {
-            store.recent.note_marked_expired(list, now);
+            store.list_cache.set_marked_expired(list, now);
             return Ok(());
         }
         match write(store, list, now).await {
@@ -33,8 +33,8 @@ pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> R
 }
 
 async fn write(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
-    let mut tx = store.begin(Lane::Ordinary).await?;
-    batch(&mut tx, list, now, store.limits.settled).await?;
+    let mut tx = store.begin(WritePriority::Normal).await?;
+    batch(&mut tx, list, now, store.limits.expired).await?;
     tx.commit().await
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Store, StoreError, Tx,
-    bind::{Ids, among},
+    bind::{Ids, in_list},
 };
 
 /// The token that a creator's key has made.
@@ -42,7 +42,7 @@ pub async fn by_secret(store: &Store, hash: &SecretHash) -> Result<Option<Found>
     row.map(Found::try_from).transpose()
 }
 
-/// The same within a transaction, with the repositories that the token lists; after [`super::hold`] or
+/// The same within a transaction, with the repositories that the token lists; after [`super::lock_shared`] or
 /// [`super::lock_all`] it stays so.
 pub async fn by_secret_locked(
     tx: &mut Tx,
@@ -80,7 +80,7 @@ pub async fn by_id(store: &Store, id: TokenId) -> Result<Option<Token>, StoreErr
 
 /// Those of `ids` that exist.
 pub async fn by_ids(store: &Store, ids: &[TokenId]) -> Result<Vec<Token>, StoreError> {
-    let sql = store.dialect(select!("t.id ", among!(sqlite "$1")), select!("t.id ", among!(postgres "$1")));
+    let sql = store.dialect(select!("t.id ", in_list!(sqlite "$1")), select!("t.id ", in_list!(postgres "$1")));
     let ids = ids.iter().map(|id| id.0).collect::<Ids>();
     let rows: Vec<TokenRow> = reading!(store, db => sqlx::query_as(sql).bind(&ids).fetch_all(db).await)?;
     tokens(rows)
@@ -111,7 +111,7 @@ pub async fn repositories_of(
                 "SELECT r.token_id, r.repository_id, \
                     (SELECT p.name FROM repositories p WHERE p.id = r.repository_id) AS name \
                  FROM api_token_repositories r WHERE r.token_id ",
-                among!($engine "$1"),
+                in_list!($engine "$1"),
                 " ORDER BY name, r.token_id"
             )
         };

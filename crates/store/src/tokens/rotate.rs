@@ -5,10 +5,7 @@ use super::{
     edit::lock_all,
     write::{secret_object, words},
 };
-use crate::{
-    StoreError, Tx,
-    search::{self, Kind},
-};
+use crate::{StoreError, Tx, search};
 
 /// Gives an unrevoked token that [`super::lock`] has returned a new secret. The old one is kept as retired; those that
 /// were retired before stop working, whatever was promised for them.
@@ -31,9 +28,9 @@ pub async fn rotate(tx: &mut Tx, token: &Token, rotation: &Rotation<'_>) -> Resu
             .map(|_| ())
     })?;
     let words = words(&token.name, &token.description, rotation.prefix.as_str(), token.id);
-    search::forget(tx, Kind::Token, token.id.0).await?;
     let list = token.level.organization().map(|id| id.0).unwrap_or_default();
-    search::index(tx, list, Kind::Token, token.id.0, words).await?;
+    let project = token.level.project().map(|id| id.0);
+    search::reindex_token(tx, list, project, token.id.0, words).await?;
     tx.changed.extend([token.id.0, secret_object(rotation.hash)]);
     Ok(())
 }

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Actor, Revocation, Token, Use};
-use crate::{StoreError, error::unknown};
+use crate::{StoreError, error::invalid_value};
 
 /// The columns of a [`TokenRow`], from `api_tokens t`. Subqueries instead of joins: whatever a planner knows or guesses
 /// of the tables, they are look-ups of one row each.
@@ -106,7 +106,7 @@ impl TryFrom<TokenRow> for Token {
                     .revoked_reason
                     .as_deref()
                     .and_then(RevocationReason::parse)
-                    .ok_or_else(|| unknown("reason of a revocation"))?,
+                    .ok_or_else(|| invalid_value("reason of a revocation"))?,
             }),
         };
         Ok(Self {
@@ -146,6 +146,6 @@ pub(crate) fn actor(kind: Option<&str>, id: Option<Uuid>, name: Option<String>) 
     let kind = ["user", "api_token", "system"]
         .into_iter()
         .find(|known| kind == Some(known))
-        .ok_or_else(|| unknown("kind of actor"))?;
+        .ok_or_else(|| invalid_value("kind of actor"))?;
     Ok(Actor { kind, id, name: name.unwrap_or_default() })
 }

@@ -8,7 +8,7 @@
 //! When a search or a selective filter has picked candidates (`$15`), there is no walk: they are filtered and sorted.
 
 use super::{Sort, SortKey, row::columns};
-use crate::bind::among;
+use crate::bind::in_list;
 
 /// The statements of one sort in one direction.
 pub(super) struct Statements {
@@ -114,7 +114,7 @@ macro_rules! statements {
     (chosen $engine:ident, $row:literal, $order:literal, $after:literal, $until:literal) => {
         concat!(
             "SELECT ", columns!(listed), ", t.matches FROM (SELECT t.*, count(*) OVER () AS matches \
-            FROM api_tokens t WHERE t.id ", among!($engine "$15"),
+            FROM api_tokens t WHERE t.id ", in_list!($engine "$15"),
             " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2) AND ", $row, " ", $after, " ($3, $4)",
             statements!(bounds $row, $until), " ORDER BY ", $order, " LIMIT $14) t ORDER BY ", $order
         )

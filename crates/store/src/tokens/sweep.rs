@@ -2,10 +2,10 @@ use latchkey_domain::{OrganizationId, ProjectId, RevocationReason, Timestamp, To
 use uuid::Uuid;
 
 use super::{
-    COUNT_MAX, EXPIRED_MAX, Revocation, Token, mark_expired,
+    COUNT_MAX, Token, mark_expired,
     row::{TokenRow, columns, tokens},
 };
-use crate::{Store, StoreError, Tx, bind::text};
+use crate::{Store, StoreError, Tx, limits::EXPIRED_MAX};
 
 /// The inactive tokens of an organization, longest idle first, for `inactive` and `revoke_inactive` alike: what is
 /// shown before a threshold is saved is what the sweep then takes. The sum keeps planners away from the index by expiry.
@@ -96,7 +96,7 @@ pub async fn revoke_inactive(
         };
     }
     // Skipping instead of waiting: it can't be part of a deadlock, and what is locked is in use or being revoked. The
-    // strong lock keeps a token from being revoked in the middle of a write that it has begun (`read::hold`).
+    // strong lock keeps a token from being revoked in the middle of a write that it has begun (`edit::lock_shared`).
     let sql = tx.dialect(sql!("", ""), sql!("MATERIALIZED ", " FOR UPDATE SKIP LOCKED"));
     mark_expired::batch(tx, organization.0, now, EXPIRED_MAX).await?;
     let rows: Vec<(Uuid, String)> = writing!(tx, db => {
@@ -112,53 +112,4 @@ pub async fn revoke_inactive(
     })?;
     tx.changed.extend(rows.iter().map(|(id, _)| *id));
     Ok(rows.into_iter().map(|(id, name)| (TokenId(id), name)).collect())
-}
-
-/// Revokes up to `limit` of an organization's tokens, live or expired, for its deletion; returns those.
-pub async fn revoke_all(
-    tx: &mut Tx,
-    organization: OrganizationId,
-    revocation: &Revocation,
-    limit: u32,
-) -> Result<Vec<(TokenId, String)>, StoreError> {
-    macro_rules! sql {
-        ($locking:literal) => {
-            concat!(
-                "WITH picked AS (SELECT t.id FROM api_tokens t WHERE t.list_id = $1 AND t.phase < 2 \
-                    ORDER BY t.phase, t.id LIMIT $7), \
-                 locked AS (SELECT t.id FROM api_tokens t WHERE t.id IN (SELECT id FROM picked) ORDER BY t.id",
-                $locking,
-                ") UPDATE api_tokens SET revoked_at = $2, revoked_by_kind = $3, revoked_by_id = $4, \
-                    revoked_by_name = $5, revoked_reason = $6, phase = 2 \
-                 WHERE id IN (SELECT id FROM locked) AND revoked_at IS NULL RETURNING id, name"
-            )
-        };
-    }
-    // Locked in the order of ids, as every batch of tokens is, so that two of them can't wait for each other.
-    let sql = tx.dialect(sql!(""), sql!(" FOR UPDATE"));
-    let rows: Vec<(Uuid, String)> = writing!(tx, db => {
-        sqlx::query_as(sql)
-            .bind(organization.0)
-            .bind(revocation.at.micros())
-            .bind(revocation.by.kind)
-            .bind(revocation.by.id)
-            .bind(text(&revocation.by.name))
-            .bind(revocation.reason.as_str())
-            .bind(i64::from(limit))
-            .fetch_all(db)
-            .await
-    })?;
-    tx.changed.extend(rows.iter().map(|(id, _)| *id));
-    Ok(rows.into_iter().map(|(id, name)| (TokenId(id), name)).collect())
-}
-
-/// Whether an organization has a token that is not revoked; under [`crate::organizations::lock_whole`].
-pub async fn any_unrevoked(tx: &mut Tx, organization: OrganizationId) -> Result<bool, StoreError> {
-    // In the order of an index: a planner must not look through all tokens for it.
-    const SQL: &str = "SELECT t.phase FROM api_tokens t WHERE t.list_id = $1 AND t.phase < 2 \
-        ORDER BY t.phase, t.id LIMIT 1";
-    let phase: Option<i16> = writing!(tx, db => {
-        sqlx::query_scalar(SQL).bind(organization.0).fetch_optional(db).await
-    })?;
-    Ok(phase.is_some())
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     StoreError, Tx,
     bind::{Ids, text},
-    search::{self, Kind},
+    search,
 };
 
 /// Stands among changed objects for a secret that comes: whoever remembers that there is none forgets it.
@@ -23,8 +23,8 @@ pub fn secret_object(hash: &SecretHash) -> Uuid {
 }
 
 /// Adds a token with its repositories and search words (name, description, prefix, id).
-/// `Conflict("token name")` when an unrevoked token of the level and owner has the name, as names are compared;
-/// `Conflict("creation key")` when the creator has sent the key before, whatever the name.
+/// [`Conflict::TokenName`](crate::Conflict::TokenName) when an unrevoked token of the level and owner has the name, as names are compared;
+/// [`Conflict::CreationKey`](crate::Conflict::CreationKey) when the creator has sent the key before, whatever the name.
 pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO api_tokens (id, level, organization_id, project_id, list_id, owner_id, phase, \
             name, name_key, description, scopes, all_repositories, prefix, hash, require_signing, allowed_networks, \
@@ -68,7 +68,7 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError>
     tx.changed.push(secret_object(token.hash));
     list_repositories(tx, token.id, token.repositories).await?;
     let words = words(token.name.as_str(), token.description.as_str(), token.prefix.as_str(), token.id);
-    search::index(tx, list, Kind::Token, token.id.0, words).await
+    search::index_token(tx, list, project, token.id.0, words).await
 }
 
 /// Adds a token's list of repositories, if it has one.

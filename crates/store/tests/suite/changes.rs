@@ -4,7 +4,7 @@ use futures::future::join_all;
 use latchkey_domain::RevocationReason;
 use latchkey_store::{
     Store,
-    changes::{self, Point, Since, Watch, Why},
+    changes::{self, ChangePoller, ChangePosition, ChangesSince, ResetReason},
     organizations, projects, repositories,
     tokens::{self, Actor, Revocation},
 };
@@ -31,54 +31,56 @@ fn revocation() -> Revocation {
 }
 
 async fn revoke(store: &Store, token: latchkey_domain::TokenId) {
-    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     assert!(tokens::revoke(&mut tx, token, &revocation()).await.unwrap().is_some());
     tx.commit().await.unwrap();
 }
 
-pub(crate) async fn newest(store: &Store) -> Point {
-    match Watch::new(store.clone()).poll(None).await.unwrap() {
-        Since::Anything(newest, Why::Behind) => newest,
+pub(crate) async fn newest(store: &Store) -> ChangePosition {
+    match ChangePoller::new(store.clone()).poll(None).await.unwrap() {
+        ChangesSince::Reset(newest, ResetReason::Behind) => newest,
         since => panic!("{since:?}"),
     }
 }
 
 /// What has changed since a point of the same history.
-async fn since(watch: &Watch, known: Point) -> (i64, Vec<Uuid>) {
-    match watch.poll(Some(known)).await.unwrap() {
-        Since::These(newest, objects) => (newest.number - known.number, objects),
+async fn since(poller: &ChangePoller, known: ChangePosition) -> (i64, Vec<Uuid>) {
+    match poller.poll(Some(known)).await.unwrap() {
+        ChangesSince::Objects(newest, objects) => (newest.number - known.number, objects),
         since => panic!("{since:?}"),
     }
 }
 
-/// A watch that has looked before, so that its connection is not new.
-async fn watching(store: &Store) -> (Watch, Point) {
-    let watch = Watch::new(store.clone());
-    let Since::Anything(newest, Why::Behind) = watch.poll(None).await.unwrap() else { panic!("nothing is known") };
-    (watch, newest)
+/// A poller that has looked before, so that its connection is not new.
+async fn watching(store: &Store) -> (ChangePoller, ChangePosition) {
+    let poller = ChangePoller::new(store.clone());
+    let ChangesSince::Reset(newest, ResetReason::Behind) = poller.poll(None).await.unwrap() else {
+        panic!("nothing is known")
+    };
+    (poller, newest)
 }
 
 async fn a_change_is_seen_once_it_is_committed(given: &Given) {
     let token = given.token(&given.spec("CI")).await.id;
     let repository = given.repository(given.acme, "acme/gone").await;
-    let (watch, before) = watching(given.store()).await;
-    let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let (poller, before) = watching(given.store()).await;
+    let mut tx = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
     tokens::revoke(&mut tx, token, &revocation()).await.unwrap();
-    assert_eq!(since(&watch, before).await, (0, Vec::new()));
+    assert_eq!(since(&poller, before).await, (0, Vec::new()));
     tx.commit().await.unwrap();
-    assert_eq!(since(&watch, before).await, (1, vec![token.0]));
+    assert_eq!(since(&poller, before).await, (1, vec![token.0]));
     let first = newest(given.store()).await;
-    let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
     repositories::delete(&mut tx, given.acme, repository).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(since(&watch, before).await, (2, vec![token.0, repository.0]));
-    assert_eq!(since(&watch, first).await, (1, vec![repository.0]));
-    assert_eq!(since(&watch, newest(given.store()).await).await, (0, Vec::new()));
+    assert_eq!(since(&poller, before).await, (2, vec![token.0, repository.0]));
+    assert_eq!(since(&poller, first).await, (1, vec![repository.0]));
+    assert_eq!(since(&poller, newest(given.store()).await).await, (0, Vec::new()));
 }
 
 /// Whatever somebody may remember, by itself or inside something else.
 async fn what_goes_is_told(given: &Given) {
-    let (watch, before) = watching(given.store()).await;
+    let (poller, before) = watching(given.store()).await;
     assert_eq!(before.number, 2, "an organization that comes, too: there were two of them");
     let told = given.database.numbers("SELECT number FROM changes WHERE object_id = $1", changes::ORGANIZATIONS).await;
     assert_eq!(told, [0, 1, 2]);
@@ -96,10 +98,10 @@ async fn what_goes_is_told(given: &Given) {
         })
         .await;
     let told = vec![repository.0, given.project.0, given.acme.0, changes::ORGANIZATIONS];
-    assert_eq!(since(&watch, before).await, (4, told));
+    assert_eq!(since(&poller, before).await, (4, told));
     // What was not there is no change.
     given.write(async |tx| repositories::delete(tx, given.acme, repository).await).await;
-    assert_eq!(since(&watch, before).await.0, 4);
+    assert_eq!(since(&poller, before).await.0, 4);
 }
 
 /// Somebody looks all the time while many revoke at once: whoever knows a number knows all below it.
@@ -108,11 +110,13 @@ async fn numbers_follow_commits_without_gaps(given: &Given) {
     for number in 0..20 {
         ids.push(given.token(&given.spec(&format!("token {number}"))).await.id);
     }
-    let (watch, first) = watching(given.store()).await;
+    let (poller, first) = watching(given.store()).await;
     let looking = async {
         let (mut known, mut seen) = (first, Vec::<Uuid>::new());
         while known.number < first.number + 20 {
-            let Since::These(newest, objects) = watch.poll(Some(known)).await.unwrap() else { panic!("all is there") };
+            let ChangesSince::Objects(newest, objects) = poller.poll(Some(known)).await.unwrap() else {
+                panic!("all is there")
+            };
             assert_eq!(newest.number - known.number, i64::try_from(objects.len()).unwrap());
             known = newest;
             seen.extend(objects);
@@ -129,24 +133,24 @@ const ADD: &str = "INSERT INTO changes (number, object_id) SELECT m.number + 1, 
     ORDER BY m.number DESC LIMIT 1";
 
 async fn who_is_too_far_behind_forgets_everything(given: &Given) {
-    let (watch, before) = watching(given.store()).await;
+    let (poller, before) = watching(given.store()).await;
     given.database.execute("UPDATE change_count SET count = count + 1001".to_owned()).await;
     for _ in 0..1_001 {
         given.database.execute(ADD.to_owned()).await;
     }
     let newest = newest(given.store()).await;
     assert_eq!(newest.number, before.number + 1_001);
-    assert_eq!(watch.poll(Some(before)).await.unwrap(), Since::Anything(newest, Why::Behind));
+    assert_eq!(poller.poll(Some(before)).await.unwrap(), ChangesSince::Reset(newest, ResetReason::Behind));
 }
 
 /// A number says nothing about a history: it is given again.
 async fn another_history_is_told_by_its_identities(given: &Given) {
     let token = given.token(&given.spec("CI")).await.id;
-    let (watch, backup) = watching(given.store()).await;
+    let (poller, backup) = watching(given.store()).await;
     revoke(given.store(), token).await;
     let lost = newest(given.store()).await;
-    let broken = async || match watch.poll(Some(lost)).await.unwrap() {
-        Since::Anything(newest, Why::Broken) => newest.number - lost.number,
+    let broken = async || match poller.poll(Some(lost)).await.unwrap() {
+        ChangesSince::Reset(newest, ResetReason::HistoryChanged) => newest.number - lost.number,
         since => panic!("{since:?}"),
     };
     let execute = async |sql: &str| given.database.execute(sql.to_owned()).await;
@@ -154,7 +158,7 @@ async fn another_history_is_told_by_its_identities(given: &Given) {
     execute(&format!("DELETE FROM changes WHERE number > {}", backup.number)).await;
     execute(&format!("UPDATE change_count SET count = {}", backup.number)).await;
     assert_eq!(broken().await, -1);
-    assert_eq!(since(&watch, backup).await, (0, Vec::new()), "this far it is the same history");
+    assert_eq!(since(&poller, backup).await, (0, Vec::new()), "this far it is the same history");
     // They catch up to exactly the known one, and then overtake it.
     for ahead in 0..3 {
         execute(ADD).await;
@@ -162,9 +166,9 @@ async fn another_history_is_told_by_its_identities(given: &Given) {
     }
     // None at all: nothing is believed until there are some again.
     execute("DELETE FROM changes").await;
-    assert!(matches!(watch.poll(Some(lost)).await.unwrap(), Since::Anything(_, Why::Broken)));
+    assert!(matches!(poller.poll(Some(lost)).await.unwrap(), ChangesSince::Reset(_, ResetReason::HistoryChanged)));
     let nothing = newest(given.store()).await;
-    assert!(matches!(watch.poll(Some(nothing)).await.unwrap(), Since::Anything(_, Why::Broken)));
+    assert!(matches!(poller.poll(Some(nothing)).await.unwrap(), ChangesSince::Reset(_, ResetReason::HistoryChanged)));
 }
 
 /// What an old release writes, and each row of one transaction.
@@ -182,15 +186,15 @@ async fn each_change_has_an_identity_of_its_own(given: &Given) {
 async fn the_mark_changes_with_each_commit_of_any_process(given: &Given) {
     let token = given.token(&given.spec("CI")).await.id;
     let other = Store::connect(&given.database.url).await.unwrap();
-    let watch = Watch::new(given.store().clone());
-    let before = watch.wal_header();
+    let poller = ChangePoller::new(given.store().clone());
+    let before = poller.wal_header();
     assert_eq!(before.is_some(), given.database.is_sqlite(), "PostgreSQL has none, so each check looks");
     if before.is_some() {
-        assert!(before == watch.wal_header());
+        assert!(before == poller.wal_header());
         given.store().ping().await.unwrap();
-        assert!(before == watch.wal_header(), "reading is no commit");
+        assert!(before == poller.wal_header(), "reading is no commit");
         revoke(&other, token).await;
-        assert!(before != watch.wal_header());
+        assert!(before != poller.wal_header());
     }
     other.close().await;
 }

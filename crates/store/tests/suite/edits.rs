@@ -5,7 +5,8 @@ use latchkey_domain::{
     AllowedNetworks, Description, RepositoryAccess, Scope, ScopeSet, Secret, SecretKind, TokenId, TokenName, TokenState,
 };
 use latchkey_store::{
-    idempotency::{self, Remembered},
+    Conflict,
+    idempotency::{self, StoredRequest},
     tokens::{self, Edited, Filter, Found, Rotation, SortKey, Token},
 };
 use uuid::Uuid;
@@ -126,7 +127,10 @@ async fn an_edit_needs_a_free_name(given: &Given) {
     given.token(&given.spec("Two")).await;
     let (name, description) = named("TWO", "");
     let edited = as_it_is(&token, &name, &description);
-    assert_eq!(conflict(given.try_write(async |tx| tokens::update(tx, &token, &edited).await).await), "token name");
+    assert_eq!(
+        conflict(given.try_write(async |tx| tokens::update(tx, &token, &edited).await).await),
+        Conflict::TokenName
+    );
     assert_eq!(tokens::by_id(given.store(), token.id).await.unwrap(), Some(token));
 }
 
@@ -135,7 +139,7 @@ async fn a_locked_token_waits_for_the_lock(given: &Given) {
     let token = given.token(&given.spec("counter")).await;
     let add = async || {
         for _ in 0..10 {
-            let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
+            let mut tx = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
             let (locked, listed) = tokens::lock(&mut tx, token.id).await.unwrap().unwrap();
             assert_eq!(listed, []);
             let count: u32 = locked.description.parse().unwrap_or_default();
@@ -147,7 +151,7 @@ async fn a_locked_token_waits_for_the_lock(given: &Given) {
     };
     join(add(), add()).await;
     assert_eq!(tokens::by_id(given.store(), token.id).await.unwrap().unwrap().description, "20");
-    let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
     assert_eq!(tokens::lock(&mut tx, TokenId(given.id())).await.unwrap(), None);
 }
 
@@ -190,16 +194,16 @@ async fn only_the_current_secret_ends_an_overlap(given: &Given) {
 
 async fn a_key_is_remembered_for_its_time(given: &Given) {
     let key = [7; 32];
-    let first = Remembered { request: [1; 32], salt: [2; 32], object: Uuid::from_u128(1) };
-    let second = Remembered { request: [3; 32], salt: [4; 32], object: Uuid::from_u128(2) };
-    let insert = async |new: &Remembered, since, at| {
+    let first = StoredRequest { request: [1; 32], salt: [2; 32], object: Uuid::from_u128(1) };
+    let second = StoredRequest { request: [3; 32], salt: [4; 32], object: Uuid::from_u128(2) };
+    let insert = async |new: &StoredRequest, since, at| {
         given.try_write(async |tx| idempotency::insert(tx, &key, new, since, at).await).await
     };
     let get = async |since| idempotency::get(given.store(), &key, since).await.unwrap();
     insert(&first, NOW, NOW).await.unwrap();
     assert_eq!(get(NOW).await.as_ref(), Some(&first));
     assert_eq!(get(NOW.plus_seconds(1)).await, None, "its time is over");
-    assert_eq!(conflict(insert(&second, NOW, NOW.plus_seconds(5)).await), "idempotency key");
+    assert_eq!(conflict(insert(&second, NOW, NOW.plus_seconds(5)).await), Conflict::IdempotencyKey);
     insert(&second, NOW.plus_seconds(1), NOW.plus_seconds(5)).await.unwrap();
     assert_eq!(get(NOW).await.as_ref(), Some(&second));
     assert_eq!(idempotency::get(given.store(), &[8; 32], NOW).await.unwrap(), None);
@@ -211,10 +215,10 @@ async fn a_key_is_remembered_for_its_time(given: &Given) {
 
 async fn one_of_two_with_a_key_at_once_is_first(given: &Given) {
     for number in 0..10 {
-        let new = Remembered { request: [1; 32], salt: [2; 32], object: given.id() };
+        let new = StoredRequest { request: [1; 32], salt: [2; 32], object: given.id() };
         let insert = || given.try_write(async |tx| idempotency::insert(tx, &[number; 32], &new, NOW, NOW).await);
         let (a, b) = join(insert(), insert()).await;
         assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1);
-        assert_eq!(conflict(if a.is_ok() { b } else { a }), "idempotency key");
+        assert_eq!(conflict(if a.is_ok() { b } else { a }), Conflict::IdempotencyKey);
     }
 }

@@ -43,7 +43,7 @@ async fn a_closed_store_is_not_available(given: &Given) {
     given.store().close().await;
     assert!(matches!(given.store().ping().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(
-        given.store().begin(latchkey_store::Lane::Ordinary).await.map(drop),
+        given.store().begin(latchkey_store::WritePriority::Normal).await.map(drop),
         Err(StoreError::Unavailable(_))
     ));
 }
@@ -98,9 +98,9 @@ async fn a_file_in_an_unreachable_place_is_not_available() {
 async fn a_busy_file_is_not_available() {
     let database = Database::sqlite().await.migrated().await;
     let other = Store::connect(&database.url).await.unwrap();
-    let held = other.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let held = other.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     assert!(matches!(
-        database.store.begin(latchkey_store::Lane::Ordinary).await.map(drop),
+        database.store.begin(latchkey_store::WritePriority::Normal).await.map(drop),
         Err(StoreError::Unavailable(_))
     ));
     drop(held);
@@ -112,7 +112,7 @@ async fn a_busy_file_is_not_available() {
 async fn what_was_committed_survives_a_crash() {
     let database = Database::sqlite().await.migrated().await;
     let id = latchkey_domain::OrganizationId(uuid::Uuid::from_u128(1));
-    let mut tx = database.store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = database.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     organizations::insert(&mut tx, id, &OrganizationName::new("acme").unwrap(), NOW).await.unwrap();
     tx.commit().await.unwrap();
     // What is on disk at this moment is what a killed process leaves behind.

@@ -8,7 +8,7 @@ use latchkey_domain::{
     TokenId, TokenName, UserId,
 };
 use latchkey_store::{
-    Store, StoreError, Tx, organizations,
+    Conflict, Store, StoreError, Tx, organizations,
     projects::{self, Project},
     repositories,
     tokens::{self, Actor, NewToken, Revocation, Token, Use},
@@ -93,7 +93,7 @@ impl Given {
         &self,
         change: impl AsyncFnOnce(&mut Tx) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut tx = self.store().begin(latchkey_store::Lane::Ordinary).await?;
+        let mut tx = self.store().begin(latchkey_store::WritePriority::Normal).await?;
         let done = change(&mut tx).await?;
         tx.commit().await?;
         Ok(done)
@@ -200,7 +200,7 @@ pub(crate) fn revoked(at: Timestamp) -> Revocation {
 }
 
 /// The conflict that a write ended in.
-pub(crate) fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> &'static str {
+pub(crate) fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Conflict {
     match result {
         Err(StoreError::Conflict(what)) => what,
         other => panic!("no conflict but {other:?}"),

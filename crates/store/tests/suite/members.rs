@@ -4,7 +4,7 @@ use latchkey_domain::{
     Email, InvitationId, Level, MembershipId, OrganizationId, OrganizationName, RevocationReason, Role,
 };
 use latchkey_store::{
-    Store,
+    Conflict, Store,
     invitations::{self, Invitation},
     memberships::{self, Filter},
     organizations, projects,
@@ -94,7 +94,7 @@ async fn an_invitation_is_pending_once(given: &Given) {
     let (first, theirs) = (invitation(given.acme), invitation(given.other));
     send(first.clone()).await.unwrap();
     send(theirs.clone()).await.unwrap();
-    assert_eq!(conflict(send(invitation(given.acme)).await), "invitation");
+    assert_eq!(conflict(send(invitation(given.acme)).await), Conflict::Invitation);
     let received = async |before| invitations::received(given.store(), "bob@example.com", before, 10).await.unwrap();
     assert_eq!(received(None).await, [theirs.clone(), first.clone()]);
     assert_eq!(received(Some(theirs.id)).await, std::slice::from_ref(&first));
@@ -115,15 +115,15 @@ async fn a_deleted_name_is_out_of_sight_and_taken_until_it_is_freed(given: &Give
     join(given, given.acme, "ada@example.com", Role::Owner).await;
     given
         .write(async |tx| {
-            assert!(organizations::lock_whole(tx, given.acme).await?);
+            assert!(organizations::lock_exclusive(tx, given.acme).await?);
             organizations::delete(tx, given.acme, NOW).await
         })
         .await;
     let there = given.write(async |tx| {
         Ok([
-            organizations::hold(tx, given.acme).await?,
+            organizations::lock_shared(tx, given.acme).await?,
             organizations::lock(tx, given.acme).await?,
-            organizations::lock_whole(tx, given.acme).await?,
+            organizations::lock_exclusive(tx, given.acme).await?,
             organizations::set_threshold(tx, given.acme, None, NOW).await?,
         ])
     });
@@ -135,7 +135,7 @@ async fn a_deleted_name_is_out_of_sight_and_taken_until_it_is_freed(given: &Give
     let name = OrganizationName::new("acme").unwrap();
     let again = OrganizationId(given.id());
     let taken = given.try_write(async |tx| organizations::insert(tx, again, &name, NOW).await).await;
-    assert_eq!(conflict(taken), "organization name");
+    assert_eq!(conflict(taken), Conflict::OrganizationName);
     let deleted = async || -> Vec<_> {
         organizations::deleted(store, "", 10).await.unwrap().into_iter().map(|deleted| deleted.id).collect()
     };
@@ -147,7 +147,7 @@ async fn a_deleted_name_is_out_of_sight_and_taken_until_it_is_freed(given: &Give
     assert_eq!(organizations::by_name(store, "acme").await.unwrap().unwrap().id, again);
 
     given.write(async |tx| projects::delete(tx, given.project, NOW).await).await;
-    assert!(!given.write(async |tx| projects::hold(tx, given.acme, given.project).await).await);
+    assert!(!given.write(async |tx| projects::lock_shared(tx, given.acme, given.project).await).await);
     assert_eq!(projects::by_id(store, given.acme, given.project).await.unwrap(), None);
     assert_eq!(projects::by_name(store, given.acme, "web").await.unwrap(), None);
     assert_eq!(projects::list(store, given.acme, "", 10).await.unwrap(), []);
@@ -183,17 +183,17 @@ async fn the_last_tokens_are_revoked_in_batches(given: &Given) {
 /// Without the locks, the token would be committed after the deletion has looked for tokens, and outlive it.
 async fn a_deletion_waits_for_what_is_being_added(given: &Given) {
     let project = Level::Project(given.acme, given.project);
-    let mut adding = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
-    assert!(organizations::hold(&mut adding, given.acme).await.unwrap());
-    assert!(projects::hold(&mut adding, given.acme, given.project).await.unwrap());
+    let mut adding = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
+    assert!(organizations::lock_shared(&mut adding, given.acme).await.unwrap());
+    assert!(projects::lock_shared(&mut adding, given.acme, given.project).await.unwrap());
     let of_organization = async |store: Store, acme| {
-        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
-        assert!(organizations::lock_whole(&mut tx, acme).await.unwrap());
+        let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
+        assert!(organizations::lock_exclusive(&mut tx, acme).await.unwrap());
         tokens::any_unrevoked(&mut tx, acme).await.unwrap()
     };
     let of_project = async |store: Store, acme, project| {
-        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
-        assert!(projects::lock_whole(&mut tx, acme, project).await.unwrap());
+        let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
+        assert!(projects::lock_exclusive(&mut tx, acme, project).await.unwrap());
         projects::has_tokens(&mut tx, project).await.unwrap()
     };
     let deletions = [

@@ -2,7 +2,7 @@
 
 use latchkey_domain::{TokenName, search_terms};
 use latchkey_store::{
-    StoreError, names, projects, repositories,
+    Conflict, StoreError, names, projects, repositories,
     tokens::{self, Filter, Sort, SortKey},
 };
 
@@ -26,7 +26,7 @@ async fn names_that_look_alike_are_one(given: &Given) {
     given.project(given.acme, "Café Straße").await;
     for same in ["CAFÉ strasse", "Cafe\u{301} Straße", "Ｃafé\u{a0}Straße"] {
         let taken = given.try_token(&given.spec(same)).await.unwrap_err();
-        assert!(matches!(taken, StoreError::Conflict("token name")), "{same}: {taken}");
+        assert!(matches!(taken, StoreError::Conflict(Conflict::TokenName)), "{same}: {taken}");
         let found = projects::by_name(given.store(), given.acme, same).await.unwrap();
         assert_eq!(found.unwrap().name, "Café Straße");
     }
@@ -38,7 +38,7 @@ async fn names_that_look_alike_are_one(given: &Given) {
     };
     let name = latchkey_domain::ProjectName::new(&project.name).unwrap();
     let taken = given.try_write(async |tx| projects::insert(tx, &project, &name).await).await.unwrap_err();
-    assert!(matches!(taken, StoreError::Conflict("project name")), "{taken}");
+    assert!(matches!(taken, StoreError::Conflict(Conflict::ProjectName)), "{taken}");
     // The name is free again with the project.
     let first = projects::by_name(given.store(), given.acme, "Café Straße").await.unwrap().unwrap().id;
     given.write(async |tx| projects::delete(tx, first, NOW).await).await;
@@ -104,18 +104,18 @@ async fn names_of_before_are_renewed(given: &Given) {
     assert_eq!(walk(given, &everything(given), BY_NAME, 1).await.0, all);
     assert_eq!(projects::by_name(given.store(), given.acme, "web").await.unwrap().unwrap().id, given.project);
 
-    let (mut alike, mut read) = (Vec::new(), 0);
+    let (mut duplicates, mut read) = (Vec::new(), 0);
     loop {
-        let batch = names::renew(given.store(), 2).await.unwrap();
+        let batch = names::reindex(given.store(), 2).await.unwrap();
         if batch.read == 0 {
             break;
         }
         assert!(batch.read <= 2);
         read += batch.read;
-        alike.extend(batch.alike);
+        duplicates.extend(batch.duplicates);
     }
     assert_eq!(read, 7 + 1 + 1);
-    assert_eq!(alike.iter().map(ToString::to_string).collect::<Vec<_>>(), [ids[1].clone()]);
+    assert_eq!(duplicates.iter().map(ToString::to_string).collect::<Vec<_>>(), [ids[1].clone()]);
     check(given).await;
     let mut all = tokens::list(given.store(), &everything(given), BY_NAME, None, 100, NOW).await.unwrap().tokens;
     assert_eq!(names(all.clone())[2..], ["ci_deploy", "strassa", "Straße", "Strasso", "生产部署"]);
@@ -146,12 +146,12 @@ async fn names_of_before_are_renewed(given: &Given) {
 async fn renewing_twice_at_once_is_renewing_once(given: &Given) {
     of_before(given).await;
     let replica = async || {
-        let (mut read, mut alike) = (0, 0);
+        let (mut read, mut duplicates) = (0, 0);
         loop {
-            let batch = names::renew(given.store(), 1).await.unwrap();
-            (read, alike) = (read + batch.read, alike + batch.alike.len());
+            let batch = names::reindex(given.store(), 1).await.unwrap();
+            (read, duplicates) = (read + batch.read, duplicates + batch.duplicates.len());
             if batch.read == 0 {
-                return (read, alike);
+                return (read, duplicates);
             }
         }
     };

@@ -4,7 +4,7 @@ use latchkey_domain::{
     InactivityThreshold, MembershipId, OrganizationId, OrganizationName, ProjectId, ProjectName, Role,
 };
 use latchkey_store::{
-    memberships,
+    Conflict, memberships,
     organizations::{self, Organization},
     projects::{self, Project},
 };
@@ -26,13 +26,13 @@ on_both_engines!(
 async fn names_are_taken_once(given: &Given) {
     let name = OrganizationName::new("acme").unwrap();
     let again = given.try_write(async |tx| organizations::insert(tx, OrganizationId(given.id()), &name, NOW).await);
-    assert_eq!(conflict(again.await), "organization name");
+    assert_eq!(conflict(again.await), Conflict::OrganizationName);
 
     let mut project =
         Project { id: ProjectId(given.id()), organization_id: given.acme, name: "web".into(), created_at: NOW };
     let name = ProjectName::new("web").unwrap();
     let again = given.try_write(async |tx| projects::insert(tx, &project, &name).await).await;
-    assert_eq!(conflict(again), "project name");
+    assert_eq!(conflict(again), Conflict::ProjectName);
     project.organization_id = given.other;
     given.write(async |tx| projects::insert(tx, &project, &name).await).await;
 }
@@ -48,7 +48,7 @@ async fn a_membership_gives_a_role(given: &Given) {
     join(Role::Member).await.unwrap();
     assert_eq!(memberships::role(given.store(), given.acme, ada).await.unwrap(), Some(Role::Member));
     assert_eq!(memberships::role(given.store(), given.other, ada).await.unwrap(), None);
-    assert_eq!(conflict(join(Role::Owner).await), "membership");
+    assert_eq!(conflict(join(Role::Owner).await), Conflict::Membership);
     assert_eq!(memberships::role(given.store(), given.acme, ada).await.unwrap(), Some(Role::Member));
 
     let seen = async |name: &str| organizations::by_name_with_role(given.store(), name, ada).await.unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use latchkey_domain::{CredentialId, Email, SecretKind, UserId};
 use latchkey_store::{
+    Conflict,
     attempts::{self, Attempts},
     instance,
     sessions::{self, Session},
@@ -61,7 +62,7 @@ async fn an_email_is_taken_once(given: &Given) {
     given.user("ada@example.com").await;
     let email = Email::new("Ada@example.com").unwrap();
     let again = given.try_write(async |tx| users::insert(tx, UserId(given.id()), &email, None, false, NOW).await).await;
-    assert_eq!(conflict(again), "email");
+    assert_eq!(conflict(again), Conflict::Email);
 }
 
 async fn a_session_lives_until_idle_or_old(given: &Given) {
@@ -203,7 +204,7 @@ async fn an_attempt_is_given_back_alone(given: &Given) {
             Ok(before)
         })
     };
-    let give_back = |at, before| given.write(async move |tx| attempts::give_back(tx, &key, at, before).await);
+    let give_back = |at, before| given.write(async move |tx| attempts::undo(tx, &key, at, before).await);
     let now = || given.write(async |tx| attempts::get(tx, &key, NOW).await);
     let attempts = |failures, last_at| Some(Attempts { failures, last_at });
     let (one, two, three) = (NOW.plus_seconds(1), NOW.plus_seconds(2), NOW.plus_seconds(3));
@@ -229,14 +230,14 @@ async fn an_attempt_is_given_back_alone(given: &Given) {
 
 async fn networks_are_remembered_for_a_while(given: &Given) {
     let (ada, bob) = ([1; 32], [2; 32]);
-    let remember = |key, at| given.write(async move |tx| attempts::remember(tx, &key, at).await);
-    let known = async |key, since| attempts::is_remembered(given.store(), &key, since).await.unwrap();
+    let remember = |key, at| given.write(async move |tx| attempts::record_network(tx, &key, at).await);
+    let known = async |key, since| attempts::is_known_network(given.store(), &key, since).await.unwrap();
     assert!(!known(ada, NOW).await);
     remember(ada, NOW.plus_seconds(5)).await;
     remember(ada, NOW).await;
     remember(bob, NOW).await;
     assert!(known(ada, NOW.plus_seconds(5)).await && !known(ada, NOW.plus_seconds(6)).await);
-    let forget = |before, limit| given.write(async move |tx| attempts::forget_old(tx, before, limit).await);
+    let forget = |before, limit| given.write(async move |tx| attempts::delete_old_networks(tx, before, limit).await);
     assert_eq!((forget(NOW, 9).await, forget(NOW.plus_seconds(6), 1).await), (0, 1));
     assert!(!known(bob, NOW).await && known(ada, NOW).await, "the oldest goes first");
 }

@@ -2,6 +2,7 @@
 
 use latchkey_domain::{RepositoryId, RepositoryName};
 use latchkey_store::{
+    Conflict,
     repositories::{self, Repository},
     tokens,
 };
@@ -32,7 +33,7 @@ async fn repositories_belong_to_their_organization(given: &Given) {
     let name = RepositoryName::new("acme/api").unwrap();
     let again =
         given.try_write(async |tx| repositories::insert(tx, RepositoryId(given.id()), given.acme, &name, NOW).await);
-    assert_eq!(conflict(again.await), "repository name");
+    assert_eq!(conflict(again.await), Conflict::RepositoryName);
 
     let some = repositories::by_ids(store, given.acme, &[theirs, id, RepositoryId(given.id())]).await.unwrap();
     assert_eq!(some.into_iter().map(|repository| repository.id).collect::<Vec<_>>(), [id]);

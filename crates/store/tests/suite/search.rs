@@ -1,14 +1,14 @@
 //! Search, beyond what the model of lists covers.
 
-use latchkey_domain::{TokenState, search_terms};
+use latchkey_domain::{Description, Level, RepositoryId, RepositoryName, TokenName, TokenState, search_terms};
 use latchkey_store::{
-    repositories,
-    tokens::{self, Filter, Sort, SortKey, Token},
+    names, repositories,
+    tokens::{self, Edited, Filter, Sort, SortKey, Token},
 };
 
 use crate::{
     database::on_both_engines,
-    given::{Given, NOW},
+    given::{Given, NOW, Spec},
     model::{everything, listed},
 };
 
@@ -22,6 +22,8 @@ on_both_engines!(
     a_rare_word_is_found_among_a_common_one,
     the_dead_do_not_hide_the_living,
     repositories_are_found_by_words,
+    a_search_within_reach_is_not_cut_by_what_is_beyond_it,
+    a_project_finds_its_own_tokens_among_those_of_others,
 );
 
 const BY_NAME: Sort = Sort { key: SortKey::Name, descending: false };
@@ -174,4 +176,79 @@ async fn repositories_are_found_by_words(given: &Given) {
     assert_eq!(found("sho", 1).await, ["acme/Shop.Backend"]);
     assert_eq!(found("acme/sho b", 10).await, ["acme/Shop.Backend"]);
     assert_eq!(found("hop", 10).await, [""; 0]);
+}
+
+async fn a_search_within_reach_is_not_cut_by_what_is_beyond_it(given: &Given) {
+    let store = given.store();
+    let within = [given.repository(given.acme, "acme/shop-z").await, given.repository(given.acme, "acme/api").await];
+    // Later ones come first among those of one word, and these also by name.
+    given
+        .write(async |tx| {
+            for number in 0..10_000 {
+                let (id, name) = (RepositoryId(given.id()), RepositoryName::new(&format!("acme/shop-{number:05}")));
+                repositories::insert(tx, id, given.acme, &name.unwrap(), NOW).await?;
+            }
+            Ok(())
+        })
+        .await;
+    for query in ["shop", "acme shop", "acme/shop", "z", "shop-z"] {
+        let terms = search_terms(query).unwrap();
+        let found = repositories::search(store, given.acme, &terms, Some(&within), 1).await.unwrap();
+        assert_eq!(found.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["acme/shop-z"], "{query}");
+    }
+    let terms = search_terms("acme").unwrap();
+    let found = repositories::search(store, given.acme, &terms, Some(&within), 10).await.unwrap();
+    assert_eq!(found.into_iter().map(|found| found.name).collect::<Vec<_>>(), ["acme/api", "acme/shop-z"]);
+    assert_eq!(repositories::search(store, given.acme, &terms, Some(&[]), 10).await.unwrap(), []);
+}
+
+async fn a_project_finds_its_own_tokens_among_those_of_others(given: &Given) {
+    let of_project = |name: &str| Spec { level: Level::Project(given.acme, given.project), ..given.spec(name) };
+    let (id, secret) = given.try_token(&of_project("deploy web")).await.unwrap();
+    let revoked = Spec { revoked_at: Some(NOW), ..of_project("deploy before") };
+    let revoked = given.token(&revoked).await.id;
+    let elsewhere = given.project(given.acme, "elsewhere").await;
+    for number in 0..12 {
+        let level =
+            if number % 2 == 0 { Level::Project(given.acme, elsewhere) } else { Level::Organization(given.acme) };
+        given.token(&Spec { level, ..given.spec(&format!("deploy {number}")) }).await;
+    }
+    // What another token is called decides for nobody else what a term asks for.
+    let prefix = &secret.reveal()[..6];
+    given.token(&given.spec(prefix)).await;
+
+    let store = given.store().clone().with_limits(100, 3, 5);
+    let found = async |query: &str, state: Option<TokenState>| {
+        let filter = Filter { terms: search_terms(query), project: Some(given.project), state, ..everything(given) };
+        let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
+        let ids: Vec<_> = page.tokens.iter().map(|token| token.id).collect();
+        assert_eq!(tokens::count(&store, &filter, NOW).await.unwrap() as usize, ids.len(), "{query}");
+        assert_eq!((page.partial, page.next, page.total), (false, None, u32::try_from(ids.len()).ok()), "{query}");
+        ids
+    };
+    assert_eq!(found("deploy", None).await, [revoked, id]);
+    assert_eq!(found("deploy", Some(TokenState::Active)).await, [id]);
+    assert_eq!(found("deploy web", None).await, [id]);
+    assert_eq!(found(prefix, None).await, [id]);
+    assert_eq!(found("deploy 3", None).await, []);
+
+    // It is found by its new words only, after each of the ways in which they change.
+    let token = tokens::by_id(&store, id).await.unwrap().unwrap();
+    let name = TokenName::new("release").unwrap();
+    let description = Description::new("").unwrap();
+    let edited = Edited {
+        name: &name,
+        description: &description,
+        scopes: &token.scopes,
+        repositories: None,
+        require_signing: false,
+        allowed_networks: &token.allowed_networks,
+        expires_at: None,
+    };
+    given.write(async |tx| tokens::update(tx, &token, &edited).await).await;
+    assert_eq!((found("web", None).await, found("release", None).await), (vec![], vec![id]));
+    given.database.execute("DELETE FROM search_words".to_owned()).await;
+    given.database.execute("UPDATE name_forms SET form = 0, next = 0".to_owned()).await;
+    while names::reindex(&store, 100).await.unwrap().read > 0 {}
+    assert_eq!((found("web", None).await, found("release", None).await), (vec![], vec![id]));
 }

@@ -43,7 +43,7 @@ async fn preview(given: &Given, organization: OrganizationId) -> Vec<TokenId> {
 }
 
 async fn sweep(store: &Store, organization: OrganizationId, limit: u32) -> Vec<TokenId> {
-    let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
     let taken = tokens::revoke_inactive(&mut tx, organization, CUTOFF, limit, NOW).await.unwrap();
     tx.commit().await.unwrap();
     taken.into_iter().map(|(id, _)| id).collect()
@@ -138,7 +138,7 @@ async fn two_sweeps_at_once_take_each_token_once(given: &Given) {
 
 async fn a_use_that_is_recorded_saves_the_token(given: &Given) {
     let id = idle(given, "deploy").await;
-    let mut using = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut using = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
     tokens::record_uses(&mut using, &[(id, used(NOW))]).await.unwrap();
     // The sweep begins while the use is not committed yet.
     let (store, acme) = (given.store().clone(), given.acme);
@@ -151,12 +151,12 @@ async fn a_use_that_is_recorded_saves_the_token(given: &Given) {
 
 async fn a_sweep_that_was_first_wins(given: &Given) {
     let id = idle(given, "deploy").await;
-    let mut sweeping = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
+    let mut sweeping = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
     let taken = tokens::revoke_inactive(&mut sweeping, given.acme, CUTOFF, 100, NOW).await.unwrap();
     assert_eq!(taken, [(id, "deploy".to_owned())]);
     let store = given.store().clone();
     let using = tokio::spawn(async move {
-        let mut tx = store.begin(latchkey_store::Lane::Ordinary).await.unwrap();
+        let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
         let unrevoked = tokens::record_uses(&mut tx, &[(id, used(NOW))]).await.unwrap();
         tx.commit().await.unwrap();
         unrevoked

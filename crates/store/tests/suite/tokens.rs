@@ -6,12 +6,13 @@ use latchkey_domain::{
     TokenId, TokenName,
 };
 use latchkey_store::{
-    StoreError,
+    Conflict, StoreError,
     tokens::{self, Actor, Filter, NewToken, Revocation, Token, Use},
 };
 use uuid::Uuid;
 
 use crate::{
+    changes::newest,
     database::on_both_engines,
     given::{Given, NOW, ada, conflict, revoked},
     model::everything,
@@ -26,6 +27,7 @@ on_both_engines!(
     repositories_come_by_name,
     a_token_is_revoked_once,
     one_of_two_revocations_at_once_wins,
+    many_are_revoked_in_one_statement,
     without_a_commit_nothing_is_left,
     an_unknown_repository_is_an_error,
 );
@@ -92,14 +94,14 @@ async fn what_is_written_is_read(given: &Given) {
 async fn names_are_unique_in_any_case_until_revoked(given: &Given) {
     let first = given.token(&given.spec("Déploiement")).await;
     let again = given.spec("DÉPLOIEMENT");
-    assert_eq!(conflict(given.try_token(&again).await), "token name");
+    assert_eq!(conflict(given.try_token(&again).await), Conflict::TokenName);
 
     // Other owners have names of their own.
     for level in [Level::Instance, Level::Organization(given.other), Level::Project(given.acme, given.project)] {
         let mut spec = again.clone();
         spec.level = level;
         given.token(&spec).await;
-        assert_eq!(conflict(given.try_token(&spec).await), "token name");
+        assert_eq!(conflict(given.try_token(&spec).await), Conflict::TokenName);
     }
 
     given.write(async |tx| tokens::revoke(tx, first.id, &revoked(NOW)).await).await;
@@ -109,7 +111,7 @@ async fn names_are_unique_in_any_case_until_revoked(given: &Given) {
     let mut expired = again.clone();
     expired.expires_at = Some(NOW.plus_days(-1));
     given.token(&expired).await;
-    assert_eq!(conflict(given.try_token(&again).await), "token name");
+    assert_eq!(conflict(given.try_token(&again).await), Conflict::TokenName);
 }
 
 async fn one_of_two_at_once_gets_the_name(given: &Given) {
@@ -117,7 +119,7 @@ async fn one_of_two_at_once_gets_the_name(given: &Given) {
         let spec = given.spec(&format!("name {number}"));
         let (a, b) = join(given.try_token(&spec), given.try_token(&spec)).await;
         assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1);
-        assert_eq!(conflict(if a.is_ok() { b } else { a }), "token name");
+        assert_eq!(conflict(if a.is_ok() { b } else { a }), Conflict::TokenName);
     }
 }
 
@@ -127,7 +129,7 @@ async fn a_creation_key_makes_one_token(given: &Given) {
     spec.creation_key = Some(key);
     let first = given.token(&spec).await;
     spec.name = "second".into();
-    assert_eq!(conflict(given.try_token(&spec).await), "creation key");
+    assert_eq!(conflict(given.try_token(&spec).await), Conflict::CreationKey);
     // Somebody else's key is another key.
     spec.creator = Actor { id: Some(Uuid::from_u128(2)), ..ada() };
     let second = given.token(&spec).await;
@@ -137,8 +139,8 @@ async fn a_creation_key_makes_one_token(given: &Given) {
         let mut spec = given.spec(&format!("form {number}"));
         spec.creation_key = Some(given.id());
         let (a, b) = join(given.try_token(&spec), given.try_token(&spec)).await;
-        assert_eq!(conflict(if a.is_ok() { b } else { a }), "creation key");
-        assert_eq!(conflict(given.try_token(&spec).await), "creation key");
+        assert_eq!(conflict(if a.is_ok() { b } else { a }), Conflict::CreationKey);
+        assert_eq!(conflict(given.try_token(&spec).await), Conflict::CreationKey);
     }
 
     let made = async |creator: u128, key| {
@@ -215,7 +217,7 @@ async fn without_a_commit_nothing_is_left(given: &Given) {
     let mut spec = given.spec("dropped");
     spec.repositories = vec![repository];
     let secret = {
-        let mut tx = given.store().begin(latchkey_store::Lane::Ordinary).await.unwrap();
+        let mut tx = given.store().begin(latchkey_store::WritePriority::Normal).await.unwrap();
         let (_, secret) = given.insert(&mut tx, &spec).await.unwrap();
         assert!(tokens::revoke(&mut tx, kept.id, &revoked(NOW)).await.unwrap().is_some());
         secret
@@ -233,4 +235,26 @@ async fn an_unknown_repository_is_an_error(given: &Given) {
     let mut spec = given.spec("deploy");
     spec.repositories = vec![RepositoryId(given.id())];
     assert!(matches!(given.try_token(&spec).await, Err(StoreError::Database(_))));
+}
+
+async fn many_are_revoked_in_one_statement(given: &Given) {
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(given.token(&given.spec(&format!("token {number}"))).await.id);
+    }
+    let untouched = given.token(&given.spec("untouched")).await;
+    let earlier = revoked(NOW.plus_days(-1));
+    given.write(async |tx| tokens::revoke(tx, ids[1], &earlier).await).await;
+    let before = newest(given.store()).await;
+    let asked = [ids[2], TokenId(given.id()), ids[1], ids[0], ids[2]];
+    let done = given.write(async |tx| tokens::revoke_many(tx, &asked, &revoked(NOW)).await).await;
+    assert_eq!(done, [(ids[0], "token 0".to_owned()), (ids[2], "token 2".to_owned())]);
+    assert_eq!(newest(given.store()).await.number, before.number + 2, "replicas are told of each");
+    let read = async |id| tokens::by_id(given.store(), id).await.unwrap().unwrap();
+    for id in [ids[0], ids[2]] {
+        assert_eq!(read(id).await.revocation, Some(revoked(NOW)));
+    }
+    assert_eq!(read(ids[1]).await.revocation, Some(earlier), "what was revoked before stays as it was");
+    assert_eq!(read(untouched.id).await, untouched);
+    assert!(given.write(async |tx| tokens::revoke_many(tx, &asked, &revoked(NOW)).await).await.is_empty());
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
 use latchkey_domain::TokenState;
-use latchkey_store::{Lane, Store, StoreError, Tx, instance, organizations, repositories, tokens};
+use latchkey_store::{Store, StoreError, Tx, WritePriority, instance, organizations, repositories, tokens};
 use sqlx::{Connection, SqliteConnection};
 use tokio::task::JoinHandle;
 
@@ -24,20 +24,25 @@ on_both_engines!(
     a_write_that_nobody_waits_for_leaves_nothing_behind,
 );
 
-async fn begin(store: &Store, lane: Lane) -> Tx {
-    store.begin(lane).await.unwrap()
+async fn begin(store: &Store, priority: WritePriority) -> Tx {
+    store.begin(priority).await.unwrap()
 }
 
 /// Begins writes that note when it is their turn, and end at once; returns when all of them wait.
-async fn queue(store: &Store, lane: Lane, count: usize, order: &Arc<Mutex<Vec<Lane>>>) -> Vec<JoinHandle<()>> {
+async fn queue(
+    store: &Store,
+    priority: WritePriority,
+    count: usize,
+    order: &Arc<Mutex<Vec<WritePriority>>>,
+) -> Vec<JoinHandle<()>> {
     let started = Arc::new(tokio::sync::Semaphore::new(0));
     let tasks = (0..count).map(|_| {
         let (store, order, started) = (store.clone(), order.clone(), started.clone());
         tokio::spawn(async move {
             // On a test's one thread, this task waits in the queue before another one runs.
             started.add_permits(1);
-            let tx = store.begin(lane).await.unwrap();
-            order.lock().unwrap().push(lane);
+            let tx = store.begin(priority).await.unwrap();
+            order.lock().unwrap().push(priority);
             drop(tx);
         })
     });
@@ -50,10 +55,10 @@ async fn an_urgent_write_passes_a_queue_of_others(given: &Given) {
     let (store, order) = (given.store(), Arc::new(Mutex::new(Vec::new())));
     // All that there is room for: one that writes on SQLite and one that waits for it; twelve connections on PostgreSQL.
     let under_way = if given.database.is_sqlite() { 1 } else { 12 };
-    let held = join_all((0..under_way).map(|_| begin(store, Lane::Ordinary))).await;
-    let mut waiting = queue(store, Lane::Background, 200, &order).await;
-    waiting.extend(queue(store, Lane::Ordinary, 200, &order).await);
-    let urgent = queue(store, Lane::Urgent, 3, &order).await;
+    let held = join_all((0..under_way).map(|_| begin(store, WritePriority::Normal))).await;
+    let mut waiting = queue(store, WritePriority::Background, 200, &order).await;
+    waiting.extend(queue(store, WritePriority::Normal, 200, &order).await);
+    let urgent = queue(store, WritePriority::Urgent, 3, &order).await;
     if given.database.is_sqlite() {
         drop(held);
         for task in urgent {
@@ -63,18 +68,18 @@ async fn an_urgent_write_passes_a_queue_of_others(given: &Given) {
         for task in urgent {
             task.await.unwrap();
         }
-        assert_eq!(order.lock().unwrap().as_slice(), [Lane::Urgent; 3], "nobody has ended before");
+        assert_eq!(order.lock().unwrap().as_slice(), [WritePriority::Urgent; 3], "nobody has ended before");
         drop(held);
     }
     for task in waiting {
         task.await.unwrap();
     }
     let order = order.lock().unwrap();
-    let last = order.iter().rposition(|lane| *lane == Lane::Urgent).unwrap();
+    let last = order.iter().rposition(|priority| *priority == WritePriority::Urgent).unwrap();
     assert!(last <= 3, "behind {last} others");
     // Neither does one that callers ask for wait for all that Latchkey does by itself.
     let half = order.iter().take(210);
-    let ordinary = half.filter(|lane| **lane == Lane::Ordinary).count();
+    let ordinary = half.filter(|priority| **priority == WritePriority::Normal).count();
     assert!(ordinary >= 95, "only {ordinary} of the first half");
     assert_eq!(order.len(), 403);
 }
@@ -82,8 +87,8 @@ async fn an_urgent_write_passes_a_queue_of_others(given: &Given) {
 async fn reads_go_on_beside_all_writes(given: &Given) {
     let order = Arc::default();
     let count = if given.database.is_sqlite() { 1 } else { 12 };
-    let held = join_all((0..count).map(|_| begin(given.store(), Lane::Ordinary))).await;
-    let waiting = queue(given.store(), Lane::Background, 100, &order).await;
+    let held = join_all((0..count).map(|_| begin(given.store(), WritePriority::Normal))).await;
+    let waiting = queue(given.store(), WritePriority::Background, 100, &order).await;
     assert!(organizations::by_id(given.store(), given.acme).await.unwrap().is_some());
     drop(held);
     for task in waiting {
@@ -94,14 +99,14 @@ async fn reads_go_on_beside_all_writes(given: &Given) {
 async fn a_queue_has_an_end(given: &Given) {
     let (store, order) = (given.store(), Arc::default());
     let under_way = if given.database.is_sqlite() { 1 } else { 4 };
-    let held = join_all((0..under_way).map(|_| begin(store, Lane::Background))).await;
-    let waiting = queue(store, Lane::Background, 256, &order).await;
-    assert!(matches!(store.begin(Lane::Background).await.map(drop), Err(StoreError::Busy)));
+    let held = join_all((0..under_way).map(|_| begin(store, WritePriority::Background))).await;
+    let waiting = queue(store, WritePriority::Background, 256, &order).await;
+    assert!(matches!(store.begin(WritePriority::Background).await.map(drop), Err(StoreError::Busy)));
     drop(held);
     for task in waiting {
         task.await.unwrap();
     }
-    drop(begin(store, Lane::Background).await);
+    drop(begin(store, WritePriority::Background).await);
 }
 
 async fn count(given: &Given) -> usize {
@@ -112,7 +117,7 @@ async fn count(given: &Given) -> usize {
 async fn what_has_failed_is_not_committed(given: &Given) {
     let (before, id) = (count(given).await, latchkey_domain::OrganizationId(given.id()));
     let name = |name: &str| latchkey_domain::OrganizationName::new(name).unwrap();
-    let mut tx = begin(given.store(), Lane::Ordinary).await;
+    let mut tx = begin(given.store(), WritePriority::Normal).await;
     organizations::insert(&mut tx, id, &name("initech"), NOW).await.unwrap();
     let taken = latchkey_domain::OrganizationId(given.id());
     let failed = organizations::insert(&mut tx, taken, &name("acme"), NOW).await;
@@ -122,7 +127,7 @@ async fn what_has_failed_is_not_committed(given: &Given) {
     assert_eq!(count(given).await, before);
     // Neither is one whose last statement nobody has waited for.
     loop {
-        let mut tx = begin(given.store(), Lane::Ordinary).await;
+        let mut tx = begin(given.store(), WritePriority::Normal).await;
         let hooli = name("hooli");
         if futures::poll!(Box::pin(organizations::insert(&mut tx, taken, &hooli, NOW))).is_pending() {
             assert!(tx.commit().await.is_err());
@@ -138,7 +143,7 @@ async fn a_write_that_nobody_waits_for_leaves_nothing_behind(given: &Given) {
     let committed = Mutex::new(0);
     for polls in 0..200 {
         let write = async {
-            let mut tx = given.store().begin(Lane::Urgent).await?;
+            let mut tx = given.store().begin(WritePriority::Urgent).await?;
             let name = latchkey_domain::OrganizationName::new(&format!("name-{polls}")).unwrap();
             organizations::insert(&mut tx, latchkey_domain::OrganizationId(given.id()), &name, NOW).await?;
             tx.commit().await?;
@@ -155,7 +160,7 @@ async fn a_write_that_nobody_waits_for_leaves_nothing_behind(given: &Given) {
         }
         drop(write);
         // The next one finds a connection that is as good as new.
-        let mut tx = begin(given.store(), Lane::Urgent).await;
+        let mut tx = begin(given.store(), WritePriority::Urgent).await;
         instance::probe_write(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
     }
@@ -164,7 +169,7 @@ async fn a_write_that_nobody_waits_for_leaves_nothing_behind(given: &Given) {
 }
 
 async fn probe(store: &Store) -> Result<(), StoreError> {
-    let mut tx = store.begin(Lane::Urgent).await?;
+    let mut tx = store.begin(WritePriority::Urgent).await?;
     instance::probe_write(&mut tx).await?;
     tx.commit().await
 }
@@ -262,8 +267,8 @@ async fn a_connection_that_was_closed_meanwhile_costs_no_write() {
     let given = Given::on(Database::postgres().await).await;
     for _ in 0..5 {
         // So that several rest in the pool.
-        drop(join_all((0..8).map(|_| begin(given.store(), Lane::Ordinary))).await);
-        drop(join_all((0..3).map(|_| begin(given.store(), Lane::Urgent))).await);
+        drop(join_all((0..8).map(|_| begin(given.store(), WritePriority::Normal))).await);
+        drop(join_all((0..3).map(|_| begin(given.store(), WritePriority::Urgent))).await);
         let others = "DO $$ BEGIN LOOP \
             PERFORM pg_terminate_backend(pid) FROM pg_stat_activity \
                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'; \
@@ -336,7 +341,7 @@ async fn what_sqlite_has_rolled_back_by_itself_wedges_nothing() {
     given.database.execute(trigger.to_owned()).await;
     let before = count(&given).await;
     for waits in [true, false] {
-        let mut tx = begin(given.store(), Lane::Urgent).await;
+        let mut tx = begin(given.store(), WritePriority::Urgent).await;
         let name = latchkey_domain::OrganizationName::new("initech").unwrap();
         organizations::insert(&mut tx, latchkey_domain::OrganizationId(given.id()), &name, NOW).await.unwrap();
         let id = latchkey_domain::RepositoryId(given.id());

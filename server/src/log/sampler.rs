@@ -1,5 +1,4 @@
-//! Lines that are alike are written so many times a second; the rest is counted. So nobody who can cause a line can fill
-//! a disk with it.
+//! Limits how many similar lines a second are logged, and counts the rest: nobody who can cause a line fills a disk.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,19 +11,18 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// Lines of one place in the code and one status, in a second: of requests that were refused and of what went wrong, and
-/// of all else.
-const REFUSED: u32 = 10;
-const OTHERS: u32 = 1_000;
+/// Lines a second of one place in the code and one status: warnings, errors and refused requests; all others.
+const MAX_FAILURES: u32 = 10;
+const MAX_OTHERS: u32 = 1_000;
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Lets through what is not too much.
+/// The layer that drops events beyond the limit.
 #[derive(Clone)]
-pub(super) struct Sample(Arc<Shared>);
+pub(super) struct Sampler(Arc<Shared>);
 
 struct Shared {
     windows: Mutex<Windows>,
-    left_out: AtomicU64,
+    suppressed: AtomicU64,
 }
 
 struct Windows {
@@ -36,68 +34,68 @@ struct Windows {
 struct Window {
     target: &'static str,
     seen: u32,
-    left_out: u64,
+    suppressed: u64,
 }
 
-/// Lines that were alike, for the log itself.
-pub(super) struct LeftOut {
-    /// Where they come from.
-    pub(super) of: &'static str,
+/// Similar lines that were not logged.
+pub(super) struct Suppressed {
+    /// Target of their events.
+    pub(super) target: &'static str,
     /// Status of HTTP, or 1,000 and the one of gRPC; 0 for lines that have none.
     pub(super) status: u16,
     pub(super) lines: u64,
 }
 
-impl Sample {
+impl Sampler {
     pub(super) fn new() -> Self {
         let windows = Windows { until: Instant::now() + WINDOW, lines: HashMap::new() };
-        Self(Arc::new(Shared { windows: Mutex::new(windows), left_out: AtomicU64::new(0) }))
+        Self(Arc::new(Shared { windows: Mutex::new(windows), suppressed: AtomicU64::new(0) }))
     }
 
-    /// Lines that were left out so far.
-    pub(super) fn left_out(&self) -> u64 {
-        self.0.left_out.load(Relaxed)
+    /// How many lines were suppressed so far.
+    pub(super) fn suppressed(&self) -> u64 {
+        self.0.suppressed.load(Relaxed)
     }
 
-    /// What was left out since this was asked last.
-    pub(super) fn take(&self, now: Instant) -> Vec<LeftOut> {
+    /// What was suppressed since the last call.
+    pub(super) fn take(&self, now: Instant) -> Vec<Suppressed> {
         let mut windows = self.0.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        windows.turn(now);
-        let told = windows.lines.iter_mut().filter(|(_, window)| window.left_out > 0);
-        let told = told.map(|((_, status), window)| {
-            let lines = std::mem::take(&mut window.left_out);
-            LeftOut { of: window.target, status: *status, lines }
+        windows.roll_over(now);
+        let suppressed = windows.lines.iter_mut().filter(|(_, window)| window.suppressed > 0);
+        let suppressed = suppressed.map(|((_, status), window)| {
+            let lines = std::mem::take(&mut window.suppressed);
+            Suppressed { target: window.target, status: *status, lines }
         });
-        let told = told.collect();
+        let suppressed = suppressed.collect();
         windows.lines.retain(|_, window| window.seen > 0);
-        told
+        suppressed
     }
 
-    fn lets_through(&self, event: &Event<'_>, now: Instant) -> bool {
+    fn allows(&self, event: &Event<'_>, now: Instant) -> bool {
         let metadata = event.metadata();
-        // What is looked for at `debug` is looked for by somebody who waits for it.
+        // Whoever turns on `debug` wants all of it.
         if *metadata.level() > Level::INFO {
             return true;
         }
         let mut status = Status(0);
         event.record(&mut status);
-        let refused = *metadata.level() < Level::INFO || status.0 >= 400;
-        let max = if refused { REFUSED } else { OTHERS };
+        let is_failure = *metadata.level() < Level::INFO || status.0 >= 400;
+        let max = if is_failure { MAX_FAILURES } else { MAX_OTHERS };
         let mut windows = self.0.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        windows.turn(now);
-        let new = || Window { target: metadata.target(), seen: 0, left_out: 0 };
+        windows.roll_over(now);
+        let new = || Window { target: metadata.target(), seen: 0, suppressed: 0 };
         let window = windows.lines.entry((metadata.callsite(), status.0)).or_insert_with(new);
         window.seen += 1;
         if window.seen > max {
-            window.left_out += 1;
-            self.0.left_out.fetch_add(1, Relaxed);
+            window.suppressed += 1;
+            self.0.suppressed.fetch_add(1, Relaxed);
         }
         window.seen <= max
     }
 }
 
 impl Windows {
-    fn turn(&mut self, now: Instant) {
+    fn roll_over(&mut self, now: Instant) {
         if now >= self.until {
             self.until = now + WINDOW;
             self.lines.values_mut().for_each(|window| window.seen = 0);
@@ -105,9 +103,9 @@ impl Windows {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Sample {
+impl<S: Subscriber> Layer<S> for Sampler {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        self.lets_through(event, Instant::now())
+        self.allows(event, Instant::now())
     }
 }
 

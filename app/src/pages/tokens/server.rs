@@ -1,0 +1,73 @@
+//! What the list calls while it is open.
+
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+use crate::answers::Answer;
+
+/// The list of an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListUpdate {
+    /// What stands in the frame of the page, as HTML.
+    pub html: String,
+    /// The build of the site that the HTML is for. A page of another build is loaded anew.
+    pub build: String,
+}
+
+/// What a revocation did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedTokens {
+    /// Ids of the tokens that it revoked. The others had ended before.
+    pub ids: Vec<String>,
+}
+
+/// The list that `query` asks for: the query string of the page's address.
+#[server(prefix = "/_fn", endpoint = "list_tokens", input = Json)]
+pub async fn list_tokens(organization: String, query: String) -> Answer<ListUpdate> {
+    Ok(answer::list(&organization, &query).await)
+}
+
+/// Revokes one or several tokens: all, or none if one of them is not the caller's to revoke.
+#[server(prefix = "/_fn", endpoint = "revoke_tokens", input = Json)]
+pub async fn revoke_tokens(organization: String, ids: Vec<String>) -> Answer<RevokedTokens> {
+    Ok(answer::revoke(&organization, &ids).await)
+}
+
+#[cfg(feature = "ssr")]
+pub(super) mod answer {
+    use latchkey_service::Error;
+    use leptos::prelude::*;
+
+    use super::{
+        super::{load::List, view},
+        ListUpdate, RevokedTokens,
+    };
+    use crate::{
+        answers::Failure,
+        fields::Fields,
+        page_request::PageRequest,
+        server_fns::{failure, request},
+    };
+
+    pub(super) async fn list(organization: &str, query: &str) -> Result<ListUpdate, Failure> {
+        let request = request()?;
+        let list = List::load(&request, organization, &Fields::parse(query)).await;
+        let list = list.map_err(|error| failure(&request.caller, &error))?;
+        Ok(ListUpdate { html: view::content(&list).to_html(), build: request.portal.site.pkg_dir.clone() })
+    }
+
+    pub(super) async fn revoke(organization: &str, ids: &[String]) -> Result<RevokedTokens, Failure> {
+        let request = request()?;
+        revoke_all(&request, organization, ids).await.map_err(|error| failure(&request.caller, &error))
+    }
+
+    /// What the server function and the form without scripts do.
+    pub(crate) async fn revoke_all(
+        request: &PageRequest,
+        organization: &str,
+        ids: &[String],
+    ) -> Result<RevokedTokens, Error> {
+        let revoked = request.portal.service.revoke_tokens(&request.caller, organization, ids).await?.revoked;
+        Ok(RevokedTokens { ids: revoked.into_iter().map(|(id, _)| id.to_string()).collect() })
+    }
+}
