@@ -1,4 +1,4 @@
-//! `ContextService`: who the credential is.
+//! `ContextService`: the caller.
 
 use latchkey_proto::v1::context_service_current_response::Result as Current;
 use latchkey_proto::v1::context_service_server::ContextService;
@@ -35,8 +35,7 @@ impl ContextService for Contexts {
 }
 
 impl Contexts {
-    /// The person's membership in the organization that the request acts on. An instance admin who is no member of it
-    /// acts as an owner.
+    /// The user's membership in the organization of the request. An instance admin who is not a member acts as an owner.
     async fn of_person(&self, credential: &Credential) -> Result<Option<OrgMembershipItem>, Error> {
         if credential.organization().is_none() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! `StatusService`: what anybody may know of the instance.
+//! `StatusService`: public information about the instance.
 
 use latchkey_proto::v1::status_service_server::StatusService;
 use latchkey_proto::v1::{InfozRequest, InfozResponse, StatuszRequest, StatuszResponse};

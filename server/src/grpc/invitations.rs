@@ -58,8 +58,8 @@ impl OrgInvitationService for Invitations {
 }
 
 impl Invitations {
-    /// Refuses an id that names another organization than the request acts on: ignoring it would invite somebody to
-    /// where nobody meant.
+    /// Refuses the id of another organization than that of the request. If it were ignored, the invitation would be to the
+    /// wrong organization.
     fn same_organization(&self, access: &OrganizationAccess, id: &str) -> Result<(), Status> {
         if id.is_empty() {
             return Ok(());

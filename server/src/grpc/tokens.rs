@@ -63,7 +63,7 @@ impl ApiTokenService for ApiTokens {
     ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
         let (access, asked) = credential::read_access_or_instance(&self.0.service, request).await?;
         check_id(&asked.id)?;
-        // Not the use case of REST, where revoking again is no error: this one says whether it was this call.
+        // Unlike in REST, revoking a revoked token is an error: so not the same use case.
         let done = self.0.service.tokens().revoke_many(&access, &[asked.id]).await.map_err(status)?;
         if done.revoked.is_empty() {
             return Err(status(Error::NotFound("token")));
@@ -108,10 +108,10 @@ impl ApiTokens {
     }
 }
 
-/// As use cases read it, in whole seconds.
+/// A duration as the use cases take it, in whole seconds.
 fn duration(given: Option<prost_types::Duration>, field: &'static str) -> Result<Option<String>, Status> {
     let Some(prost_types::Duration { seconds, nanos }) = given else { return Ok(None) };
-    // What a Duration may be (google/protobuf/duration.proto): 10,000 years, and both parts of one sign.
+    // The range of a Duration (google/protobuf/duration.proto): 10,000 years, and both parts have the same sign.
     let in_range =
         (-315_576_000_000..=315_576_000_000).contains(&seconds) && (-999_999_999..=999_999_999).contains(&nanos);
     if !in_range || seconds.signum() * i64::from(nanos.signum()) < 0 {
@@ -158,12 +158,12 @@ fn listing(asked: ApiTokenServiceListRequest) -> Result<ListTokens, Status> {
             let message = "must be the next_page_token of an earlier answer";
             invalid_field("page_token", message)
         })?,
-        // The use case refuses what is beyond 100, and 0, as which everything below is counted.
+        // The use case refuses more than 100, and 0, which stands for negative sizes.
         limit: if asked.page_size == 0 { PAGE } else { u32::try_from(asked.page_size).unwrap_or(0) },
     })
 }
 
-/// What a reference names. An empty one is refused: it would stand for no project, and the token would reach them all.
+/// The id or name of a reference. An empty one is refused: it would mean no project, and the token could access all.
 fn named(reference: IdentityReference, field: &'static str) -> Result<String, Status> {
     let one = match (reference.id, reference.name) {
         (Some(id), None) if Uuid::try_parse(&id).is_err() => return Err(invalid_field(field, "the id must be a UUID")),

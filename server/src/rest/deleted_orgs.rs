@@ -1,4 +1,4 @@
-//! `/api/deleted-orgs`: names that stay taken.
+//! `/api/deleted-orgs`: names of deleted organizations, which stay reserved.
 
 use axum::Json;
 use axum::extract::{Path, State};

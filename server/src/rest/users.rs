@@ -1,4 +1,4 @@
-//! `/api/users`: accounts, and what they are signed in with.
+//! `/api/users`: accounts and their credentials.
 
 use axum::Json;
 use axum::extract::{Path, State};
