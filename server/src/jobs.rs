@@ -49,7 +49,7 @@ async fn reindex_names(service: Service) {
     let mut ticks = interval(CLOCK_CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        match service.reindex_names().await {
+        match service.maintenance().reindex_names().await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
