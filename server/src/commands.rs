@@ -1,6 +1,7 @@
 //! One function per command.
 
 mod operator;
+mod outbox;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ pub(crate) async fn run() -> Result<(), CommandError> {
         Command::UnlockUser { email } => operator::lock(&open_service(&config).await?, &email, false).await,
         Command::SignOut { email } => operator::sign_out(&open_service(&config).await?, &email).await,
         Command::SetPassword { email } => operator::set_password(&open_service(&config).await?, &email).await,
+        Command::Outbox { command } => outbox::run(&open_service(&config).await?, command).await,
         Command::Doctor => doctor(&config).await,
     }
 }

@@ -103,6 +103,8 @@ impl Collector for Counted {
             signed,
             unsigned,
             hashed,
+            outbox_pending,
+            outbox_dead,
             sweeps,
             swept,
         } = self.service.health().stats();
@@ -116,6 +118,8 @@ impl Collector for Counted {
         gauge("waiting_uses", "Last uses in memory that are not yet written", waiting_uses)?;
         gauge("cached_tokens", "Tokens in the cache", cached_tokens)?;
         gauge("cache_bytes", "Memory of the cache, about", cache_bytes)?;
+        gauge("outbox_pending", "Messages that wait to be delivered; counted to 1,001", outbox_pending)?;
+        gauge("outbox_dead", "Messages that were given up; counted to 1,001", outbox_dead)?;
         gauge("connections", "Connections that are open", open)?;
         gauge("body_bytes", "Bytes of requests' bodies in memory", self.body_budget.in_flight())?;
         let mut counter = |name: &str, help: &str, value: u64| {

@@ -19,7 +19,7 @@ use crate::http::context::RequestContext;
 use crate::http::rate_limit::RateLimiter;
 use crate::metrics::{Counted, Metrics};
 use crate::state::{ServerState, Shared, Site};
-use crate::{assets, connections, jobs, open_files, router};
+use crate::{assets, connections, open_files, router, worker};
 
 /// How long requests in flight may take after the signal to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -62,7 +62,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     });
     let routes = router::router(state, config.server.cors_origins.unwrap_or_default(), stopping.clone()).await?;
 
-    let jobs = jobs::start(service.clone(), stopping.clone());
+    let workers = worker::start(service.clone(), stopping.clone());
     tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
 
     let server = tokio::spawn(connections::serve(listener, Arc::new(routes), limiter, stopping));
@@ -72,7 +72,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
-    jobs.await?;
+    workers.await?;
     service.close().await;
     tracing::info!("stopped");
     Ok(())

@@ -31,8 +31,8 @@ pub use catalogue::{Catalogue, CatalogueError, Group, GroupLevel, Preset, ScopeI
 pub use expiry::{Expiry, ExpiryError};
 pub use forwarded::{client_address, read_address};
 pub use ids::{
-    AuditEventId, CredentialId, InvitationId, MembershipId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId,
-    UserId,
+    AuditEventId, CredentialId, InvitationId, MembershipId, OrganizationId, OutboxMessageId, ProjectId, RepositoryId,
+    SweepId, TokenId, UserId,
 };
 pub use name::{Description, Email, NameError, OrganizationName, Password, ProjectName, TokenName};
 pub use network::{AllowedNetworks, NetworkError};

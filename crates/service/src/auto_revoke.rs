@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::authorization::Action;
+use crate::outbox::{Message, SweepFinished};
 use crate::recorder::{AuditEntry, system};
 use crate::transaction::{Purpose, Write};
 use crate::{AutoRevoke, Error, FieldError, OrganizationAccess, Origin, StateFilter, TokenDetail};
@@ -183,6 +184,16 @@ impl AutoRevoke<'_> {
         };
         let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
         sweeps::insert(&mut tx, &sweep).await?;
+        if revoked > 0 {
+            let message = Message::SweepFinished(SweepFinished {
+                sweep: sweep.id,
+                organization: sweep.organization_id,
+                threshold_days: sweep.threshold_days,
+                revoked,
+                finished_at: sweep.finished_at,
+            });
+            self.service.enqueue(&mut tx, &message).await?;
+        }
         sweeps::delete_old(&mut tx, organization.id, started_at.plus_days(-KEPT_DAYS)).await?;
         tx.commit().await?;
         self.service.inner.counted.sweeps.add(1);

@@ -48,6 +48,8 @@ handles! {
     auto_revoke: AutoRevoke,
     /// Decisions about requests with a presented credential.
     verification: Verification,
+    /// Messages to the outside that wait to be delivered.
+    outbox: Outbox,
     /// The first start of an instance.
     setup: Setup,
     /// What an operator does from the server's shell. Authorized by having that shell.

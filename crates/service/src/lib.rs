@@ -19,6 +19,7 @@ mod memberships;
 mod names;
 mod nonces;
 mod organizations;
+mod outbox;
 mod page;
 mod passwords;
 mod pinned;
@@ -53,7 +54,7 @@ pub use demo::DemoLogin;
 pub use error::{AuthenticationError, AuthorizationError, Error, FieldError, PreconditionError};
 pub use handles::{
     Audit, AutoRevoke, Credentials, Health, Invitations, Maintenance, Members, Memberships, Operator, Organizations,
-    Projects, Repositories, Setup, Tokens, Users, Verification,
+    Outbox, Projects, Repositories, Setup, Tokens, Users, Verification,
 };
 pub use idempotency::IdempotentRequest;
 pub use invitations::Invited;
@@ -62,6 +63,7 @@ pub use latchkey_store::credentials::{Credential, CredentialKind};
 pub use latchkey_store::invitations::Invitation;
 pub use latchkey_store::memberships::Member;
 pub use latchkey_store::organizations::Organization;
+pub use latchkey_store::outbox::{MessageState, OutboxCounts, StoredMessage};
 pub use latchkey_store::projects::Project;
 pub use latchkey_store::repositories::Repository;
 pub use latchkey_store::sweeps::Sweep;
@@ -70,6 +72,7 @@ pub use latchkey_store::users::User;
 pub use members::{ListMembers, MEMBERS_MAX, MemberPage};
 pub use memberships::Membership;
 pub use organizations::ListedOrganization;
+pub use outbox::{Deliver, Delivering, Delivery, DeliveryError, DeliveryReport, Message, SweepFinished};
 pub use page::Page;
 pub use ports::{Asked, Clock, Epoch, Nonces, NoncesError, Random, SystemClock, SystemRandom, Taken};
 pub use readiness::Unready;
@@ -101,6 +104,7 @@ struct Inner {
     cache: token_cache::TokenCache,
     counted: stats::Counted,
     nonces: nonces::Keeper,
+    outbox: outbox::Gauges,
     passwords: passwords::Hasher,
     readiness: readiness::Readiness,
     root_key: RootKey,
@@ -146,6 +150,7 @@ impl Service {
             cache: token_cache::TokenCache::new(store.clone(), clock.clone(), settings.memory),
             counted: stats::Counted::default(),
             nonces: nonces::Keeper::new(),
+            outbox: outbox::Gauges::default(),
             uses: uses::UseBuffer::default(),
             passwords: passwords::Hasher::new(),
             readiness: readiness::Readiness::default(),

@@ -72,6 +72,11 @@ impl Service {
     }
 }
 
+/// Who has the server's shell.
+pub(crate) fn operator() -> Actor {
+    Actor { kind: "system", id: None, name: "operator".to_owned() }
+}
+
 /// Latchkey itself.
 pub(crate) fn system() -> Actor {
     Actor { kind: "system", id: None, name: "system".to_owned() }

@@ -27,6 +27,10 @@ pub struct Stats {
     pub unsigned: u64,
     /// Passwords that were hashed.
     pub hashed: u64,
+    /// Messages to the outside that wait to be delivered, as they were last counted; 1,001 for more than 1,000.
+    pub outbox_pending: u64,
+    /// Those that were given up, counted likewise.
+    pub outbox_dead: u64,
     /// Sweeps of this replica.
     pub sweeps: u64,
     /// Tokens that they revoked.
@@ -75,6 +79,8 @@ impl Health<'_> {
             signed: counted.signed.get(),
             unsigned: counted.unsigned.get(),
             hashed: self.service.inner.passwords.hashed.get(),
+            outbox_pending: self.service.inner.outbox.pending.load(Ordering::Relaxed),
+            outbox_dead: self.service.inner.outbox.dead.load(Ordering::Relaxed),
             sweeps: counted.sweeps.get(),
             swept: counted.swept.get(),
         }

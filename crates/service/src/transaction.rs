@@ -189,7 +189,7 @@ impl Service {
         }
         let principal = match &caller.principal {
             Principal::Session(person) => {
-                let user = sessions::hold(tx, person.credential, live_since(now)).await?;
+                let user = sessions::lock_shared(tx, person.credential, live_since(now)).await?;
                 Principal::Session(Person::new(user.ok_or(AuthenticationError::SessionEnded)?, person.credential))
             }
             Principal::UserToken(person) => {

@@ -73,6 +73,7 @@ impl Service {
                 attempts::delete_old_networks(&mut tx, now.plus_days(-REMEMBERED_DAYS), BATCH).await?,
                 changes::delete_old(&mut tx, BATCH).await?,
                 self.forget_keys(&mut tx, BATCH).await?,
+                self.delete_dead_messages(&mut tx, BATCH).await?,
             ];
             tx.commit().await?;
             if removed.iter().all(|count| *count < u64::from(BATCH)) {

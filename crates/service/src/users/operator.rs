@@ -2,13 +2,13 @@
 //! everything else, and as immediate.
 
 use latchkey_domain::{CredentialId, Password, RevocationReason, TokenId};
-use latchkey_store::tokens::{self, Actor, Filter, Position, Revocation, Sort, SortKey};
+use latchkey_store::tokens::{self, Filter, Position, Revocation, Sort, SortKey};
 use latchkey_store::{Tx, credentials, users, users::User};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::UNKNOWN;
-use crate::recorder::AuditEntry;
+use crate::recorder::{AuditEntry, operator};
 use crate::transaction::{Purpose, retry_on_deadlock};
 use crate::{Error, FieldError, Operator, Origin};
 
@@ -125,8 +125,4 @@ impl Operator<'_> {
         let user = users::lock(&mut tx, user.id).await?.ok_or(UNKNOWN)?;
         Ok((tx, user))
     }
-}
-
-fn operator() -> Actor {
-    Actor { kind: "system", id: None, name: "operator".to_owned() }
 }
