@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use super::session;
 use crate::{
-    components::{Frame, Plain, Section, sentence},
+    components::{Frame, SignedOutFrame, sentence},
     page::{Page, PageContext, PageError, no_store},
     page_request::{PageRequest, visitor},
     paths,
@@ -151,7 +151,7 @@ async fn framed(request: &PageRequest, error: &Error, form: Option<&PreservedFor
         let text = text(&explanation);
         let back = form.map(back_to_form);
         view! {
-            <Frame layout title=explanation.title section=Section::None>
+            <Frame layout title=explanation.title>
                 <div class="failure">
                     {text}
                     <div class="row">
@@ -212,14 +212,14 @@ fn plain_page(portal: &Portal, theme: Option<Theme>, explanation: &Explanation) 
     let page = Page::render(|| {
         let text = text(explanation);
         view! {
-            <Plain site=portal.site.clone() theme title=explanation.title>
+            <SignedOutFrame site=portal.site.clone() theme title=explanation.title>
                 <div class="failure">
                     {text}
                     <a class="button" href="/">
                         "Go to the start page"
                     </a>
                 </div>
-            </Plain>
+            </SignedOutFrame>
         }
     });
     page.with_status(explanation.status).with_retry_after(explanation.retry_after)

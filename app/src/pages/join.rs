@@ -8,7 +8,7 @@ use leptos::{either::Either, prelude::*};
 
 use super::session;
 use crate::{
-    components::{ErrorSummary, NewAccount, Plain, Problems},
+    components::{ErrorSummary, NewAccount, Problems, SignedOutFrame},
     cookies,
     fields::Fields,
     page::{Page, PageError},
@@ -58,12 +58,12 @@ async fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Pro
     let site = portal.site.clone();
     let page = Page::render(|| {
         view! {
-            <Plain site theme=visitor.theme title="Join an organization">
+            <SignedOutFrame site theme=visitor.theme title="Join an organization">
                 {match invitation {
                     Some(invitation) => Either::Left(view! { <Account link invitation problems /> }),
                     None => Either::Right(view! { <LinkGone /> }),
                 }}
-            </Plain>
+            </SignedOutFrame>
         }
     });
     Ok(page.with_status(status))

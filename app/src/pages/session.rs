@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::error_page;
 use crate::{
-    components::{ErrorSummary, Plain, Problems, TextField},
+    components::{ErrorSummary, Problems, SignedOutFrame, TextField},
     cookies,
     fields::Fields,
     page::{Page, PageError},
@@ -152,7 +152,7 @@ fn form(portal: &Portal, visitor: &Visitor, target: Target<'_>, email: &str, fai
     };
     let page = Page::render(|| {
         view! {
-            <Plain site=portal.site.clone() theme=visitor.theme title="Sign in">
+            <SignedOutFrame site=portal.site.clone() theme=visitor.theme title="Sign in">
                 <h1>"Sign in"</h1>
                 {ended}
                 <ErrorSummary problems labels=&[] />
@@ -179,7 +179,7 @@ fn form(portal: &Portal, visitor: &Visitor, target: Target<'_>, email: &str, fai
                         "Sign in"
                     </button>
                 </form>
-            </Plain>
+            </SignedOutFrame>
         }
     });
     match failure {

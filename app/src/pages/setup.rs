@@ -8,7 +8,7 @@ use leptos::{either::Either, prelude::*};
 
 use super::session;
 use crate::{
-    components::{ErrorSummary, NewAccount, Plain, Problems, TextField},
+    components::{ErrorSummary, NewAccount, Problems, SignedOutFrame, TextField},
     cookies,
     fields::Fields,
     page::{Page, PageError},
@@ -77,13 +77,13 @@ fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, link_is_valid: bool
     let example = [site.public_url.as_str(), "/setup?link=lki_…"].concat();
     let page = Page::render(|| {
         view! {
-            <Plain site theme=visitor.theme title="Set up Latchkey">
+            <SignedOutFrame site theme=visitor.theme title="Set up Latchkey">
                 {if link_is_valid {
                     Either::Left(view! { <Account link email problems /> })
                 } else {
                     Either::Right(view! { <LinkNeeded has_link example /> })
                 }}
-            </Plain>
+            </SignedOutFrame>
         }
     });
     page.with_status(status)

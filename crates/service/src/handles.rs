@@ -48,10 +48,10 @@ handles! {
     auto_revoke: AutoRevoke,
     /// Decisions about requests with a presented credential.
     verification: Verification,
+    /// Messages to the outside that wait to be delivered.
+    outbox: Outbox,
     /// The first start of an instance.
     setup: Setup,
-    /// Messages to the outside that are written with a change and delivered later.
-    outbox: Outbox,
     /// What an operator does from the server's shell. Authorized by having that shell.
     operator: Operator,
     /// What the server does by itself, from time to time.

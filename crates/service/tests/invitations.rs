@@ -130,7 +130,7 @@ async fn an_invitation_is_for_its_email_only(world: &World) {
     assert_eq!(outcome(service.invitations().accept(&eve, &invitation).await), "not found");
     let root = nobody(world, "root@example.com", true).await;
     assert_eq!(outcome(service.invitations().accept(&root, &invitation).await), "not found");
-    assert_eq!(outcome(world.organizations().get(&world.access(&eve).await).await), "not found");
+    assert_eq!(outcome(world.organization(&eve, "acme").await), "not found");
 }
 
 const PASSWORD: &str = "correct horse battery";

@@ -261,10 +261,10 @@ async fn an_operator_lists_retries_and_drops_messages(world: &World) {
     assert_eq!(ids(all(world).await), [retried, dropped]);
     assert_eq!(ids(world.service.outbox().list(retried, 10).await.unwrap()), [dropped]);
     assert_eq!(world.service.outbox().retry(retried).await.unwrap(), "sweep.finished.v1");
-    assert_eq!(world.service.outbox().drop(dropped).await.unwrap(), "sweep.finished.v1");
+    assert_eq!(world.service.outbox().delete(dropped).await.unwrap(), "sweep.finished.v1");
     for unknown in [dropped, new_id()] {
         assert!(matches!(world.service.outbox().retry(unknown).await, Err(Error::NotFound("message"))));
-        assert!(matches!(world.service.outbox().drop(unknown).await, Err(Error::NotFound("message"))));
+        assert!(matches!(world.service.outbox().delete(unknown).await, Err(Error::NotFound("message"))));
     }
     let transport = Recorder::default();
     assert_eq!(deliver(world, &transport).await.delivered, 1);

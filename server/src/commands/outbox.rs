@@ -19,7 +19,7 @@ pub(super) async fn run(service: &Service, command: OutboxCommand) -> Result<(),
             print(&format!("The message {kind} is due now; a server that runs delivers it."))
         }
         OutboxCommand::Drop { id } => {
-            let kind = service.outbox().drop(OutboxMessageId(id)).await;
+            let kind = service.outbox().delete(OutboxMessageId(id)).await;
             let kind = kind.map_err(|error| about(id, error, ""))?;
             print(&format!("Dropped the message {kind}."))
         }

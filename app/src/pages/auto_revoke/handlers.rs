@@ -72,7 +72,7 @@ pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> 
         return Ok(views::page(request, &organization, page).await?);
     }
     let saved = if on { "on" } else { "off" };
-    Ok(Page::redirect(&[&paths::tokens(&organization), "/auto-revoke?saved=", saved].concat()))
+    Ok(Page::redirect(&[&paths::auto_revoke(&organization), "?saved=", saved].concat()))
 }
 
 fn stored(current: &AutoRevokeSetting) -> Setting {

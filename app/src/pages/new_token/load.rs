@@ -4,13 +4,13 @@ use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, Repository, Servic
 
 use super::{
     reveal::Created,
-    values::{Choice, Expires, FOUND_MAX, Found, Offer, Values},
+    values::{Expires, FOUND_MAX, FormOptions, FoundRepositories, NamedRef, Values},
 };
 
 /// Whether somebody gets the form, and if not, why.
-pub enum Offered {
+pub enum FormAccess {
     /// With the first repositories to choose from.
-    Form(Box<Offer>, Found),
+    Form(Box<FormOptions>, FoundRepositories),
     /// Their role creates no token.
     RoleTooLow,
     /// They may create tokens of projects, and there is no project.
@@ -18,20 +18,20 @@ pub enum Offered {
 }
 
 /// What the form offers to the caller.
-pub async fn offer(service: &Service, caller: &Caller, organization: &str) -> Result<Offered, Error> {
+pub async fn form_options(service: &Service, caller: &Caller, organization: &str) -> Result<FormAccess, Error> {
     let access = service.organizations().access(caller, organization).await?;
     let name = service.organizations().get(&access)?.name.clone();
-    let Some(role) = access.role() else { return Ok(Offered::RoleTooLow) };
+    let Some(role) = access.role() else { return Ok(FormAccess::RoleTooLow) };
     if !role.creates_project_tokens() {
-        return Ok(Offered::RoleTooLow);
+        return Ok(FormAccess::RoleTooLow);
     }
     let projects = service.projects().options(&access).await?;
     if projects.is_empty() && !role.administers() {
-        return Ok(Offered::NoProject);
+        return Ok(FormAccess::NoProject);
     }
     let found = find(service, caller, organization, "").await?;
-    let choice = |project: latchkey_service::Project| Choice { id: project.id.to_string(), name: project.name };
-    let offer = Offer {
+    let choice = |project: latchkey_service::Project| NamedRef { id: project.id.to_string(), name: project.name };
+    let options = FormOptions {
         organization: name,
         catalogue: service.catalogue().clone(),
         projects: projects.into_iter().map(choice).collect(),
@@ -41,11 +41,16 @@ pub async fn offer(service: &Service, caller: &Caller, organization: &str) -> Re
         now: service.now(),
         creation_key: service.tokens().creation_key().to_string(),
     };
-    Ok(Offered::Form(Box::new(offer), found))
+    Ok(FormAccess::Form(Box::new(options), found))
 }
 
 /// The first repositories that match; the first of all without a query.
-pub async fn find(service: &Service, caller: &Caller, organization: &str, query: &str) -> Result<Found, Error> {
+pub async fn find(
+    service: &Service,
+    caller: &Caller,
+    organization: &str,
+    query: &str,
+) -> Result<FoundRepositories, Error> {
     let query: String = query.trim().chars().take(200).collect();
     // One more than is shown tells whether there are more.
     let limit = u32::try_from(FOUND_MAX).unwrap_or(20) + 1;
@@ -53,7 +58,7 @@ pub async fn find(service: &Service, caller: &Caller, organization: &str, query:
     let page = service.repositories().list(&access, &query, None, limit).await?;
     let more = page.repositories.len() > FOUND_MAX;
     let repositories = page.repositories.into_iter().take(FOUND_MAX).map(repository).collect();
-    Ok(Found { query, repositories, more })
+    Ok(FoundRepositories { query, repositories, more })
 }
 
 /// Looks repositories up by id or full name; those that are not there are missing in the answer.
@@ -62,11 +67,11 @@ pub async fn repositories(
     caller: &Caller,
     organization: &str,
     asked: &[String],
-) -> Result<Vec<Choice>, Error> {
+) -> Result<Vec<NamedRef>, Error> {
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found: Vec<Choice> = Vec::new();
+    let mut found: Vec<NamedRef> = Vec::new();
     let access = service.organizations().access(caller, organization).await?;
     for choice in service.repositories().get_many(&access, asked).await?.into_iter().map(repository) {
         if !found.contains(&choice) {
@@ -76,8 +81,8 @@ pub async fn repositories(
     Ok(found)
 }
 
-fn repository(repository: Repository) -> Choice {
-    Choice { id: repository.id.to_string(), name: repository.name }
+fn repository(repository: Repository) -> NamedRef {
+    NamedRef { id: repository.id.to_string(), name: repository.name }
 }
 
 /// Creates the token that the form asks for.
@@ -130,7 +135,7 @@ mod tests {
     fn what_does_not_count_is_not_asked_for() {
         let kept = Values {
             all_repositories: true,
-            repositories: vec![Choice { id: "1".into(), name: "acme/api".into() }],
+            repositories: vec![NamedRef { id: "1".into(), name: "acme/api".into() }],
             project: "p1".into(),
             ..Values::default()
         };

@@ -37,7 +37,7 @@ pub(super) struct List {
     /// Those that were revoked just now.
     pub revoked: Vec<TokenDetail>,
     /// Id of the token that was created just now.
-    pub fresh: String,
+    pub created: String,
     pub me: String,
 }
 
@@ -49,7 +49,7 @@ impl List {
         let Overview { page, total, counts, projects } = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
-            let any = ListQuery::of(StateFilter::All).asked();
+            let any = ListQuery::of(StateFilter::All).to_request();
             service.tokens().list(&access, any).await?.tokens.is_empty()
         };
         let by_ids = async |name: &str| {
@@ -79,7 +79,7 @@ impl List {
             unused,
             asked,
             revoked,
-            fresh: fields.text("new").to_owned(),
+            created: fields.text("new").to_owned(),
             me: request.person.id.to_string(),
             now: service.now(),
             organization: access.organization().clone(),
@@ -127,7 +127,7 @@ async fn read(
     fields: &Fields,
 ) -> Result<(ListQuery, Overview, u32), Error> {
     let query = ListQuery::read(fields);
-    let overview = |query: &ListQuery| service.tokens().overview(access, query.asked());
+    let overview = |query: &ListQuery| service.tokens().overview(access, query.to_request());
     let mut found = overview(&query).await?;
     let start = match &query.page {
         PageAt::Start => 0,

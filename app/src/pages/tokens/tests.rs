@@ -11,7 +11,7 @@ use leptos::{prelude::*, reactive::owner::Owner};
 use uuid::Uuid;
 
 use super::{load::List, query::ListQuery, table, view};
-use crate::{components::Moment, fields::Fields, page_request::LayoutContext, portal::Site};
+use crate::{components::RelativeTime, fields::Fields, page_request::LayoutContext, portal::Site};
 
 fn now() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
@@ -113,7 +113,7 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
         unused: false,
         asked: None,
         revoked: Vec::new(),
-        fresh: String::new(),
+        created: String::new(),
         me: id(900).to_string(),
     }
 }
@@ -185,7 +185,7 @@ fn rows_tell_each_state_in_words() {
 #[test]
 fn a_moment_is_the_same_in_a_row_and_elsewhere() {
     let at = now().plus_days(-21);
-    let elsewhere = view! { <Moment now=now() at=at /> }.to_html();
+    let elsewhere = view! { <RelativeTime now=now() at=at /> }.to_html();
     assert!(html(list(every_state(), &[])).contains(&elsewhere), "{elsewhere}");
 }
 

@@ -49,7 +49,7 @@ impl Service {
 }
 
 impl Outbox<'_> {
-    /// Counts the messages, for [`Health::stats`](crate::Health::stats).
+    /// Counts the messages, for [`Stats`](crate::Stats).
     pub async fn count(self) -> Result<OutboxCounts, Error> {
         let counts = outbox::counts(self.service.store()).await?;
         self.service.inner.outbox.pending.store(counts.pending.into(), Ordering::Relaxed);

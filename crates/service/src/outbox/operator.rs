@@ -34,7 +34,7 @@ impl Outbox<'_> {
     }
 
     /// Removes a message without delivering it; returns its kind. One that is being delivered may still arrive.
-    pub async fn drop(self, id: OutboxMessageId) -> Result<String, Error> {
+    pub async fn delete(self, id: OutboxMessageId) -> Result<String, Error> {
         let mut tx = self.service.begin_system(Purpose::Request).await?;
         let kind = outbox::delete(&mut tx, id).await?.ok_or(UNKNOWN)?;
         let entry = AuditEntry {

@@ -114,7 +114,7 @@ pub const WITHOUT_CALLER: &[&str] = &[
     "setup.new_link",
     "outbox.count",
     "outbox.deliver",
-    "outbox.drop",
+    "outbox.delete",
     "outbox.list",
     "outbox.retry",
     "operator.end",
