@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use latchkey_domain::Catalogue;
 use latchkey_service::{
-    Browser, Caller, CreateToken, ListTokens, Origin, Position, Principal, Service, SessionId, Sort, SortKey,
-    StateFilter, SystemClock, SystemRandom,
+    Bearer, Browser, Caller, CreateToken, ListTokens, Origin, Position, PresentedCredential, Principal, Service,
+    SessionId, Sort, SortKey, StateFilter, SystemClock, SystemRandom,
 };
 use latchkey_store::Store;
 
@@ -138,7 +138,11 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
             let person = service.session(world.session).await?;
             return person.map(|_| ()).ok_or_else(|| "the session is over".into());
         }
-        "verify" => return Ok(service.authenticate(&turn(&world.secrets), &caller.origin).await.map(|_| ())?),
+        "verify" => {
+            let bearer = Bearer::parse(&turn(&world.secrets));
+            let presented = PresentedCredential { bearer: &bearer, origin: &caller.origin, signature: None };
+            return Ok(service.authentication().authenticate(&presented).await.map(|_| ())?);
+        }
         "overview" => {
             let access = service.organizations().access(caller, ORGANIZATION).await?;
             return Ok(service.tokens().overview(&access, newest()).await.map(|_| ())?);

@@ -46,6 +46,8 @@ handles! {
     audit: Audit,
     /// The setting of auto-revoke, and its sweeps.
     auto_revoke: AutoRevoke,
+    /// Checks of presented credentials.
+    authentication: Authentication,
     /// Decisions about requests with a presented credential.
     verification: Verification,
     /// Messages to the outside that wait to be delivered.

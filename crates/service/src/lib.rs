@@ -47,14 +47,15 @@ use latchkey_domain::{Catalogue, Timestamp};
 use latchkey_store::Store;
 
 pub use audit::ListEvents;
+pub use authenticate::{Bearer, PresentedCredential};
 pub use authorization::OrganizationAccess;
 pub use auto_revoke::{AutoRevokeSetting, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
 pub use error::{AuthenticationError, AuthorizationError, Error, FieldError, PreconditionError};
 pub use handles::{
-    Audit, AutoRevoke, Credentials, Health, Invitations, Maintenance, Members, Memberships, Operator, Organizations,
-    Outbox, Projects, Repositories, Setup, Tokens, Users, Verification,
+    Audit, Authentication, AutoRevoke, Credentials, Health, Invitations, Maintenance, Members, Memberships, Operator,
+    Organizations, Outbox, Projects, Repositories, Setup, Tokens, Users, Verification,
 };
 pub use idempotency::IdempotentRequest;
 pub use invitations::Invited;
@@ -87,7 +88,7 @@ pub use tokens::{
     RotateToken, StateFilter, TokenDetail, TokenPage,
 };
 pub use users::{Ended, SignedInWith};
-pub use verify::{Allowed, Introspected, PresentedCredential, RequiredAccess};
+pub use verify::{Allowed, Introspected, RequiredAccess};
 
 /// The use cases, and what they need. Cheap to clone.
 #[derive(Clone)]

@@ -211,7 +211,7 @@ impl Service {
                 let listed = listed.into_iter().map(|(id, _)| id).collect();
                 let again = CachedToken::again(known, found, listed);
                 // A token that requires signatures only since then was perhaps not sent with one.
-                again.check(caller.origin.address, known.require_signing, now)?;
+                again.check_conditions(caller.origin.address, known.require_signing, now)?;
                 Principal::ApiToken(again.into())
             }
         };

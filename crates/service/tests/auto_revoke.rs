@@ -62,17 +62,17 @@ async fn what_is_used_is_never_called_inactive(world: &World) {
     let pipeline = common::origin("198.51.100.9");
     // Another replica gathers the use and dies before it writes; 23 hours later the token is not inactive yet.
     world.clock.advance_seconds(3_600);
-    drop(world.replica().authenticate(&secret, &pipeline).await.unwrap());
+    drop(common::authenticate(&world.replica(), &secret, &pipeline).await.unwrap());
     world.clock.advance_seconds(23 * 3_600 - 1);
     assert_eq!(world.service.auto_revoke().sweep(SweepKind::Manual).await.unwrap().unwrap().revoked, 0);
     // A use after half a day is written before the request is accepted, so that every replica's sweep sees it.
-    world.replica().authenticate(&secret, &pipeline).await.unwrap();
+    common::authenticate(&world.replica(), &secret, &pipeline).await.unwrap();
     world.clock.advance_seconds(23 * 3_600);
     assert_eq!(world.service.auto_revoke().sweep(SweepKind::Manual).await.unwrap().unwrap().revoked, 0);
     assert_eq!(state(world, &admin, &id).await, TokenState::Active);
     world.clock.advance_seconds(3_601);
     assert_eq!(world.service.auto_revoke().sweep(SweepKind::Manual).await.unwrap().unwrap().revoked, 1);
-    assert!(matches!(world.service.authenticate(&secret, &pipeline).await, Err(Error::Unauthenticated(_))));
+    assert!(matches!(common::authenticate(&world.service, &secret, &pipeline).await, Err(Error::Unauthenticated(_))));
 }
 
 async fn expired_and_revoked_tokens_are_left_alone(world: &World) {
@@ -127,7 +127,7 @@ async fn the_preview_is_what_the_sweep_does(world: &World) {
     world.clock.advance_days(10);
     let (_, secret) = create(world, &admin, "older but used").await;
     world.clock.advance_days(10);
-    world.service.authenticate(&secret, &common::origin("198.51.100.9")).await.unwrap();
+    common::authenticate(&world.service, &secret, &common::origin("198.51.100.9")).await.unwrap();
     create(world, &admin, "new").await;
     let preview = world.service.auto_revoke().preview(&world.access(&admin).await, 15).await.unwrap();
     let names: Vec<_> = preview.tokens.iter().map(|detail| detail.token.name.as_str()).collect();

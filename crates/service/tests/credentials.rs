@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{START, World, asked, origin, scoped};
 use latchkey_domain::{Catalogue, RepositoryId, RepositoryName, Role, Secret, SecretKind, Signature, SignedRequest};
 use latchkey_service::{
-    AuthenticationError, Browser, Clock, CreateToken, Error, ExpiresIn, PresentedCredential, Principal, Random,
+    AuthenticationError, Bearer, Browser, Clock, CreateToken, Error, ExpiresIn, PresentedCredential, Principal, Random,
     RootKey, Service, SessionId, Settings, SystemClock, SystemRandom,
 };
 use latchkey_store::repositories;
@@ -31,7 +31,7 @@ const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
 
 async fn refusal(world: &World, bearer: &str) -> AuthenticationError {
-    match world.service.authenticate(bearer, &origin("198.51.100.9")).await {
+    match common::authenticate(&world.service, bearer, &origin("198.51.100.9")).await {
         Err(Error::Unauthenticated(refusal)) => refusal,
         other => panic!("expected a refusal, got {other:?}"),
     }
@@ -117,7 +117,7 @@ async fn a_user_token_lives_for_a_day(world: &World) {
     world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let from = origin("203.0.113.7");
     let made = world.service.log_in(&from, EMAIL, PASSWORD).await.unwrap();
-    let principal = world.service.authenticate(made.token.reveal(), &from).await.unwrap();
+    let principal = common::authenticate(&world.service, made.token.reveal(), &from).await.unwrap();
     assert!(matches!(principal, Principal::UserToken(person) if person.email == EMAIL));
     world.clock.advance_seconds(24 * 3_600);
     assert_eq!(refusal(world, made.token.reveal()).await, AuthenticationError::Expired);
@@ -142,9 +142,9 @@ async fn refusals_say_why(world: &World) {
     let mut typo = secret.to_owned();
     typo.replace_range(10..11, if &secret[10..11] == "a" { "b" } else { "a" });
     assert_eq!(refusal(world, &typo).await, AuthenticationError::Checksum);
-    let elsewhere = world.service.authenticate(secret, &origin("203.0.113.7")).await;
+    let elsewhere = common::authenticate(&world.service, secret, &origin("203.0.113.7")).await;
     assert!(matches!(elsewhere, Err(Error::Unauthenticated(AuthenticationError::Network))));
-    world.service.authenticate(secret, &origin("198.51.100.9")).await.unwrap();
+    common::authenticate(&world.service, secret, &origin("198.51.100.9")).await.unwrap();
     world.clock.advance_days(1);
     assert_eq!(refusal(world, secret).await, AuthenticationError::Expired);
     world.service.tokens().revoke(&world.access(&admin).await, &created.detail.token.id.to_string()).await.unwrap();
@@ -194,9 +194,9 @@ async fn last_use_survives_shutdown_and_never_goes_back(world: &World) {
     let id = created.detail.token.id.to_string();
     let other = world.replica();
     world.clock.advance_seconds(10);
-    other.authenticate(created.secret.reveal(), &origin("198.51.100.1")).await.unwrap();
+    common::authenticate(&other, created.secret.reveal(), &origin("198.51.100.1")).await.unwrap();
     world.clock.advance_seconds(10);
-    world.service.authenticate(created.secret.reveal(), &origin("198.51.100.2")).await.unwrap();
+    common::authenticate(&world.service, created.secret.reveal(), &origin("198.51.100.2")).await.unwrap();
     assert_eq!(world.service.maintenance().waiting_uses(), 1);
     world.service.maintenance().flush_uses().await.unwrap();
     other.maintenance().flush_uses().await.unwrap();
@@ -237,7 +237,8 @@ async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
         let random = Arc::new(SystemRandom);
         let service = Service::with_settings(world.store.clone(), catalogue, clock, random, key, settings);
         for secret in secrets.iter().chain(&secrets) {
-            let Principal::ApiToken(token) = service.authenticate(secret.reveal(), &origin("192.0.2.7")).await.unwrap()
+            let Principal::ApiToken(token) =
+                common::authenticate(service, secret.reveal(), &origin("192.0.2.7")).await.unwrap()
             else {
                 panic!("an API token");
             };
@@ -250,7 +251,7 @@ async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
         }
         for _ in 0..3_000 {
             let nobody = Secret::generate(SecretKind::ApiToken, |bytes| SystemRandom.fill(bytes));
-            let refused = service.authenticate(nobody.reveal(), &origin("192.0.2.7")).await;
+            let refused = common::authenticate(service, nobody.reveal(), &origin("192.0.2.7")).await;
             assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Unknown))));
         }
         assert!(service.health().stats().cache_bytes <= memory);
@@ -260,9 +261,12 @@ async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
 
 async fn present(service: &Service, secret: &Secret, signature: &Signature) -> Result<(), Error> {
     let (request, origin) = (signed_request(), origin("192.0.2.7"));
-    let presented =
-        PresentedCredential { bearer: secret.reveal(), origin: &origin, signature: Some((signature, request)) };
-    service.authenticate_signed(&presented).await.map(drop)
+    let presented = PresentedCredential {
+        bearer: &Bearer::parse(secret.reveal()),
+        origin: &origin,
+        signature: Some((signature, request)),
+    };
+    service.authentication().authenticate(&presented).await.map(drop)
 }
 
 fn signed_request() -> SignedRequest<'static> {

@@ -49,7 +49,7 @@ fn only(names: &[&str]) -> Option<ChosenRepositories> {
 }
 
 async fn refusal(service: &latchkey_service::Service, secret: &latchkey_domain::Secret) -> Option<AuthenticationError> {
-    match service.authenticate(secret.reveal(), &common::origin("198.51.100.9")).await {
+    match common::authenticate(service, secret.reveal(), &common::origin("198.51.100.9")).await {
         Ok(_) => None,
         Err(Error::Unauthenticated(refusal)) => Some(refusal),
         Err(error) => panic!("{error:?}"),
@@ -123,7 +123,7 @@ async fn a_narrowed_token_can_do_less_at_once_everywhere(world: &World) {
     let replica = world.replica();
     let caller = async |service: &latchkey_service::Service| {
         let origin = common::origin("198.51.100.9");
-        let principal = service.authenticate(created.secret.reveal(), &origin).await.unwrap();
+        let principal = common::authenticate(service, created.secret.reveal(), &origin).await.unwrap();
         latchkey_service::Caller { principal, origin }
     };
     for service in [&world.service, &replica] {
@@ -373,7 +373,7 @@ async fn an_overlap_ends_with_the_first_use_or_in_time(world: &World) {
     let elsewhere = CreateToken { allowed_networks: vec!["198.51.100.0/24".into()], ..asked("twice") };
     let (first, id) = made(world, elsewhere).await;
     let second = rotate(&id, overlap("1h")).await.unwrap();
-    let refused = world.service.authenticate(second.secret.reveal(), &common::origin("192.0.2.1")).await;
+    let refused = common::authenticate(&world.service, second.secret.reveal(), &common::origin("192.0.2.1")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Network))));
     assert_eq!(refusal(&world.service, &first.secret).await, None);
     let third = rotate(&id, overlap("1h")).await.unwrap();

@@ -188,7 +188,7 @@ async fn a_link_makes_an_account_once(world: &World) {
         );
     }
     // It is no credential of the API.
-    assert!(service.authenticate(&carl, &from).await.is_err());
+    assert!(common::authenticate(service, &carl, &from).await.is_err());
 }
 
 /// Otherwise an organization could make itself an account of anybody's email, and accept what is sent there.

@@ -88,16 +88,16 @@ async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
         .to_string();
     world.pipeline(&created).await;
     let replica = world.replica();
-    replica.authenticate(of_project.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
+    common::authenticate(&replica, of_project.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
 
     service.organizations().delete(&world.access(&owner).await).await.unwrap();
     for created in [&created, &of_project] {
         for service in [service, &replica] {
-            let refused = service.authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
+            let refused = common::authenticate(service, created.secret.reveal(), &origin("198.51.100.9")).await;
             assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))), "{refused:?}");
         }
     }
-    service.authenticate(theirs.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
+    common::authenticate(service, theirs.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
     assert_eq!(outcome(world.organization(&owner, "acme").await), "not found");
     assert_eq!(outcome(within!(world, &owner, "acme", tokens.list(listing(StateFilter::All)))), "not found");
     assert_eq!(outcome(within!(world, &owner, "acme", organizations.delete())), "not found");
@@ -137,7 +137,7 @@ async fn a_large_organization_is_deleted_in_steps(world: &World) {
     }
     world.service.organizations().delete(&world.access(&owner).await).await.unwrap();
     assert_eq!((world.events("token.revoked").await, world.events("organization.deleted").await), (501, 1));
-    let refused = world.service.authenticate(last.unwrap().secret.reveal(), &origin("198.51.100.9")).await;
+    let refused = common::authenticate(&world.service, last.unwrap().secret.reveal(), &origin("198.51.100.9")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))));
 }
 
@@ -158,7 +158,7 @@ async fn a_token_is_not_made_while_its_organization_goes(world: &World) {
     let (made, deleted) = tokio::join!(make, world.service.organizations().delete(&access));
     deleted.unwrap();
     for created in made {
-        let refused = world.replica().authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
+        let refused = common::authenticate(&world.replica(), created.secret.reveal(), &origin("198.51.100.9")).await;
         assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))), "{refused:?}");
     }
 }

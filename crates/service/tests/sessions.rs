@@ -295,7 +295,7 @@ async fn a_fresh_password_renews_the_session_that_asks(world: &World) {
     assert!(service.users().set_password(&caller(&admin), &bob, None, fresh).await.unwrap().is_none());
     assert!(service.session(admin.session).await.unwrap().is_some());
     let token = service.log_in(&origin(HOME), EMAIL, PASSWORD).await.unwrap().token;
-    let principal = service.authenticate(token.reveal(), &origin(HOME)).await.unwrap();
+    let principal = common::authenticate(service, token.reveal(), &origin(HOME)).await.unwrap();
     let with_token = Caller { principal, origin: origin(HOME) };
     assert!(service.users().set_password(&with_token, "me", Some(PASSWORD), fresh).await.unwrap().is_none());
 }

@@ -53,7 +53,8 @@ async fn a_token_is_made_used_and_revoked(world: &World) {
 
     let revoked = world.service.tokens().revoke(&world.access(&admin).await, &id).await.unwrap();
     assert_eq!((revoked.state, revoked.revocable), (TokenState::Revoked, false));
-    let refused = world.replica().authenticate(created.secret.reveal(), &common::origin("198.51.100.9")).await;
+    let refused =
+        common::authenticate(&world.replica(), created.secret.reveal(), &common::origin("198.51.100.9")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))));
     // Again changes nothing, and says nothing new.
     assert_eq!(world.service.tokens().revoke(&world.access(&admin).await, &id).await.unwrap(), revoked);

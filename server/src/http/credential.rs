@@ -4,7 +4,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use latchkey_service::{
-    AuthenticationError, AuthorizationError, Caller, Error, OrganizationAccess, Origin, PresentedCredential, Service,
+    AuthenticationError, AuthorizationError, Bearer, Caller, Error, OrganizationAccess, Origin, PresentedCredential,
+    Service,
 };
 
 use super::headers::{bearer, named_organization};
@@ -31,8 +32,10 @@ impl Credential {
             .map(ReceivedSignature::parts)
             .transpose()
             .map_err(AuthenticationError::Signature)?;
-        let presented = PresentedCredential { bearer, origin: &origin, signature };
-        let principal = service.authenticate_signed(&presented).await?;
+        // Read already where it was asked whether the body is worth reading.
+        let bearer = extensions.get::<Bearer>().cloned().unwrap_or_else(|| Bearer::parse(bearer));
+        let presented = PresentedCredential { bearer: &bearer, origin: &origin, signature };
+        let principal = service.authentication().authenticate(&presented).await?;
         let named = named.transpose()?;
         if let (Some(named), Some((signature, _))) = (named, presented.signature) {
             service.verification().check_organization_signed(&principal, named, signature).await?;

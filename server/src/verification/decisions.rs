@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use latchkey_api_types::{DecidedToken, Decision, Decisions, RequestToDecide, RequestsToDecide};
 use latchkey_domain::{Level, Pin};
 use latchkey_service::{
-    Allowed, AuthenticationError, AuthorizationError, Caller, Error, FieldError, Origin, PresentedCredential,
+    Allowed, AuthenticationError, AuthorizationError, Bearer, Caller, Error, FieldError, Origin, PresentedCredential,
     Principal, RequiredAccess,
 };
 use serde_json::value::RawValue;
@@ -133,7 +133,7 @@ async fn decide(
     }
     let origin = Origin::new(question.address, &asked.user_agent, caller.origin.request_id());
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
-    let presented = PresentedCredential { bearer: asked.token.reveal(), origin: &origin, signature };
+    let presented = PresentedCredential { bearer: &Bearer::parse(asked.token.reveal()), origin: &origin, signature };
     let started = Instant::now();
     let decided = decided(state.service.verification().verify_for(caller, &presented, &required).await?)?;
     match &decided.reason {

@@ -23,7 +23,7 @@ use latchkey_domain::{
     NoRule, OriginalError, OriginalRequest, Pin, Routes, SignatureError, SignedRequest, may_have_body,
 };
 use latchkey_service::{
-    Allowed, AuthenticationError, AuthorizationError, Error, Origin, PresentedCredential, RequiredAccess,
+    Allowed, AuthenticationError, AuthorizationError, Bearer, Error, Origin, PresentedCredential, RequiredAccess,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -196,7 +196,7 @@ async fn decide(
         organization: named.transpose()?.map(str::to_owned),
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
-    let presented = PresentedCredential { bearer, origin, signature };
+    let presented = PresentedCredential { bearer: &Bearer::parse(bearer), origin, signature };
     Ok(Verdict::Token(state.service.verification().verify(&presented, &required).await?))
 }
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use latchkey_api_types::OAuthError;
-use latchkey_service::{AuthenticationError, Caller, Error, Origin, PresentedCredential, Principal};
+use latchkey_service::{AuthenticationError, Bearer, Caller, Error, Origin, PresentedCredential, Principal};
 use percent_encoding::percent_decode_str;
 
 use crate::http::credential::Credential;
@@ -183,8 +183,8 @@ pub(super) async fn client(state: &ServerState, parts: &Parts, form: &Form) -> R
     let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
     let signature = parts.extensions.get::<ReceivedSignature>().map(ReceivedSignature::parts).transpose();
     let signature = signature.map_err(|error| invalid_client(&AuthenticationError::Signature(error).to_string()))?;
-    let presented = PresentedCredential { bearer: &secret, origin: &origin, signature };
-    match state.service.authenticate_client(&id, &presented).await {
+    let presented = PresentedCredential { bearer: &Bearer::parse(&secret), origin: &origin, signature };
+    match state.service.authentication().authenticate_client(&id, &presented).await {
         Ok(principal) => Ok(Caller { principal, origin }),
         Err(Error::Unauthenticated(refusal)) => Err(invalid_client(&refusal.to_string())),
         Err(error) => Err(error.into()),

@@ -103,6 +103,8 @@ pub const WITHOUT_CALLER: &[&str] = &[
     "invitations.join",
     "auto_revoke.next_sweep_at",
     "auto_revoke.sweep",
+    "authentication.authenticate",
+    "authentication.authenticate_client",
     "verification.check_organization_signed",
     "verification.undecided",
     "verification.verify",
