@@ -107,7 +107,7 @@ impl Collector for Counted {
             outbox_dead,
             sweeps,
             swept,
-        } = self.service.stats();
+        } = self.service.health().stats();
         let ConnectionCounts { open, refused, evicted } = self.connections.counts();
         let log::Counts { dropped, suppressed } = log::counts();
         let mut gauge = |name: &str, help: &str, value: u64| {

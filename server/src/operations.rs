@@ -88,9 +88,9 @@ pub(crate) async fn statusz(
 )]
 pub(crate) async fn ready(State(state): State<ServerState>) -> Response {
     let service = &state.service;
-    match service.ready().await {
+    match service.health().ready().await {
         Ok(()) => {
-            let warnings = service.database_warnings().await.unwrap_or_default();
+            let warnings = service.health().warnings().await.unwrap_or_default();
             Json(Readiness { status: "ready".to_owned(), warnings }).into_response()
         }
         Err(unready) => {

@@ -84,15 +84,15 @@ async fn first_account(config: &Config, service: &Service, public_url: &str, dem
         return Err("--demo makes its own first account: leave LATCHKEY_BOOTSTRAP_ADMIN_EMAIL and _PASSWORD out".into());
     }
     if let Some(admin) = config.accounts.bootstrap_admin()?
-        && service.bootstrap(admin.email, admin.password).await?
+        && service.setup().bootstrap(admin.email, admin.password).await?
     {
         tracing::info!("created the instance admin and the organization default");
     }
-    if demo && let Some(login) = service.fill_demo().await? {
+    if demo && let Some(login) = service.setup().fill_demo().await? {
         let text = format!("Demo: {public_url}/login  email {}  password {}\n", login.email, login.password.reveal());
         io::stdout().write_all(text.as_bytes())?;
     }
-    if let Some(link) = service.setup_link().await? {
+    if let Some(link) = service.setup().new_link().await? {
         // The one secret that the log carries, and of no use once somebody has used it: the specification asks for it.
         tracing::info!("set up this instance at {public_url}/setup?link={}", link.reveal());
     }

@@ -1,5 +1,5 @@
-//! What Latchkey does: one function per use case, each of which authorizes, does, and writes its audit event in one
-//! transaction. Transports call these and nothing below them.
+//! What Latchkey does: use cases by the object that they are about (`service.tokens().revoke(…)`), each of which
+//! authorizes, does, and writes its audit event in one transaction. Transports call these and nothing below them.
 
 mod audit;
 mod authenticate;
@@ -10,8 +10,10 @@ pub mod cursor;
 mod demo;
 mod error;
 mod forwarded;
+mod handles;
 mod idempotency;
 mod invitations;
+mod maintenance;
 mod members;
 mod memberships;
 mod names;
@@ -45,11 +47,15 @@ use latchkey_domain::{Catalogue, Timestamp};
 use latchkey_store::Store;
 
 pub use audit::ListEvents;
-pub use authorization::{OrganizationAccess, Power};
-pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
+pub use authorization::OrganizationAccess;
+pub use auto_revoke::{AutoRevokeSetting, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
 pub use error::{AuthenticationError, AuthorizationError, Error, FieldError, PreconditionError};
+pub use handles::{
+    Audit, AutoRevoke, Credentials, Health, Invitations, Maintenance, Members, Memberships, Operator, Organizations,
+    Outbox, Projects, Repositories, Setup, Tokens, Users, Verification,
+};
 pub use idempotency::IdempotentRequest;
 pub use invitations::Invited;
 pub use latchkey_store::audit::RecordedEvent;
@@ -181,16 +187,6 @@ impl Service {
     /// What time it is for this instance.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
-    }
-
-    /// When this replica last found that the database lost its history, or has another one.
-    pub fn history_broke_at(&self) -> Option<Timestamp> {
-        self.inner.cache.history_broke_at()
-    }
-
-    /// A fresh id for a form, so that sending the form twice creates one token.
-    pub fn creation_key(&self) -> uuid::Uuid {
-        self.new_id()
     }
 
     /// A fresh id for a request, by which its log lines and audit events are found.

@@ -4,9 +4,9 @@ use latchkey_domain::{AuditEventId, OrganizationId, TokenId};
 use latchkey_store::{Tx, audit, audit::AuditEvent, tokens::Actor};
 use uuid::Uuid;
 
-use crate::{Error, Origin, Service};
+use crate::{Caller, Error, Origin, Service};
 
-/// What happened to what.
+/// What entry to what.
 pub(crate) struct AuditEntry<'a> {
     pub(crate) organization: Option<OrganizationId>,
     pub(crate) action: &'static str,
@@ -17,7 +17,12 @@ pub(crate) struct AuditEntry<'a> {
 }
 
 impl Service {
-    /// Writes an audit event.
+    /// Writes an audit event about what a caller does.
+    pub(crate) async fn record_by(&self, tx: &mut Tx, caller: &Caller, entry: AuditEntry<'_>) -> Result<(), Error> {
+        self.record(tx, &caller.principal.actor(), &caller.origin, entry).await
+    }
+
+    /// Writes an audit event about what an actor does.
     pub(crate) async fn record(
         &self,
         tx: &mut Tx,

@@ -63,9 +63,9 @@ fn refused() -> Result<(), DeliveryError> {
 async fn sweep(world: &World) {
     let admin = world.admin().await;
     world.create(&admin, asked("forgotten")).await.unwrap();
-    world.service.set_auto_revoke(&admin, "acme", 90).await.unwrap();
+    world.service.auto_revoke().set(&world.access(&admin).await, 90).await.unwrap();
     world.clock.advance_days(91);
-    assert_eq!(world.service.sweep(SweepKind::Manual).await.unwrap().unwrap().revoked, 1);
+    assert_eq!(world.service.auto_revoke().sweep(SweepKind::Manual).await.unwrap().unwrap().revoked, 1);
 }
 
 /// A new id, greater than those before it.
@@ -86,11 +86,11 @@ async fn add(world: &World, payload: &str) -> OutboxMessageId {
 const PAYLOAD: &str = r#"{"kind":"sweep.finished.v1","data":{"sweep":"00000000-0000-0000-0000-000000000001","organization":"00000000-0000-0000-0000-000000000002","thresholdDays":90,"revoked":3,"finishedAt":"2026-11-22T12:34:56Z"}}"#;
 
 async fn all(world: &World) -> Vec<StoredMessage> {
-    world.service.messages_for_operator(OutboxMessageId(Uuid::nil()), 100).await.unwrap()
+    world.service.outbox().list(OutboxMessageId(Uuid::nil()), 100).await.unwrap()
 }
 
 async fn deliver(world: &World, transport: &dyn Deliver) -> DeliveryReport {
-    world.service.deliver_messages(transport).await.unwrap()
+    world.service.outbox().deliver(transport).await.unwrap()
 }
 
 async fn a_sweep_that_revoked_tokens_is_told_once(world: &World) {
@@ -103,7 +103,7 @@ async fn a_sweep_that_revoked_tokens_is_told_once(world: &World) {
         panic!("{told:?}")
     };
     let admin = world.admin().await;
-    let recorded = &world.service.auto_revoke(&admin, "acme").await.unwrap().sweeps[0];
+    let recorded = &world.service.auto_revoke().get(&world.access(&admin).await).await.unwrap().sweeps[0];
     let expected = SweepFinished {
         sweep: recorded.id,
         organization: world.acme,
@@ -117,8 +117,8 @@ async fn a_sweep_that_revoked_tokens_is_told_once(world: &World) {
 
 async fn a_sweep_that_revoked_nothing_is_not_told(world: &World) {
     let admin = world.admin().await;
-    world.service.set_auto_revoke(&admin, "acme", 90).await.unwrap();
-    assert_eq!(world.service.sweep(SweepKind::Manual).await.unwrap().unwrap().organizations, 1);
+    world.service.auto_revoke().set(&world.access(&admin).await, 90).await.unwrap();
+    assert_eq!(world.service.auto_revoke().sweep(SweepKind::Manual).await.unwrap().unwrap().organizations, 1);
     assert_eq!(all(world).await, []);
 }
 
@@ -162,8 +162,8 @@ async fn failures_are_tried_again_with_growing_waits_until_they_are_given_up(wor
     let asked = transport.asked();
     assert_eq!(asked.iter().map(|delivery| delivery.attempt).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
     assert!(asked.iter().all(|delivery| delivery.id == id), "the idempotency key stays");
-    world.service.count_messages().await.unwrap();
-    let stats = world.service.stats();
+    world.service.outbox().count().await.unwrap();
+    let stats = world.service.health().stats();
     assert_eq!((stats.outbox_pending, stats.outbox_dead), (0, 1));
 }
 
@@ -188,7 +188,7 @@ impl Deliver for Vanishing {
 async fn a_worker_that_vanishes_is_replaced_after_its_lease(world: &World) {
     add(world, PAYLOAD).await;
     let service = world.service.clone();
-    let killed = tokio::spawn(async move { service.deliver_messages(&Vanishing).await });
+    let killed = tokio::spawn(async move { service.outbox().deliver(&Vanishing).await });
     while !matches!(all(world).await[0].state, MessageState::Leased(_)) {
         tokio::task::yield_now().await;
     }
@@ -204,7 +204,7 @@ async fn a_worker_that_vanishes_is_replaced_after_its_lease(world: &World) {
     let id = add(world, PAYLOAD).await;
     for _ in 0..20 {
         let service = world.service.clone();
-        let killed = tokio::spawn(async move { service.deliver_messages(&Vanishing).await });
+        let killed = tokio::spawn(async move { service.outbox().deliver(&Vanishing).await });
         while !matches!(all(world).await[0].state, MessageState::Leased(until) if until > world.service.now()) {
             tokio::task::yield_now().await;
         }
@@ -238,7 +238,7 @@ async fn two_workers_never_hold_the_same_message(world: &World) {
     }
     let meeting = Meeting { barrier: Barrier::new(32), held: Mutex::default() };
     let other = world.replica();
-    let (a, b) = tokio::join!(world.service.deliver_messages(&meeting), other.deliver_messages(&meeting));
+    let (a, b) = tokio::join!(world.service.outbox().deliver(&meeting), other.outbox().deliver(&meeting));
     assert_eq!((a.unwrap().delivered, b.unwrap().delivered), (16, 16));
     let held = meeting.held.into_inner().unwrap();
     assert!(held.len() == 32 && held.values().all(|times| *times == 1), "{held:?}");
@@ -259,12 +259,12 @@ async fn an_operator_lists_retries_and_drops_messages(world: &World) {
     deliver(world, &Recorder::answering([gone(), gone()])).await;
     let ids = |messages: Vec<StoredMessage>| messages.into_iter().map(|message| message.id).collect::<Vec<_>>();
     assert_eq!(ids(all(world).await), [retried, dropped]);
-    assert_eq!(ids(world.service.messages_for_operator(retried, 10).await.unwrap()), [dropped]);
-    assert_eq!(world.service.retry_message_by_operator(retried).await.unwrap(), "sweep.finished.v1");
-    assert_eq!(world.service.drop_message_by_operator(dropped).await.unwrap(), "sweep.finished.v1");
+    assert_eq!(ids(world.service.outbox().list(retried, 10).await.unwrap()), [dropped]);
+    assert_eq!(world.service.outbox().retry(retried).await.unwrap(), "sweep.finished.v1");
+    assert_eq!(world.service.outbox().delete(dropped).await.unwrap(), "sweep.finished.v1");
     for unknown in [dropped, new_id()] {
-        assert!(matches!(world.service.retry_message_by_operator(unknown).await, Err(Error::NotFound("message"))));
-        assert!(matches!(world.service.drop_message_by_operator(unknown).await, Err(Error::NotFound("message"))));
+        assert!(matches!(world.service.outbox().retry(unknown).await, Err(Error::NotFound("message"))));
+        assert!(matches!(world.service.outbox().delete(unknown).await, Err(Error::NotFound("message"))));
     }
     let transport = Recorder::default();
     assert_eq!(deliver(world, &transport).await.delivered, 1);

@@ -14,12 +14,12 @@ pub(super) async fn run(service: &Service, command: OutboxCommand) -> Result<(),
     match command {
         OutboxCommand::List => list(service).await,
         OutboxCommand::Retry { id } => {
-            let kind = service.retry_message_by_operator(OutboxMessageId(id)).await;
+            let kind = service.outbox().retry(OutboxMessageId(id)).await;
             let kind = kind.map_err(|error| about(id, error, "that is not being delivered "))?;
             print(&format!("The message {kind} is due now; a server that runs delivers it."))
         }
         OutboxCommand::Drop { id } => {
-            let kind = service.drop_message_by_operator(OutboxMessageId(id)).await;
+            let kind = service.outbox().delete(OutboxMessageId(id)).await;
             let kind = kind.map_err(|error| about(id, error, ""))?;
             print(&format!("Dropped the message {kind}."))
         }
@@ -29,7 +29,7 @@ pub(super) async fn run(service: &Service, command: OutboxCommand) -> Result<(),
 async fn list(service: &Service) -> Result<(), CommandError> {
     let mut after = OutboxMessageId(Uuid::nil());
     loop {
-        let messages = service.messages_for_operator(after, BATCH).await?;
+        let messages = service.outbox().list(after, BATCH).await?;
         for message in &messages {
             let state = match message.state {
                 MessageState::Due(at) if at <= service.now() => "due now".to_owned(),

@@ -29,9 +29,9 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceCreateRequest>,
     ) -> Result<Response<ApiTokenServiceCreateResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let asked = self.asked(asked)?;
-        let created = self.0.service.create_token(&credential.caller, &organization, asked).await.map_err(status)?;
+        let created = self.0.service.tokens().create(&access, asked).await.map_err(status)?;
         Ok(Response::new(ApiTokenServiceCreateResponse { result: full(created) }))
     }
 
@@ -39,11 +39,11 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceListRequest>,
     ) -> Result<Response<ApiTokenServiceListResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let paged = asked.page_size != 0;
         let list = listing(asked)?;
         let page = async |list: ListTokens| {
-            let page = self.0.service.tokens(&credential.caller, &organization, list).await.map_err(status)?;
+            let page = self.0.service.tokens().list(&access, list).await.map_err(status)?;
             Ok::<_, Status>((page.tokens.into_iter().map(item).collect::<Vec<_>>(), page.next))
         };
         let (result, next) = if paged {
@@ -61,11 +61,10 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRevokeRequest>,
     ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_optional_organization(request)?;
+        let (access, asked) = credential::read_access_or_instance(&self.0.service, request).await?;
         check_id(&asked.id)?;
         // Unlike in REST, revoking a revoked token is an error: so not the same use case.
-        let done =
-            self.0.service.revoke_tokens(&credential.caller, &organization, &[asked.id]).await.map_err(status)?;
+        let done = self.0.service.tokens().revoke_many(&access, &[asked.id]).await.map_err(status)?;
         if done.revoked.is_empty() {
             return Err(status(Error::NotFound("token")));
         }
@@ -76,10 +75,10 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRotateRequest>,
     ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_optional_organization(request)?;
+        let (access, asked) = credential::read_access_or_instance(&self.0.service, request).await?;
         let rotation = RotateToken { overlap: duration(asked.overlap, "overlap")?, ..RotateToken::default() };
         check_id(&asked.id)?;
-        let rotated = self.0.service.rotate_token(&credential.caller, &organization, &asked.id, rotation).await;
+        let rotated = self.0.service.tokens().rotate(&access, &asked.id, rotation).await;
         Ok(Response::new(ApiTokenServiceRotateResponse { result: full(rotated.map_err(status)?) }))
     }
 }

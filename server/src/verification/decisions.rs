@@ -135,7 +135,7 @@ async fn decide(
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
     let presented = PresentedCredential { bearer: asked.token.reveal(), origin: &origin, signature };
     let started = Instant::now();
-    let decided = decided(state.service.verify_for(caller, &presented, &required).await?)?;
+    let decided = decided(state.service.verification().verify_for(caller, &presented, &required).await?)?;
     match &decided.reason {
         None => state.metrics.allowed(started.elapsed()),
         Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),

@@ -197,7 +197,7 @@ async fn decide(
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
     let presented = PresentedCredential { bearer, origin, signature };
-    Ok(Verdict::Token(state.service.verify(&presented, &required).await?))
+    Ok(Verdict::Token(state.service.verification().verify(&presented, &required).await?))
 }
 
 /// The organization in the path, and the path below.

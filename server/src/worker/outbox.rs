@@ -16,7 +16,7 @@ pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
     let mut ticks = ticks(POLL_INTERVAL);
     while next(&mut ticks, &mut stopping).await {
         loop {
-            match service.deliver_messages(&LogNotices).await {
+            match service.outbox().deliver(&LogNotices).await {
                 Ok(report) if report.more && !*stopping.borrow() => {}
                 Ok(_) => break,
                 Err(error) => {
@@ -25,7 +25,7 @@ pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
                 }
             }
         }
-        if let Err(error) = service.count_messages().await {
+        if let Err(error) = service.outbox().count().await {
             tracing::debug!(%error, "messages could not be counted");
         }
     }

@@ -12,7 +12,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(15);
 pub(super) async fn run(service: Service) {
     let mut ticks = ticks(RETRY_INTERVAL);
     loop {
-        match service.reindex_names().await {
+        match service.maintenance().reindex_names().await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::backoff::next_attempt;
 use super::message::Message;
 use crate::transaction::Purpose;
-use crate::{Error, Service};
+use crate::{Error, Outbox};
 
 /// Messages that are delivered at a time.
 const BATCH: u32 = 16;
@@ -67,25 +67,25 @@ pub struct DeliveryReport {
     pub more: bool,
 }
 
-impl Service {
+impl Outbox<'_> {
     /// Delivers messages that are due, up to a batch. Several workers, of one replica or many, never hold the same one.
-    pub async fn deliver_messages(&self, transport: &dyn Deliver) -> Result<DeliveryReport, Error> {
-        let now = self.now();
-        if !outbox::is_any_due(self.store(), now).await? {
+    pub async fn deliver(self, transport: &dyn Deliver) -> Result<DeliveryReport, Error> {
+        let now = self.service.now();
+        if !outbox::is_any_due(self.service.store(), now).await? {
             return Ok(DeliveryReport::default());
         }
-        let lease = self.inner.random.uuid();
-        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
+        let lease = self.service.inner.random.uuid();
+        let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
         let claimed = outbox::claim(&mut tx, lease, now, now.plus_seconds(LEASE_SECONDS), BATCH).await?;
         tx.commit().await?;
         // No transaction is open while others are waited for.
         let results = join_all(claimed.iter().map(|stored| attempt(transport, stored))).await;
 
-        let now = self.now();
+        let now = self.service.now();
         let more = u32::try_from(claimed.len()).is_ok_and(|count| count >= BATCH);
         let mut report = DeliveryReport { more, ..DeliveryReport::default() };
         let mut delivered = Vec::new();
-        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
+        let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
         for (stored, result) in claimed.iter().zip(results) {
             let (id, kind, attempts) = (stored.id, &stored.kind, stored.attempts);
             match result {
@@ -97,7 +97,7 @@ impl Service {
                     report.failed += 1;
                     let error = shown(&error);
                     tracing::warn!(%id, kind, attempts, error, "a message could not be delivered; it is tried again");
-                    let due_at = next_attempt(now, attempts, &*self.inner.random);
+                    let due_at = next_attempt(now, attempts, &*self.service.inner.random);
                     outbox::reschedule(&mut tx, lease, id, due_at, &error).await?;
                 }
                 Err(DeliveryError::Temporary(error) | DeliveryError::Permanent(error)) => {

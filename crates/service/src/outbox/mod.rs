@@ -17,7 +17,7 @@ use latchkey_store::{
 pub use delivery::{Deliver, Delivering, Delivery, DeliveryError, DeliveryReport};
 pub use message::{Message, SweepFinished};
 
-use crate::{Error, Service};
+use crate::{Error, Outbox, Service};
 
 /// Messages that were given up are kept for so long.
 const DEAD_KEPT_DAYS: i64 = 30;
@@ -46,12 +46,14 @@ impl Service {
     pub(crate) async fn delete_dead_messages(&self, tx: &mut Tx, limit: u32) -> Result<u64, Error> {
         Ok(outbox::delete_dead(tx, self.now().plus_days(-DEAD_KEPT_DAYS), limit).await?)
     }
+}
 
-    /// Counts the messages, for [`Service::stats`].
-    pub async fn count_messages(&self) -> Result<OutboxCounts, Error> {
-        let counts = outbox::counts(self.store()).await?;
-        self.inner.outbox.pending.store(counts.pending.into(), Ordering::Relaxed);
-        self.inner.outbox.dead.store(counts.dead.into(), Ordering::Relaxed);
+impl Outbox<'_> {
+    /// Counts the messages, for [`Stats`](crate::Stats).
+    pub async fn count(self) -> Result<OutboxCounts, Error> {
+        let counts = outbox::counts(self.service.store()).await?;
+        self.service.inner.outbox.pending.store(counts.pending.into(), Ordering::Relaxed);
+        self.service.inner.outbox.dead.store(counts.dead.into(), Ordering::Relaxed);
         Ok(counts)
     }
 }

@@ -6,21 +6,21 @@ use serde_json::json;
 
 use crate::recorder::{AuditEntry, operator};
 use crate::transaction::Purpose;
-use crate::{Error, Origin, Service};
+use crate::{Error, Origin, Outbox};
 
 const UNKNOWN: Error = Error::NotFound("message");
 
-impl Service {
+impl Outbox<'_> {
     /// Messages that are not delivered, oldest first, after an id.
-    pub async fn messages_for_operator(&self, after: OutboxMessageId, limit: u32) -> Result<Vec<StoredMessage>, Error> {
-        Ok(outbox::list(self.store(), after, limit).await?)
+    pub async fn list(self, after: OutboxMessageId, limit: u32) -> Result<Vec<StoredMessage>, Error> {
+        Ok(outbox::list(self.service.store(), after, limit).await?)
     }
 
     /// Makes a message that is dead or waits for its next attempt due at once, with all attempts before it; returns its
     /// kind. `NotFound` too while it is being delivered.
-    pub async fn retry_message_by_operator(&self, id: OutboxMessageId) -> Result<String, Error> {
-        let mut tx = self.begin_system(Purpose::Request).await?;
-        let kind = outbox::retry(&mut tx, id, self.now()).await?.ok_or(UNKNOWN)?;
+    pub async fn retry(self, id: OutboxMessageId) -> Result<String, Error> {
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
+        let kind = outbox::retry(&mut tx, id, self.service.now()).await?.ok_or(UNKNOWN)?;
         let entry = AuditEntry {
             organization: None,
             action: "outbox.message_retried",
@@ -28,14 +28,14 @@ impl Service {
             success: true,
             details: json!({}),
         };
-        self.record(&mut tx, &operator(), &Origin::default(), entry).await?;
+        self.service.record(&mut tx, &operator(), &Origin::default(), entry).await?;
         tx.commit().await?;
         Ok(kind)
     }
 
     /// Removes a message without delivering it; returns its kind. One that is being delivered may still arrive.
-    pub async fn drop_message_by_operator(&self, id: OutboxMessageId) -> Result<String, Error> {
-        let mut tx = self.begin_system(Purpose::Request).await?;
+    pub async fn delete(self, id: OutboxMessageId) -> Result<String, Error> {
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
         let kind = outbox::delete(&mut tx, id).await?.ok_or(UNKNOWN)?;
         let entry = AuditEntry {
             organization: None,
@@ -44,7 +44,7 @@ impl Service {
             success: true,
             details: json!({}),
         };
-        self.record(&mut tx, &operator(), &Origin::default(), entry).await?;
+        self.service.record(&mut tx, &operator(), &Origin::default(), entry).await?;
         tx.commit().await?;
         Ok(kind)
     }
