@@ -238,7 +238,7 @@ async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
         let service = Service::with_settings(world.store.clone(), catalogue, clock, random, key, settings);
         for secret in secrets.iter().chain(&secrets) {
             let Principal::ApiToken(token) =
-                common::authenticate(service, secret.reveal(), &origin("192.0.2.7")).await.unwrap()
+                common::authenticate(&service, secret.reveal(), &origin("192.0.2.7")).await.unwrap()
             else {
                 panic!("an API token");
             };
@@ -251,7 +251,7 @@ async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
         }
         for _ in 0..3_000 {
             let nobody = Secret::generate(SecretKind::ApiToken, |bytes| SystemRandom.fill(bytes));
-            let refused = common::authenticate(service, nobody.reveal(), &origin("192.0.2.7")).await;
+            let refused = common::authenticate(&service, nobody.reveal(), &origin("192.0.2.7")).await;
             assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Unknown))));
         }
         assert!(service.health().stats().cache_bytes <= memory);
