@@ -1,6 +1,6 @@
 use latchkey_domain::{
     AllowedNetworks, Description, Level, OrganizationId, ProjectId, RepositoryAccess, RepositoryId, RevocationReason,
-    ScopeSet, TokenId, TokenName,
+    ScopeSet, TokenId, TokenName, TokenSettings,
 };
 use latchkey_store::tokens::{Actor, NewToken, Revocation, Use};
 use sqlx::{Column, Row as _, SqlitePool, TypeInfo, ValueRef, sqlite::SqliteRow};
@@ -61,18 +61,20 @@ async fn insert(store: &Store, token: &Planned, cast: &Cast) {
     };
     let new = NewToken {
         id: TokenId(token.id),
-        name: &TokenName::new(&token.name).unwrap(),
-        description: &Description::new(&token.description).unwrap(),
         level,
-        scopes: &ScopeSet::stored(&token.scopes),
-        repositories: &repositories,
+        settings: &TokenSettings {
+            name: TokenName::new(&token.name).unwrap(),
+            description: Description::new(&token.description).unwrap(),
+            scopes: ScopeSet::stored(&token.scopes),
+            repositories: repositories.clone(),
+            expires_at: token.expires_at,
+            allowed_networks: AllowedNetworks::default(),
+            require_signing: false,
+        },
         hash: &token.secret.hash(),
         prefix: &token.secret.prefix(),
-        require_signing: false,
-        allowed_networks: &AllowedNetworks::default(),
         created_at: token.created_at,
         created_by: &creator,
-        expires_at: token.expires_at,
         creation_key: None,
     };
     let mut tx = store.begin(latchkey_store::WritePriority::Normal).await.unwrap();

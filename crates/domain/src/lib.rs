@@ -26,6 +26,7 @@ mod text;
 mod threshold;
 mod timestamp;
 mod token;
+mod token_settings;
 pub mod words;
 
 pub use audit::AuditAction;
@@ -54,3 +55,4 @@ pub use text::plain;
 pub use threshold::{InactivityThreshold, ThresholdError};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Level, LevelKind, RevocationReason, TokenState};
+pub use token_settings::{TokenSettings, TokenSettingsPatch};

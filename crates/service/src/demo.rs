@@ -3,7 +3,7 @@
 use latchkey_domain::{
     AllowedNetworks, Description, Email, InactivityThreshold, Level, MembershipId, Password, ProjectId, ProjectName,
     RepositoryAccess, RepositoryId, RepositoryName, RevocationReason, Role, SecretKind, SweepId, Timestamp, TokenId,
-    TokenName, UserId,
+    TokenName, TokenSettings, UserId,
 };
 use latchkey_store::projects::Project;
 use latchkey_store::sweeps::Sweep;
@@ -173,18 +173,20 @@ impl Setup<'_> {
         let creator = &cast.people[at % cast.people.len()];
         let new = NewToken {
             id,
-            name: &valid(TokenName::new(&name))?,
-            description: &valid(Description::new(description))?,
             level,
-            scopes: &self.demo_scopes(scopes)?,
-            repositories: &repositories,
+            settings: &TokenSettings {
+                name: valid(TokenName::new(&name))?,
+                description: valid(Description::new(description))?,
+                scopes: self.demo_scopes(scopes)?,
+                repositories: repositories.clone(),
+                expires_at,
+                allowed_networks: AllowedNetworks::default(),
+                require_signing: false,
+            },
             hash: &secret.hash(),
             prefix: &secret.prefix(),
-            require_signing: false,
-            allowed_networks: &AllowedNetworks::default(),
             created_at,
             created_by: creator,
-            expires_at,
             creation_key: None,
         };
         tokens::insert(tx, &new).await?;

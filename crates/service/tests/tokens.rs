@@ -355,18 +355,16 @@ async fn names_are_seen_and_told_apart(world: &World) {
 async fn a_name_of_before_goes_on(world: &World) {
     let admin = world.admin().await;
     let created = world.create(&admin, asked("CI")).await.unwrap().detail;
-    let (name, description) = (TokenName::stored("dep\u{ad}loy"), Description::stored("\u{2800}"));
-    let edited = tokens::Edited {
-        name: &name,
-        description: &description,
-        scopes: &created.token.scopes,
-        repositories: None,
+    let before = created.token.settings([]);
+    let edited = latchkey_domain::TokenSettings {
+        name: TokenName::stored("dep\u{ad}loy"),
+        description: Description::stored("\u{2800}"),
         require_signing: false,
-        allowed_networks: &created.token.allowed_networks,
         expires_at: None,
+        ..before.clone()
     };
     let mut tx = world.store.begin(latchkey_store::WritePriority::Normal).await.unwrap();
-    tokens::update(&mut tx, &created.token, &edited).await.unwrap();
+    tokens::update(&mut tx, &created.token, &before, &edited).await.unwrap();
     tx.commit().await.unwrap();
     let id = created.token.id.to_string();
     let signing = EditToken { require_signing: Some(true), ..EditToken::default() };

@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     AllowedNetworks, Description, Level, OrganizationId, RepositoryAccess, ScopeSet, Secret, SecretKind, TokenId,
-    TokenName,
+    TokenName, TokenSettings,
 };
 use latchkey_proto::v1::ApiTokenServiceListRequest;
 use latchkey_service::{Clock, Random, SystemClock, SystemRandom};
@@ -28,18 +28,20 @@ async fn fill(server: &Server, organization: &str, from: u32, to: u32, descripti
         let secret = Secret::generate(SecretKind::ApiToken, |bytes| SystemRandom.fill(bytes));
         let token = NewToken {
             id: TokenId(SystemRandom.id(now)),
-            name: &TokenName::new(&format!("token {number}")).unwrap(),
-            description: &description,
             level: Level::Organization(organization),
-            scopes: &ScopeSet::stored("scans:read"),
-            repositories: &RepositoryAccess::All,
+            settings: &TokenSettings {
+                name: TokenName::new(&format!("token {number}")).unwrap(),
+                description: description.clone(),
+                scopes: ScopeSet::stored("scans:read"),
+                repositories: RepositoryAccess::All,
+                expires_at: None,
+                allowed_networks: AllowedNetworks::default(),
+                require_signing: false,
+            },
             hash: &secret.hash(),
             prefix: &secret.prefix(),
-            require_signing: false,
-            allowed_networks: &AllowedNetworks::default(),
             created_at: now,
             created_by: &actor,
-            expires_at: None,
             creation_key: None,
         };
         tokens::insert(&mut tx, &token).await.unwrap();

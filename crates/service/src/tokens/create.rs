@@ -1,6 +1,6 @@
 use latchkey_domain::{
     AllowedNetworks, AuditAction, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId,
-    RepositoryAccess, ScopeSet, Secret, Timestamp, TokenId, TokenName,
+    RepositoryAccess, ScopeSet, Secret, Timestamp, TokenId, TokenName, TokenSettings,
 };
 use latchkey_store::tokens::{NewToken, Token};
 use latchkey_store::{StoreError, projects, tokens};
@@ -8,7 +8,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::TokenDetail;
-use super::grant::Grant;
 use crate::authorization::Action;
 use crate::idempotency::KeyedRequest;
 use crate::recorder::AuditEntry;
@@ -61,13 +60,6 @@ pub struct CreatedToken {
     pub secret: Secret,
 }
 
-/// What was asked for, checked.
-struct Checked {
-    name: TokenName,
-    description: Description,
-    grant: Grant,
-}
-
 impl Tokens<'_> {
     /// Creates a token. Nobody makes one that can do more than they can.
     pub async fn create(self, access: &OrganizationAccess, asked: CreateToken) -> Result<CreatedToken, Error> {
@@ -87,33 +79,27 @@ impl Tokens<'_> {
         }
         // One moment for both ends of its life: who asks for 30 days gets 30 days.
         let now = self.service.now();
-        let Checked { name, description, grant } = self.check(&access, &asked, now).await?;
-        access.allow(Action::CreateToken(grant.level.kind()))?;
-        self.contain(&access, &grant)?;
+        let (level, settings) = self.check(&access, &asked, now).await?;
+        access.allow(Action::CreateToken(level.kind()))?;
+        self.contain(&access, level, &settings)?;
 
         let (secret, salt) = self.secret_for(keyed.as_ref());
         let actor = access.principal().actor();
         let id = TokenId(self.service.new_id());
         let new = NewToken {
             id,
-            name: &name,
-            description: &description,
-            level: grant.level,
-            scopes: &grant.scopes,
-            repositories: &grant.repositories,
+            level,
+            settings: &settings,
             hash: &secret.hash(),
             prefix: &secret.prefix(),
-            require_signing: grant.require_signing,
-            allowed_networks: &grant.allowed_networks,
             created_at: now,
             created_by: &actor,
-            expires_at: grant.expires_at,
             creation_key: asked.creation_key,
         };
-        let creation = Action::CreateToken(grant.level.kind());
+        let creation = Action::CreateToken(level.kind());
         let Write { mut tx, access } = self.service.begin_in(&access, creation).await?;
-        self.contain(&access, &grant)?;
-        self.service.projects().hold_level(&mut tx, grant.level).await?;
+        self.contain(&access, level, &settings)?;
+        self.service.projects().hold_level(&mut tx, level).await?;
         // First the key: whoever sent it at the same time, to another replica, waits here.
         if let (Some(keyed), Some(salt)) = (&keyed, salt)
             && let Err(error) = self.service.remember(&mut tx, keyed, salt, id.0).await
@@ -122,7 +108,7 @@ impl Tokens<'_> {
             return self.replay_of_other(&access, keyed, created, error).await;
         }
         let most = self.service.settings().tokens_per_organization;
-        if let (Some(organization), 1..) = (grant.level.organization(), most)
+        if let (Some(organization), 1..) = (level.organization(), most)
             && tokens::any_beyond(&mut tx, organization, most - 1, now).await?
         {
             return Err(Error::TooManyTokens { most });
@@ -132,16 +118,16 @@ impl Tokens<'_> {
             return Err(self.explain_conflict(error, actor.id, &asked).await);
         }
         let entry = AuditEntry {
-            organization: grant.level.organization(),
+            organization: level.organization(),
             action: AuditAction::TokenCreated,
-            target: ("token", Some(id.0), name.as_str()),
+            target: ("token", Some(id.0), settings.name.as_str()),
             success: true,
             details: json!({
-                "level": grant.level.kind(),
-                "scopes": grant.scopes,
-                "all_repositories": grant.repositories == RepositoryAccess::All,
-                "expires_at": grant.expires_at,
-                "require_signing": grant.require_signing,
+                "level": level.kind(),
+                "scopes": settings.scopes,
+                "all_repositories": settings.repositories == RepositoryAccess::All,
+                "expires_at": settings.expires_at,
+                "require_signing": settings.require_signing,
             }),
         };
         self.service.record_by(&mut tx, access.caller(), entry).await?;
@@ -153,7 +139,12 @@ impl Tokens<'_> {
     }
 
     /// Every field that is wrong, at once.
-    async fn check(self, access: &OrganizationAccess, asked: &CreateToken, now: Timestamp) -> Result<Checked, Error> {
+    async fn check(
+        self,
+        access: &OrganizationAccess,
+        asked: &CreateToken,
+        now: Timestamp,
+    ) -> Result<(Level, TokenSettings), Error> {
         let mut errors = Vec::new();
         let name = keep(&mut errors, "name", TokenName::new(&asked.name));
         let description = keep(&mut errors, "description", Description::new(&asked.description));
@@ -180,8 +171,16 @@ impl Tokens<'_> {
                 Some(allowed_networks),
             ) if errors.is_empty() => {
                 let require_signing = asked.require_signing;
-                let grant = Grant { level, scopes, repositories, expires_at, allowed_networks, require_signing };
-                Ok(Checked { name, description, grant })
+                let settings = TokenSettings {
+                    name,
+                    description,
+                    scopes,
+                    repositories,
+                    expires_at,
+                    allowed_networks,
+                    require_signing,
+                };
+                Ok((level, settings))
             }
             _ => Err(Error::Invalid(errors)),
         }

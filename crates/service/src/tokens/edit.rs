@@ -1,13 +1,13 @@
 use latchkey_domain::{
-    AllowedNetworks, AuditAction, Description, RepositoryAccess, ScopeSet, Timestamp, TokenName, TokenState,
+    AllowedNetworks, AuditAction, Description, RepositoryAccess, TokenName, TokenSettings, TokenSettingsPatch,
+    TokenState,
 };
-use latchkey_store::tokens::{self, Edited, Token};
+use latchkey_store::tokens::{self, Token};
 use latchkey_store::{Conflict, StoreError, Tx};
 use serde_json::{Map, Value, json};
 
 use super::TokenDetail;
 use super::create::{ExpiresIn, beyond_level, keep};
-use super::grant::Grant;
 use super::version::check_version;
 use crate::authorization::Action;
 use crate::recorder::AuditEntry;
@@ -37,17 +37,6 @@ pub struct ChosenRepositories {
     pub only: Vec<String>,
 }
 
-/// What is to be another, checked.
-struct Changes {
-    name: Option<TokenName>,
-    description: Option<Description>,
-    scopes: Option<ScopeSet>,
-    repositories: Option<RepositoryAccess>,
-    expires_at: Option<Option<Timestamp>>,
-    allowed_networks: Option<AllowedNetworks>,
-    require_signing: Option<bool>,
-}
-
 impl Tokens<'_> {
     /// Changes a token that has not ended. Narrowing is open to whoever may edit it; widening only to those who could
     /// create the token as it then is.
@@ -67,7 +56,7 @@ impl Tokens<'_> {
         if TokenState::at(self.service.now(), token.expires_at, revoked_at) != TokenState::Active {
             return Err(PreconditionError::Ended.into());
         }
-        let before = Grant::of(&token, listed);
+        let before = token.settings(listed);
         let edited = self.apply(&access, &mut tx, &token, &before, changes).await?;
         if edited {
             tx.commit().await?;
@@ -82,7 +71,7 @@ impl Tokens<'_> {
         access: &OrganizationAccess,
         token: &Token,
         asked: &EditToken,
-    ) -> Result<Changes, Error> {
+    ) -> Result<TokenSettingsPatch, Error> {
         let mut errors = Vec::new();
         let name = asked.name.as_deref().and_then(|name| keep(&mut errors, "name", TokenName::new(name)));
         let description = asked.description.as_deref();
@@ -112,7 +101,15 @@ impl Tokens<'_> {
             return Err(Error::Invalid(errors));
         }
         let require_signing = asked.require_signing;
-        Ok(Changes { name, description, scopes, repositories, expires_at, allowed_networks, require_signing })
+        Ok(TokenSettingsPatch {
+            name,
+            description,
+            scopes,
+            repositories,
+            expires_at,
+            allowed_networks,
+            require_signing,
+        })
     }
 
     /// Writes the changes and what happened; says whether anything is another than before.
@@ -121,41 +118,23 @@ impl Tokens<'_> {
         access: &OrganizationAccess,
         tx: &mut Tx,
         token: &Token,
-        before: &Grant,
-        changes: Changes,
+        before: &TokenSettings,
+        changes: TokenSettingsPatch,
     ) -> Result<bool, Error> {
-        let after = Grant {
-            level: before.level,
-            scopes: changes.scopes.unwrap_or_else(|| before.scopes.clone()),
-            repositories: changes.repositories.unwrap_or_else(|| before.repositories.clone()),
-            expires_at: changes.expires_at.unwrap_or(before.expires_at),
-            allowed_networks: changes.allowed_networks.unwrap_or_else(|| before.allowed_networks.clone()),
-            require_signing: changes.require_signing.unwrap_or(before.require_signing),
-        };
-        let name = changes.name.unwrap_or_else(|| TokenName::stored(&token.name));
-        let description = changes.description.unwrap_or_else(|| Description::stored(&token.description));
-        let what = differences(token, (name.as_str(), description.as_str()), before, &after);
+        let after = before.patched(changes);
+        let what = differences(before, &after);
         if what.is_empty() {
             return Ok(false);
         }
         let action = if after.beyond(before).is_some() {
-            self.contain(access, &after)?;
+            self.contain(access, token.level, &after)?;
             AuditAction::TokenWidened
         } else if before.beyond(&after).is_some() {
             AuditAction::TokenNarrowed
         } else {
             AuditAction::TokenUpdated
         };
-        let edited = Edited {
-            name: &name,
-            description: &description,
-            scopes: &after.scopes,
-            repositories: (after.repositories != before.repositories).then_some(&after.repositories),
-            require_signing: after.require_signing,
-            allowed_networks: &after.allowed_networks,
-            expires_at: after.expires_at,
-        };
-        tokens::update(tx, token, &edited).await.map_err(|error| match error {
+        tokens::update(tx, token, before, &after).await.map_err(|error| match error {
             StoreError::Conflict(Conflict::TokenName) => {
                 let taken = "is taken by another token that is not revoked; choose another name";
                 Error::Conflict(FieldError::new("name", taken))
@@ -165,7 +144,7 @@ impl Tokens<'_> {
         let entry = AuditEntry {
             organization: token.level.organization(),
             action,
-            target: ("token", Some(token.id.0), name.as_str()),
+            target: ("token", Some(token.id.0), after.name.as_str()),
             success: true,
             details: Value::Object(what),
         };
@@ -175,15 +154,15 @@ impl Tokens<'_> {
 }
 
 /// Each field that changes, before and after.
-fn differences(token: &Token, (name, description): (&str, &str), before: &Grant, after: &Grant) -> Map<String, Value> {
-    let networks = |grant: &Grant| json!(grant.allowed_networks.iter().collect::<Vec<_>>());
-    let repositories = |grant: &Grant| match &grant.repositories {
+fn differences(before: &TokenSettings, after: &TokenSettings) -> Map<String, Value> {
+    let networks = |settings: &TokenSettings| json!(settings.allowed_networks.iter().collect::<Vec<_>>());
+    let repositories = |settings: &TokenSettings| match &settings.repositories {
         RepositoryAccess::All => json!("all"),
         RepositoryAccess::Only(ids) => json!(ids),
     };
     [
-        ("name", json!(token.name), json!(name)),
-        ("description", json!(token.description), json!(description)),
+        ("name", json!(before.name.as_str()), json!(after.name.as_str())),
+        ("description", json!(before.description.as_str()), json!(after.description.as_str())),
         ("scopes", json!(before.scopes), json!(after.scopes)),
         ("repositories", repositories(before), repositories(after)),
         ("expires_at", json!(before.expires_at), json!(after.expires_at)),

@@ -5,7 +5,6 @@ use latchkey_store::tokens::{self, Token};
 use latchkey_store::{Conflict, StoreError};
 use serde_json::json;
 
-use super::grant::Grant;
 use super::{CreatedToken, visible};
 use crate::authorization::Action;
 use crate::idempotency::KeyedRequest;
@@ -42,7 +41,7 @@ impl Tokens<'_> {
                 return Err(Error::NotFound("token"));
             }
             access.allow(action(&access, &token))?;
-            self.contain(&access, &Grant::of(&token, listed))?;
+            self.contain(&access, token.level, &token.settings(listed))?;
             let entry = AuditEntry {
                 organization: token.level.organization(),
                 action: AuditAction::TokenAnswerRepeated,

@@ -3,7 +3,6 @@ use latchkey_store::tokens::{self, Rotation};
 use serde_json::json;
 
 use super::CreatedToken;
-use super::grant::Grant;
 use super::version::check_version;
 use crate::authorization::Action;
 use crate::idempotency::KeyedRequest;
@@ -76,7 +75,7 @@ impl Tokens<'_> {
         {
             return Err(PreconditionError::Ended.into());
         }
-        self.contain(&access, &Grant::of(&token, listed))?;
+        self.contain(&access, token.level, &token.settings(listed))?;
         let rotation = Rotation { hash: &secret.hash(), prefix: &secret.prefix(), at: now, overlap_until };
         tokens::rotate(&mut tx, &token, &rotation).await?;
         let entry = AuditEntry {

@@ -1,8 +1,8 @@
-use latchkey_domain::{RepositoryAccess, RepositoryId, Timestamp, TokenId};
+use latchkey_domain::{RepositoryAccess, RepositoryId, Timestamp, TokenId, TokenSettings};
 use uuid::Uuid;
 
 use super::{
-    Edited, NEVER, Token,
+    NEVER, Token,
     row::{TokenRow, columns, select},
     write::{list_repositories, words},
 };
@@ -39,34 +39,39 @@ pub async fn lock(tx: &mut Tx, id: TokenId) -> Result<Option<(Token, Vec<Reposit
     Ok(Some((Token::try_from(row)?, listed.into_iter().map(RepositoryId).collect())))
 }
 
-/// Changes an unrevoked token that [`lock`] has returned. [`Conflict::TokenName`](crate::Conflict::TokenName) as for a new one.
-pub async fn update(tx: &mut Tx, token: &Token, edited: &Edited<'_>) -> Result<(), StoreError> {
+/// Gives an unrevoked token that [`lock`] has returned other settings than it has `before`. [`Conflict::TokenName`](crate::Conflict::TokenName) as for a new one.
+pub async fn update(
+    tx: &mut Tx,
+    token: &Token,
+    before: &TokenSettings,
+    settings: &TokenSettings,
+) -> Result<(), StoreError> {
     // Another replica's clock may have noted the token as expired already: it is live again.
     const SQL: &str = "UPDATE api_tokens SET name = $2, name_key = $3, description = $4, scopes = $5, \
             require_signing = $6, allowed_networks = $7, expires_at = $8, expires_key = $9, phase = 0 \
         WHERE id = $1 AND revoked_at IS NULL";
     // A name of before that stays keeps its key: it may be one by now with another token's (`names.rs`).
-    let renamed = edited.name.as_str() != token.name;
-    let key = if renamed { edited.name.key() } else { token.name_key.clone() };
+    let renamed = settings.name.as_str() != token.name;
+    let key = if renamed { settings.name.key() } else { token.name_key.clone() };
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(token.id.0)
-            .bind(edited.name.as_str())
+            .bind(settings.name.as_str())
             .bind(key)
-            .bind(edited.description.as_str())
-            .bind(edited.scopes.to_string())
-            .bind(edited.require_signing)
-            .bind(edited.allowed_networks.to_string())
-            .bind(edited.expires_at.map(Timestamp::micros))
-            .bind(edited.expires_at.map_or(NEVER, Timestamp::micros))
+            .bind(settings.description.as_str())
+            .bind(settings.scopes.to_string())
+            .bind(settings.require_signing)
+            .bind(settings.allowed_networks.to_string())
+            .bind(settings.expires_at.map(Timestamp::micros))
+            .bind(settings.expires_at.map_or(NEVER, Timestamp::micros))
             .execute(db)
             .await
             .map(|_| ())
     })?;
-    if let Some(repositories) = edited.repositories {
-        replace_repositories(tx, token.id, repositories).await?;
+    if settings.repositories != before.repositories {
+        replace_repositories(tx, token.id, &settings.repositories).await?;
     }
-    let words = words(edited.name.as_str(), edited.description.as_str(), &token.prefix, token.id);
+    let words = words(settings.name.as_str(), settings.description.as_str(), &token.prefix, token.id);
     let list = token.level.organization().map(|id| id.0).unwrap_or_default();
     let project = token.level.project().map(|id| id.0);
     search::reindex_token(tx, list, project, token.id.0, words).await?;

@@ -28,9 +28,7 @@ pub use revoke::{any_unrevoked, revoke_all, revoke_many};
 pub use rotate::{end_overlap, rotate};
 pub(crate) use row::actor;
 pub use sweep::{count_inactive, inactive, revoke_inactive};
-pub use types::{
-    Actor, Edited, Filter, Found, NewToken, Page, Position, Revocation, Rotation, Sort, SortKey, Token, Use,
-};
+pub use types::{Actor, Filter, Found, NewToken, Page, Position, Revocation, Rotation, Sort, SortKey, Token, Use};
 pub use uses::record_uses;
 pub(crate) use write::words;
 pub use write::{insert, revoke, secret_object};

@@ -2,7 +2,8 @@ use std::net::IpAddr;
 
 use latchkey_domain::{
     AllowedNetworks, Description, Level, LevelKind, OrganizationId, ProjectId, RepositoryAccess, RepositoryId,
-    RevocationReason, ScopeSet, SearchTerm, SecretHash, SecretPrefix, Timestamp, TokenId, TokenName, TokenState,
+    RevocationReason, ScopeSet, SearchTerm, SecretHash, SecretPrefix, Timestamp, TokenId, TokenName, TokenSettings,
+    TokenState,
 };
 use uuid::Uuid;
 
@@ -51,6 +52,26 @@ pub struct Token {
     pub last_use: Option<Use>,
 }
 
+impl Token {
+    /// What its maker has chosen, with the repositories that it lists. A list whose repositories are all deleted reaches
+    /// nothing.
+    pub fn settings(&self, listed: impl IntoIterator<Item = RepositoryId>) -> TokenSettings {
+        TokenSettings {
+            name: TokenName::stored(&self.name),
+            description: Description::stored(&self.description),
+            scopes: self.scopes.clone(),
+            repositories: if self.all_repositories {
+                RepositoryAccess::All
+            } else {
+                RepositoryAccess::Only(listed.into_iter().collect())
+            },
+            expires_at: self.expires_at,
+            allowed_networks: self.allowed_networks.clone(),
+            require_signing: self.require_signing,
+        }
+    }
+}
+
 /// Who made or revoked a token; the name is kept as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
@@ -88,50 +109,20 @@ pub struct Use {
 pub struct NewToken<'a> {
     /// See [`Token::id`].
     pub id: TokenId,
-    /// See [`Token::name`].
-    pub name: &'a TokenName,
-    /// See [`Token::description`].
-    pub description: &'a Description,
     /// See [`Token::level`].
     pub level: Level,
-    /// See [`Token::scopes`].
-    pub scopes: &'a ScopeSet,
-    /// Which repositories it reaches.
-    pub repositories: &'a RepositoryAccess,
+    /// What its maker has chosen.
+    pub settings: &'a TokenSettings,
     /// Of the secret.
     pub hash: &'a SecretHash,
     /// Of the secret.
     pub prefix: &'a SecretPrefix,
-    /// See [`Token::require_signing`].
-    pub require_signing: bool,
-    /// See [`Token::allowed_networks`].
-    pub allowed_networks: &'a AllowedNetworks,
     /// See [`Token::created_at`].
     pub created_at: Timestamp,
     /// See [`Token::created_by`].
     pub created_by: &'a Actor,
-    /// See [`Token::expires_at`].
-    pub expires_at: Option<Timestamp>,
     /// Sent with the form, so that sending it twice makes one token; unique per creator.
     pub creation_key: Option<Uuid>,
-}
-
-/// What an edit leaves a token with.
-pub struct Edited<'a> {
-    /// See [`Token::name`].
-    pub name: &'a TokenName,
-    /// See [`Token::description`].
-    pub description: &'a Description,
-    /// See [`Token::scopes`].
-    pub scopes: &'a ScopeSet,
-    /// `None`: those that it has.
-    pub repositories: Option<&'a RepositoryAccess>,
-    /// See [`Token::require_signing`].
-    pub require_signing: bool,
-    /// See [`Token::allowed_networks`].
-    pub allowed_networks: &'a AllowedNetworks,
-    /// See [`Token::expires_at`].
-    pub expires_at: Option<Timestamp>,
 }
 
 /// A new secret for a token.

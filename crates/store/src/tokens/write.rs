@@ -32,6 +32,7 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError>
             used_key, idle_key) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
             $17, $18, $19, $20, $21, $22, $23, 0, $17)";
+    let settings = token.settings;
     let organization = token.level.organization().map(|id| id.0);
     let project = token.level.project().map(|id| id.0);
     let list = organization.unwrap_or_default();
@@ -45,29 +46,29 @@ pub async fn insert(tx: &mut Tx, token: &NewToken<'_>) -> Result<(), StoreError>
             .bind(list)
             .bind(owner)
             .bind(phase::LIVE)
-            .bind(token.name.as_str())
-            .bind(token.name.key())
-            .bind(token.description.as_str())
-            .bind(token.scopes.to_string())
-            .bind(matches!(token.repositories, RepositoryAccess::All))
+            .bind(settings.name.as_str())
+            .bind(settings.name.key())
+            .bind(settings.description.as_str())
+            .bind(settings.scopes.to_string())
+            .bind(matches!(settings.repositories, RepositoryAccess::All))
             .bind(token.prefix.as_str())
             .bind(token.hash.as_bytes().as_slice())
-            .bind(token.require_signing)
-            .bind(token.allowed_networks.to_string())
+            .bind(settings.require_signing)
+            .bind(settings.allowed_networks.to_string())
             .bind(token.created_at.micros())
             .bind(token.created_by.kind)
             .bind(token.created_by.id)
             .bind(text(&token.created_by.name))
             .bind(token.creation_key)
-            .bind(token.expires_at.map(Timestamp::micros))
-            .bind(token.expires_at.map_or(NEVER, Timestamp::micros))
+            .bind(settings.expires_at.map(Timestamp::micros))
+            .bind(settings.expires_at.map_or(NEVER, Timestamp::micros))
             .execute(db)
             .await
             .map(|_| ())
     })?;
     tx.changed.push(secret_object(token.hash));
-    list_repositories(tx, token.id, token.repositories).await?;
-    let words = words(token.name.as_str(), token.description.as_str(), token.prefix.as_str(), token.id);
+    list_repositories(tx, token.id, &settings.repositories).await?;
+    let words = words(settings.name.as_str(), settings.description.as_str(), token.prefix.as_str(), token.id);
     search::index_token(tx, list, project, token.id.0, words).await
 }
 

@@ -2,12 +2,13 @@
 
 use futures::future::join;
 use latchkey_domain::{
-    AllowedNetworks, Description, RepositoryAccess, Scope, ScopeSet, Secret, SecretKind, TokenId, TokenName, TokenState,
+    AllowedNetworks, Description, RepositoryAccess, Scope, ScopeSet, Secret, SecretKind, TokenId, TokenName,
+    TokenSettings, TokenState,
 };
 use latchkey_store::{
     Conflict,
     idempotency::{self, StoredRequest},
-    tokens::{self, Edited, Filter, Found, Rotation, SortKey, Token},
+    tokens::{self, Filter, Found, Rotation, SortKey, Token},
 };
 use uuid::Uuid;
 
@@ -28,20 +29,12 @@ on_both_engines!(
 );
 
 /// A token as it is, to be changed.
-fn as_it_is<'a>(token: &'a Token, name: &'a TokenName, description: &'a Description) -> Edited<'a> {
-    Edited {
-        name,
-        description,
-        scopes: &token.scopes,
-        repositories: None,
-        require_signing: token.require_signing,
-        allowed_networks: &token.allowed_networks,
-        expires_at: token.expires_at,
-    }
+fn as_it_is(token: &Token, name: &TokenName, description: &Description) -> TokenSettings {
+    TokenSettings { name: name.clone(), description: description.clone(), ..token.settings([]) }
 }
 
-async fn edit(given: &Given, token: &Token, edited: &Edited<'_>) -> Token {
-    given.write(async |tx| tokens::update(tx, token, edited).await).await;
+async fn edit(given: &Given, token: &Token, edited: &TokenSettings) -> Token {
+    given.write(async |tx| tokens::update(tx, token, &token.settings([]), edited).await).await;
     tokens::by_id(given.store(), token.id).await.unwrap().unwrap()
 }
 
@@ -77,11 +70,11 @@ async fn an_edited_token_is_where_it_belongs(given: &Given) {
     let (name, description) = named("Zeta", "posts to chat");
     let scopes = ScopeSet::new(["scans:read"].map(Scope::stored)).unwrap();
     let networks = AllowedNetworks::new(["192.0.2.0/24"]).unwrap();
-    let edited = Edited {
-        scopes: &scopes,
-        repositories: Some(&RepositoryAccess::new(false, [b]).unwrap()),
+    let edited = TokenSettings {
+        scopes: scopes.clone(),
+        repositories: RepositoryAccess::new(false, [b]).unwrap(),
         require_signing: true,
-        allowed_networks: &networks,
+        allowed_networks: networks.clone(),
         expires_at: Some(NOW.plus_days(5)),
         ..as_it_is(&all[0], &name, &description)
     };
@@ -94,8 +87,8 @@ async fn an_edited_token_is_where_it_belongs(given: &Given) {
     assert_eq!((token.require_signing, token.allowed_networks.clone(), token.repository_count), (true, networks, 1));
     assert_eq!(tokens::repositories(given.store(), token.id).await.unwrap(), [(b, "acme/b".to_owned())]);
     let (name, description) = named("beta", "");
-    let edited = Edited {
-        repositories: Some(&RepositoryAccess::All),
+    let edited = TokenSettings {
+        repositories: RepositoryAccess::All,
         expires_at: None,
         ..as_it_is(&all[1], &name, &description)
     };
@@ -117,7 +110,7 @@ async fn an_edited_token_is_where_it_belongs(given: &Given) {
     assert_eq!(tokens::count(given.store(), &everything(given), NOW).await.unwrap(), 4);
     walk(given, &everything(given), sorts().next().unwrap(), 10).await;
     let (name, description) = named("late", "");
-    edit(given, &late, &Edited { expires_at: None, ..as_it_is(&late, &name, &description) }).await;
+    edit(given, &late, &TokenSettings { expires_at: None, ..as_it_is(&late, &name, &description) }).await;
     let active = Filter { state: Some(TokenState::Active), ..everything(given) };
     assert_eq!(tokens::count(given.store(), &active, NOW).await.unwrap(), 4);
 }
@@ -128,7 +121,7 @@ async fn an_edit_needs_a_free_name(given: &Given) {
     let (name, description) = named("TWO", "");
     let edited = as_it_is(&token, &name, &description);
     assert_eq!(
-        conflict(given.try_write(async |tx| tokens::update(tx, &token, &edited).await).await),
+        conflict(given.try_write(async |tx| tokens::update(tx, &token, &token.settings([]), &edited).await).await),
         Conflict::TokenName
     );
     assert_eq!(tokens::by_id(given.store(), token.id).await.unwrap(), Some(token));
@@ -145,7 +138,7 @@ async fn a_locked_token_waits_for_the_lock(given: &Given) {
             let count: u32 = locked.description.parse().unwrap_or_default();
             let (name, description) = named("counter", &(count + 1).to_string());
             let edited = as_it_is(&locked, &name, &description);
-            tokens::update(&mut tx, &locked, &edited).await.unwrap();
+            tokens::update(&mut tx, &locked, &locked.settings([]), &edited).await.unwrap();
             tx.commit().await.unwrap();
         }
     };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use latchkey_domain::{
     AllowedNetworks, Description, Email, Level, OrganizationId, OrganizationName, ProjectId, ProjectName,
     RepositoryAccess, RepositoryId, RepositoryName, RevocationReason, Scope, ScopeSet, Secret, SecretHash, SecretKind,
-    Timestamp, TokenId, TokenName, UserId,
+    Timestamp, TokenId, TokenName, TokenSettings, UserId,
 };
 use latchkey_store::{
     Conflict, Store, StoreError, Tx, organizations,
@@ -162,18 +162,20 @@ impl Given {
             tx,
             &NewToken {
                 id,
-                name: &TokenName::new(&spec.name).unwrap(),
-                description: &Description::new(&spec.description).unwrap(),
                 level: spec.level,
-                scopes: &ScopeSet::new(spec.scopes.iter().map(|scope| Scope::stored(*scope))).unwrap(),
-                repositories: &RepositoryAccess::new(spec.repositories.is_empty(), only).unwrap(),
+                settings: &TokenSettings {
+                    name: TokenName::new(&spec.name).unwrap(),
+                    description: Description::new(&spec.description).unwrap(),
+                    scopes: ScopeSet::new(spec.scopes.iter().map(|scope| Scope::stored(*scope))).unwrap(),
+                    repositories: RepositoryAccess::new(spec.repositories.is_empty(), only).unwrap(),
+                    expires_at: spec.expires_at,
+                    allowed_networks: AllowedNetworks::default(),
+                    require_signing: false,
+                },
                 hash: &secret.hash(),
                 prefix: &secret.prefix(),
-                require_signing: false,
-                allowed_networks: &AllowedNetworks::default(),
                 created_at: spec.created_at,
                 created_by: &spec.creator,
-                expires_at: spec.expires_at,
                 creation_key: spec.creation_key,
             },
         )

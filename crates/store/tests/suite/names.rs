@@ -123,21 +123,22 @@ async fn names_of_before_are_renewed(given: &Given) {
     // The one that goes on under its old key is renamed as any other.
     let second = all.iter().find(|token| token.id.to_string() == ids[1]).unwrap().clone();
     assert_ne!(second.name_key, TokenName::stored(&second.name).key());
-    let name = TokenName::new("Tea").unwrap();
-    let edited = tokens::Edited {
-        name: &name,
-        description: &latchkey_domain::Description::new("").unwrap(),
-        scopes: &second.scopes,
-        repositories: None,
+    let before = second.settings([]);
+    let edited = latchkey_domain::TokenSettings {
+        name: TokenName::new("Tea").unwrap(),
+        description: latchkey_domain::Description::new("").unwrap(),
         require_signing: false,
-        allowed_networks: &second.allowed_networks,
         expires_at: None,
+        ..before.clone()
     };
     // Whatever else of it changes, too, while the name stays.
-    let old = TokenName::stored(&second.name);
-    let narrowed = tokens::Edited { name: &old, require_signing: true, ..edited };
-    given.write(async |tx| tokens::update(tx, &second, &narrowed).await).await;
-    given.write(async |tx| tokens::update(tx, &second, &edited).await).await;
+    let narrowed = latchkey_domain::TokenSettings {
+        name: TokenName::stored(&second.name),
+        require_signing: true,
+        ..edited.clone()
+    };
+    given.write(async |tx| tokens::update(tx, &second, &before, &narrowed).await).await;
+    given.write(async |tx| tokens::update(tx, &second, &before, &edited).await).await;
     all = tokens::list(given.store(), &everything(given), BY_NAME, None, 100, NOW).await.unwrap().tokens;
     assert!(all.is_sorted_by(|a, b| order(BY_NAME)(a, b).is_lt()));
     assert_eq!(all, all.iter().map(listed).collect::<Vec<_>>());

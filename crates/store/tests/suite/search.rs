@@ -1,9 +1,11 @@
 //! Search, beyond what the model of lists covers.
 
-use latchkey_domain::{Description, Level, RepositoryId, RepositoryName, TokenName, TokenState, search_terms};
+use latchkey_domain::{
+    Description, Level, RepositoryId, RepositoryName, TokenName, TokenSettings, TokenState, search_terms,
+};
 use latchkey_store::{
     names, repositories,
-    tokens::{self, Edited, Filter, Sort, SortKey, Token},
+    tokens::{self, Filter, Sort, SortKey, Token},
 };
 
 use crate::{
@@ -234,18 +236,15 @@ async fn a_project_finds_its_own_tokens_among_those_of_others(given: &Given) {
 
     // It is found by its new words only, after each of the ways in which they change.
     let token = tokens::by_id(&store, id).await.unwrap().unwrap();
-    let name = TokenName::new("release").unwrap();
-    let description = Description::new("").unwrap();
-    let edited = Edited {
-        name: &name,
-        description: &description,
-        scopes: &token.scopes,
-        repositories: None,
-        require_signing: false,
-        allowed_networks: &token.allowed_networks,
+    let before = token.settings([]);
+    let edited = TokenSettings {
+        name: TokenName::new("release").unwrap(),
+        description: Description::new("").unwrap(),
         expires_at: None,
+        require_signing: false,
+        ..before.clone()
     };
-    given.write(async |tx| tokens::update(tx, &token, &edited).await).await;
+    given.write(async |tx| tokens::update(tx, &token, &before, &edited).await).await;
     assert_eq!((found("web", None).await, found("release", None).await), (vec![], vec![id]));
     given.database.execute("DELETE FROM search_words".to_owned()).await;
     given.database.execute("UPDATE name_forms SET form = 0, next = 0".to_owned()).await;

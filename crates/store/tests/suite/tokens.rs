@@ -3,7 +3,7 @@
 use futures::future::join;
 use latchkey_domain::{
     AllowedNetworks, Description, Level, RepositoryAccess, RepositoryId, RevocationReason, Scope, ScopeSet, SecretKind,
-    TokenId, TokenName,
+    TokenId, TokenName, TokenSettings,
 };
 use latchkey_store::{
     Conflict, StoreError,
@@ -60,18 +60,20 @@ async fn what_is_written_is_read(given: &Given) {
     };
     let new = NewToken {
         id: expected.id,
-        name: &TokenName::new(&expected.name).unwrap(),
-        description: &Description::new(&expected.description).unwrap(),
         level: expected.level,
-        scopes: &scopes,
-        repositories: &RepositoryAccess::new(false, [a, b]).unwrap(),
+        settings: &TokenSettings {
+            name: TokenName::new(&expected.name).unwrap(),
+            description: Description::new(&expected.description).unwrap(),
+            scopes: scopes.clone(),
+            repositories: RepositoryAccess::new(false, [a, b]).unwrap(),
+            expires_at: expected.expires_at,
+            allowed_networks: networks.clone(),
+            require_signing: true,
+        },
         hash: &secret.hash(),
         prefix: &secret.prefix(),
-        require_signing: true,
-        allowed_networks: &networks,
         created_at: expected.created_at,
         created_by: &Actor { name: "nul \0 inside".into(), ..expected.created_by.clone() },
-        expires_at: expected.expires_at,
         creation_key: None,
     };
     given.write(async |tx| tokens::insert(tx, &new).await).await;
