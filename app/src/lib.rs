@@ -15,8 +15,6 @@ pub mod cookies;
 mod fields;
 pub mod islands;
 #[cfg(feature = "ssr")]
-mod markup;
-#[cfg(feature = "ssr")]
 mod page;
 #[cfg(feature = "ssr")]
 mod page_request;

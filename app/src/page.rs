@@ -123,10 +123,10 @@ impl IntoResponse for PageError {
 
 /// What the extractors of a request have found out, kept for [`complete`].
 #[derive(Clone, Default)]
-pub(crate) struct PageContext(Arc<Known>);
+pub(crate) struct PageContext(Arc<Found>);
 
 #[derive(Default)]
-struct Known {
+struct Found {
     request: OnceLock<PageRequest>,
     form: OnceLock<PreservedForm>,
     cookies: OnceLock<CookieJar>,

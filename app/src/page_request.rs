@@ -48,7 +48,7 @@ impl PageRequest {
 
     /// What the frame around a page shows.
     pub(crate) async fn layout(&self, organization: Option<&str>) -> Result<LayoutContext, Error> {
-        let organizations = self.portal.service.organizations(&self.caller).await?;
+        let organizations = self.portal.service.organizations().names(&self.caller).await?;
         Ok(self.layout_with(organization, organizations))
     }
 

@@ -43,6 +43,16 @@ pub fn tokens(organization: &str) -> String {
     path
 }
 
+/// The form for a new token.
+pub fn new_token(organization: &str) -> String {
+    tokens(organization) + "/new"
+}
+
+/// The setting of auto-revoke.
+pub fn auto_revoke(organization: &str) -> String {
+    tokens(organization) + "/auto-revoke"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

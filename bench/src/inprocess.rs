@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use latchkey_domain::Catalogue;
 use latchkey_service::{
-    Browser, Caller, CreateToken, ListTokens, Origin, Position, Principal, Service, SessionId, Sort, SortKey,
-    StateFilter, SystemClock, SystemRandom,
+    Bearer, Browser, Caller, CreateToken, ListTokens, Origin, Position, PresentedCredential, Principal, Service,
+    SessionId, Sort, SortKey, StateFilter, SystemClock, SystemRandom,
 };
 use latchkey_store::Store;
 
@@ -72,7 +72,8 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let caller = Caller { principal: Principal::Session(signed_in.person), origin };
     let mut deep = None;
     for _ in 0..20 {
-        deep = service.tokens(&caller, ORGANIZATION, ListTokens { cursor: deep, ..newest() }).await?.next;
+        let access = service.organizations().access(&caller, ORGANIZATION).await?;
+        deep = service.tokens().list(&access, ListTokens { cursor: deep, ..newest() }).await?.next;
     }
     let number = requests::some_active(options.size);
     let world = World {
@@ -125,7 +126,7 @@ async fn measure(world: &World, operation: &str, length: Duration) -> Result<Vec
             break;
         }
     }
-    world.service.flush_uses().await?;
+    world.service.maintenance().flush_uses().await?;
     Ok(times)
 }
 
@@ -137,11 +138,19 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
             let person = service.session(world.session).await?;
             return person.map(|_| ()).ok_or_else(|| "the session is over".into());
         }
-        "verify" => return Ok(service.authenticate(&turn(&world.secrets), &caller.origin).await.map(|_| ())?),
-        "overview" => return Ok(service.overview(caller, ORGANIZATION, newest()).await.map(|_| ())?),
+        "verify" => {
+            let bearer = Bearer::parse(&turn(&world.secrets));
+            let presented = PresentedCredential { bearer: &bearer, origin: &caller.origin, signature: None };
+            return Ok(service.authentication().authenticate(&presented).await.map(|_| ())?);
+        }
+        "overview" => {
+            let access = service.organizations().access(caller, ORGANIZATION).await?;
+            return Ok(service.tokens().overview(&access, newest()).await.map(|_| ())?);
+        }
         "create" => {
             let asked = creation(number);
-            return Ok(service.create_token(caller, ORGANIZATION, asked).await.map(|_| ())?);
+            let access = service.organizations().access(caller, ORGANIZATION).await?;
+            return Ok(service.tokens().create(&access, asked).await.map(|_| ())?);
         }
         "list" => newest(),
         "list, page 20" => ListTokens { cursor: world.deep.clone(), ..newest() },
@@ -157,7 +166,8 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
         "search, one token" => ListTokens { query: turn(&world.rare), ..newest() },
         other => return Err(format!("there is no operation {other}").into()),
     };
-    Ok(service.tokens(caller, ORGANIZATION, list).await.map(|_| ())?)
+    let access = service.organizations().access(caller, ORGANIZATION).await?;
+    Ok(service.tokens().list(&access, list).await.map(|_| ())?)
 }
 
 /// The list as a page shows it at first.

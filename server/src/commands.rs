@@ -1,6 +1,7 @@
 //! One function per command.
 
 mod operator;
+mod outbox;
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub(crate) async fn run() -> Result<(), CommandError> {
                 Some(nonces) => service.with_nonces(nonces.shared()),
                 None => service,
             };
-            if let Err(error) = service.open_nonces().await {
+            if let Err(error) = service.maintenance().open_nonces().await {
                 tracing::warn!(%error, "signed requests are refused until the database can be written to");
             }
             for hint in hints::all(&config, &service).await?.into_iter().chain(nonce_hints(&config).await?) {
@@ -45,7 +46,7 @@ pub(crate) async fn run() -> Result<(), CommandError> {
         }
         Command::Sweep => {
             let service = open_service(&config).await?;
-            match service.sweep(SweepKind::Manual).await? {
+            match service.auto_revoke().sweep(SweepKind::Manual).await? {
                 Some(report) => print(&format!(
                     "Revoked {} inactive tokens in {} organizations with auto-revoke.",
                     report.revoked, report.organizations
@@ -60,6 +61,7 @@ pub(crate) async fn run() -> Result<(), CommandError> {
         Command::UnlockUser { email } => operator::lock(&open_service(&config).await?, &email, false).await,
         Command::SignOut { email } => operator::sign_out(&open_service(&config).await?, &email).await,
         Command::SetPassword { email } => operator::set_password(&open_service(&config).await?, &email).await,
+        Command::Outbox { command } => outbox::run(&open_service(&config).await?, command).await,
         Command::Doctor => doctor(&config).await,
     }
 }
@@ -106,9 +108,9 @@ async fn doctor(config: &Config) -> Result<(), CommandError> {
     secret_key::check(&secret_key_file)?;
     print(&format!("root key        {}", secret_key_file.display()))?;
     let service = open_service(config).await?;
-    service.ready().await?;
+    service.health().ready().await?;
     print("database        answers, schema is up to date")?;
-    print(if service.is_new().await? {
+    print(if service.setup().is_pending().await? {
         "first account   none yet: `serve` prints a set-up link"
     } else {
         "first account   there"

@@ -12,9 +12,9 @@ use crate::secret_key;
 
 /// All that there is to say.
 pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String>, Error> {
-    let mut hints = service.database_warnings().await?;
+    let mut hints = service.health().warnings().await?;
     let trusted = |peer| config.server.trusted_proxies.as_ref().is_some_and(|trusted| trusted.allow(peer));
-    if let Some(peer) = service.untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
+    if let Some(peer) = service.health().untrusted_proxy().await?.filter(|peer| !trusted(*peer)) {
         hints.push(untrusted_proxy_hint(peer));
     } else if config.server.trusted_proxies.is_none() && config.server.is_https() {
         hints.push(
@@ -27,7 +27,7 @@ pub(crate) async fn all(config: &Config, service: &Service) -> Result<Vec<String
         .into_iter()
         .flatten()
         .collect();
-    if let Some(denial) = service.undecided(&pins).await? {
+    if let Some(denial) = service.verification().undecided(&pins).await? {
         hints.push(format!(
             "forward-auth refuses whoever does not ask at /orgs/{{organization}}/forward-auth: {denial}"
         ));

@@ -7,7 +7,6 @@ mod connections;
 mod grpc;
 mod hints;
 mod http;
-mod jobs;
 mod log;
 mod metrics;
 mod open_files;
@@ -22,6 +21,7 @@ mod secret_key;
 mod serve;
 mod state;
 mod verification;
+mod worker;
 
 use std::process::ExitCode;
 

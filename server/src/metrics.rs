@@ -1,4 +1,4 @@
-//! What operators watch: `GET /metrics`, in the text format of Prometheus (OpenMetrics).
+//! Metrics: `GET /metrics`, in the text format of Prometheus (OpenMetrics).
 
 use std::fmt::Error as FormatError;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::log;
 /// Upper bounds of the latencies, in seconds: from an answer out of memory to one that waits for a database.
 const BOUNDS: [f64; 12] = [2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0];
 
-/// Counts of what this process has done.
+/// The metrics of this process.
 #[derive(Clone)]
 pub(crate) struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
     verifications: Family<Outcome, Counter>,
-    /// Counted apart from the family, whose look-up costs more than the rest of an accepted request's counting.
+    /// Apart from the family, whose look-up would be the largest part of the cost.
     allowed: Counter,
     seconds: Histogram,
 }
@@ -38,7 +38,7 @@ struct Inner {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
-    /// The word of the problem, such as `token-revoked`.
+    /// The code of the problem, such as `token-revoked`.
     reason: String,
 }
 
@@ -60,7 +60,7 @@ impl Metrics {
         self.0.seconds.observe(took.as_secs_f64());
     }
 
-    /// `status` is that of the answer, `reason` the word of its problem.
+    /// `status` is that of the answer, `reason` the code of its problem.
     pub(crate) fn refused(&self, status: u16, reason: &str, took: Duration) {
         let outcome = if status < 500 { "refused" } else { "error" };
         self.0.verifications.get_or_create(&Outcome { outcome, reason: reason.to_owned() }).inc();
@@ -77,7 +77,7 @@ impl Metrics {
     }
 }
 
-/// What counts itself.
+/// Sources of metrics that are read when they are asked for.
 pub(crate) struct Counted {
     pub(crate) service: Service,
     pub(crate) connections: Arc<ConnectionLimiter>,
@@ -103,9 +103,11 @@ impl Collector for Counted {
             signed,
             unsigned,
             hashed,
+            outbox_pending,
+            outbox_dead,
             sweeps,
             swept,
-        } = self.service.stats();
+        } = self.service.health().stats();
         let ConnectionCounts { open, refused, evicted } = self.connections.counts();
         let log::Counts { dropped, suppressed } = log::counts();
         let mut gauge = |name: &str, help: &str, value: u64| {
@@ -116,6 +118,8 @@ impl Collector for Counted {
         gauge("waiting_uses", "Last uses in memory that are not yet written", waiting_uses)?;
         gauge("cached_tokens", "Tokens in the cache", cached_tokens)?;
         gauge("cache_bytes", "Memory of the cache, about", cache_bytes)?;
+        gauge("outbox_pending", "Messages that wait to be delivered; counted to 1,001", outbox_pending)?;
+        gauge("outbox_dead", "Messages that were given up; counted to 1,001", outbox_dead)?;
         gauge("connections", "Connections that are open", open)?;
         gauge("body_bytes", "Bytes of requests' bodies in memory", self.body_budget.in_flight())?;
         let mut counter = |name: &str, help: &str, value: u64| {

@@ -1,4 +1,4 @@
-//! What operators and orchestrators ask.
+//! Endpoints for operators and orchestrators.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use crate::http::routes::map_router;
 use crate::http::schema;
 use crate::state::ServerState;
 
-/// What tells how the instance is.
+/// Liveness, readiness, status and information.
 pub(crate) fn router() -> OpenApiRouter<ServerState> {
     completed(
         OpenApiRouter::new()
@@ -27,12 +27,12 @@ pub(crate) fn router() -> OpenApiRouter<ServerState> {
     )
 }
 
-/// The counters, which need none of the layers of the others.
+/// The metrics, which need none of the layers of the others.
 pub(crate) fn metrics_router() -> OpenApiRouter<ServerState> {
     completed(OpenApiRouter::new().routes(routes!(metrics)))
 }
 
-/// With problems for what is refused.
+/// Adds the problems for wrong methods.
 fn completed(routes: OpenApiRouter<ServerState>) -> OpenApiRouter<ServerState> {
     map_router(routes, |router| router.method_not_allowed_fallback(method_not_allowed))
         .layer(from_fn(problem::complete))
@@ -88,9 +88,9 @@ pub(crate) async fn statusz(
 )]
 pub(crate) async fn ready(State(state): State<ServerState>) -> Response {
     let service = &state.service;
-    match service.ready().await {
+    match service.health().ready().await {
         Ok(()) => {
-            let warnings = service.database_warnings().await.unwrap_or_default();
+            let warnings = service.health().warnings().await.unwrap_or_default();
             Json(Readiness { status: "ready".to_owned(), warnings }).into_response()
         }
         Err(unready) => {

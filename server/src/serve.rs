@@ -19,7 +19,7 @@ use crate::http::context::RequestContext;
 use crate::http::rate_limit::RateLimiter;
 use crate::metrics::{Counted, Metrics};
 use crate::state::{ServerState, Shared, Site};
-use crate::{assets, connections, jobs, open_files, router};
+use crate::{assets, connections, open_files, router, worker};
 
 /// How long requests in flight may take after the signal to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -62,7 +62,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     });
     let routes = router::router(state, config.server.cors_origins.unwrap_or_default(), stopping.clone()).await?;
 
-    let jobs = jobs::start(service.clone(), stopping.clone());
+    let workers = worker::start(service.clone(), stopping.clone());
     tracing::info!(%bound, version = env!("CARGO_PKG_VERSION"), "listening");
 
     let server = tokio::spawn(connections::serve(listener, Arc::new(routes), limiter, stopping));
@@ -72,7 +72,7 @@ pub(crate) async fn run(config: Config, service: Service, demo: bool) -> Result<
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
-    jobs.await?;
+    workers.await?;
     service.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -84,15 +84,15 @@ async fn first_account(config: &Config, service: &Service, public_url: &str, dem
         return Err("--demo makes its own first account: leave LATCHKEY_BOOTSTRAP_ADMIN_EMAIL and _PASSWORD out".into());
     }
     if let Some(admin) = config.accounts.bootstrap_admin()?
-        && service.bootstrap(admin.email, admin.password).await?
+        && service.setup().bootstrap(admin.email, admin.password).await?
     {
         tracing::info!("created the instance admin and the organization default");
     }
-    if demo && let Some(login) = service.fill_demo().await? {
+    if demo && let Some(login) = service.setup().fill_demo().await? {
         let text = format!("Demo: {public_url}/login  email {}  password {}\n", login.email, login.password.reveal());
         io::stdout().write_all(text.as_bytes())?;
     }
-    if let Some(link) = service.setup_link().await? {
+    if let Some(link) = service.setup().new_link().await? {
         // The one secret that the log carries, and of no use once somebody has used it: the specification asks for it.
         tracing::info!("set up this instance at {public_url}/setup?link={}", link.reveal());
     }

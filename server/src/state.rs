@@ -21,14 +21,14 @@ pub(crate) struct ServerState(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) service: Service,
     pub(crate) site: Site,
-    /// What requests to other services need.
+    /// The route file: what requests to other services need.
     pub(crate) routes: Routes,
     /// Which organizations the configuration pins decisions to.
     pub(crate) pin: Option<Pin>,
     pub(crate) context: RequestContext,
     pub(crate) admission: Arc<Admission>,
     pub(crate) body_budget: Arc<BodyBudget>,
-    /// `None` where no rate is limited.
+    /// `None` if requests are not limited.
     pub(crate) rate_limiter: Option<Arc<RateLimiter>>,
     pub(crate) metrics: Metrics,
 }

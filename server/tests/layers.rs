@@ -29,6 +29,9 @@ const TRANSPORTS: [&str; 8] = ["grpc", "mcp", "oauth", "openapi", "operations", 
 /// Puts the transports together.
 const COMPOSITION: [&str; 3] = ["main", "request_limits", "router"];
 
+/// What can stand before a path that begins with `::`.
+const KEYWORDS: [&str; 10] = ["as", "dyn", "else", "for", "impl", "in", "mut", "return", "use", "where"];
+
 /// A source file: its crate, the path of its module, and the text.
 struct Source {
     file: String,
@@ -114,7 +117,8 @@ fn path(tokens: &[TokenTree], from: usize) -> (Vec<String>, Option<TokenStream>,
     while let Some(TokenTree::Ident(name)) = tokens.get(at) {
         names.push(name.to_string());
         at += 1;
-        if !(colon(at) && colon(at + 1)) {
+        // What follows a keyword begins with `::`, and is no part of a path.
+        if !(colon(at) && colon(at + 1)) || KEYWORDS.contains(&names[0].as_str()) {
             break;
         }
         at += 2;
@@ -280,6 +284,11 @@ fn each_wrong_import_is_found() {
         ("crates/store/src/a.rs", "use latchkey_service::Error;", "crates/store does not use service"),
         ("crates/service/src/a.rs", "use latchkey_server::x;", "crates/service does not use server"),
         ("app/src/a.rs", "use ::latchkey_store::Store;", "app does not use store"),
+        (
+            "app/src/a.rs",
+            "fn f() -> T { return ::latchkey_store::x() as ::latchkey_store::T; }",
+            "app does not use store",
+        ),
         ("app/src/a.rs", "use latchkey_server::x;", "app does not use server"),
         ("crates/client/src/a.rs", "use latchkey_service::x;", "crates/client does not use service"),
     ] {

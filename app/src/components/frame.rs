@@ -1,6 +1,6 @@
 use leptos::{either::Either, prelude::*};
 
-use super::{Icon, Wordmark};
+use super::{Icon, NavPage, Wordmark, navigation};
 use crate::{
     islands::Enhance,
     page_request::LayoutContext,
@@ -9,13 +9,6 @@ use crate::{
     shell::{Shell, set_sprite},
 };
 
-/// Which entry of the navigation a page belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    Tokens,
-    None,
-}
-
 /// The page of somebody who is signed in: navigation, top bar, and the page itself in `<main>`.
 ///
 /// The page brings its own `<header class="page-header">` with the one `h1`.
@@ -23,10 +16,9 @@ pub enum Section {
 pub fn Frame(
     layout: LayoutContext,
     #[prop(into)] title: String,
-    section: Section,
-    /// The pages above this one, as (address, name), outermost first.
+    /// Which one it is in the navigation; an error's page is none.
     #[prop(optional)]
-    trail: Vec<(String, &'static str)>,
+    page: Option<NavPage>,
     children: Children,
 ) -> impl IntoView {
     set_sprite(&layout.site);
@@ -45,8 +37,8 @@ pub fn Frame(
                         <span class="visually-hidden">"Navigation"</span>
                     </summary>
                 </details>
-                <Sidebar layout=layout.clone() section />
-                <TopBar layout trail />
+                <Sidebar layout=layout.clone() page />
+                <TopBar layout page />
                 <main id="main">
                     <div id="page" tabindex="-1" data-now=now>
                         {children()}
@@ -60,28 +52,31 @@ pub fn Frame(
 }
 
 #[component]
-fn Sidebar(layout: LayoutContext, section: Section) -> impl IntoView {
-    let tokens = layout.organization.as_deref().map(|organization| {
-        view! {
-            <ul class="nav-list">
-                <li>
-                    <a
-                        class="nav-link"
-                        href=paths::tokens(organization)
-                        aria-current=(section == Section::Tokens).then_some("page")
-                    >
-                        <Icon name="key" />
-                        "API tokens"
-                    </a>
-                </li>
-            </ul>
-        }
+fn Sidebar(layout: LayoutContext, page: Option<NavPage>) -> impl IntoView {
+    let links = layout.organization.as_deref().map(|organization| {
+        let links = navigation::sidebar(&layout, page)
+            .map(|link| {
+                view! {
+                    <li>
+                        <a
+                            class="nav-link"
+                            href=(link.path)(organization)
+                            aria-current=link.is_current.then_some("page")
+                        >
+                            <Icon name=link.icon />
+                            {link.label}
+                        </a>
+                    </li>
+                }
+            })
+            .collect_view();
+        view! { <ul class="nav-list">{links}</ul> }
     });
     view! {
         <nav class="sidebar" aria-label="Main">
             <Wordmark />
             <Switcher layout />
-            {tokens}
+            {links}
         </nav>
     }
 }
@@ -147,14 +142,15 @@ fn Monogram(name: String) -> impl IntoView {
 }
 
 #[component]
-fn TopBar(layout: LayoutContext, trail: Vec<(String, &'static str)>) -> impl IntoView {
-    let trail = (!trail.is_empty()).then(|| {
-        let items = trail
+fn TopBar(layout: LayoutContext, page: Option<NavPage>) -> impl IntoView {
+    let above = page.map(NavPage::ancestors).unwrap_or_default();
+    let trail = layout.organization.as_deref().filter(|_| !above.is_empty()).map(|organization| {
+        let items = above
             .into_iter()
-            .map(|(href, name)| {
+            .map(|entry| {
                 view! {
                     <li>
-                        <a href=href>{name}</a>
+                        <a href=(entry.path)(organization)>{entry.label}</a>
                     </li>
                 }
             })

@@ -2,14 +2,14 @@
 //!
 //! | component | what it is |
 //! |---|---|
-//! | [`Frame`] | a signed-in page: navigation, top bar, `<main>`; takes a [`LayoutContext`](crate::page_request::LayoutContext), a title, a [`Section`] and a `trail` |
-//! | [`Plain`] | a page before signing in: one card |
+//! | [`Frame`] | a signed-in page: navigation, top bar, `<main>`; takes a [`LayoutContext`](crate::page_request::LayoutContext), a title, and the [`NavPage`] that it is in the navigation |
+//! | [`SignedOutFrame`] | a page before signing in: one card |
 //! | [`TextField`], [`Field`], [`FieldError`], [`described_by`] | label, hint, control and error of a field; `Field` wraps any control |
 //! | [`TextArea`] | the only `<textarea>`: it escapes its value |
 //! | [`Problems`], [`ErrorSummary`] | what is wrong with a form, beside the fields and on top; `Problems: From<Vec<FieldError>>` |
 //! | [`Notice`], [`Tone`] | a message in the page |
 //! | [`Dialog`] | a question over the page, open from the server (`data-modal` makes it modal once scripts run) |
-//! | [`Moment`] | a relative time with its exact one |
+//! | [`RelativeTime`] | a relative time with its exact one |
 //! | [`Icon`] | `arrow-left arrow-right ban book check chevron chevrons clock close copy dots down download folder globe info key menu monitor moon plus search shield sign-out sliders sun up user warning` |
 //!
 //! Classes (see `style/`): `.page-header` (with `h1`, `.page-lead`, `.page-actions`), `.narrow` (one column, 680px),
@@ -32,27 +32,31 @@ mod field;
 #[cfg(feature = "ssr")]
 mod frame;
 mod icon;
-mod moment;
+#[cfg(feature = "ssr")]
+mod navigation;
 #[cfg(feature = "ssr")]
 mod new_account;
 mod notice;
+mod relative_time;
 #[cfg(feature = "ssr")]
-mod plain;
+mod signed_out_frame;
 mod text_area;
 
 pub use dialog::Dialog;
 pub use field::{ErrorSummary, Field, FieldError, Problems, TextField, described_by, sentence};
 #[cfg(feature = "ssr")]
-pub use frame::{Frame, Section, ThemeMenu};
+pub use frame::{Frame, ThemeMenu};
 #[cfg(feature = "ssr")]
 pub use icon::Icon;
 pub use icon::{Glyph, Wordmark};
-pub use moment::Moment;
+#[cfg(feature = "ssr")]
+pub use navigation::NavPage;
 #[cfg(feature = "ssr")]
 pub use new_account::NewAccount;
 #[cfg(feature = "ssr")]
 pub use notice::Notice;
 pub use notice::Tone;
+pub use relative_time::RelativeTime;
 #[cfg(feature = "ssr")]
-pub use plain::Plain;
+pub use signed_out_frame::SignedOutFrame;
 pub use text_area::TextArea;

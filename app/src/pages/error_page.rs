@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use super::session;
 use crate::{
-    components::{Frame, Plain, Section, sentence},
+    components::{Frame, SignedOutFrame, sentence},
     page::{Page, PageContext, PageError, no_store},
     page_request::{PageRequest, visitor},
     paths,
@@ -80,15 +80,7 @@ fn explain(error: &Error, request_id: &str) -> Explanation {
             .concat(),
         ),
     };
-    let retry_after = match error {
-        Error::TooManyAttempts { retry_after }
-        | Error::TooManyAtOnce { retry_after, .. }
-        | Error::Busy { retry_after }
-        | Error::NoncesLost { retry_after } => Some(*retry_after),
-        Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => Some(5),
-        _ => None,
-    };
-    Explanation { status, title, text, retry_after }
+    Explanation { status, title, text, retry_after: error.retry_after() }
 }
 
 /// What is missing, and who can help.
@@ -135,7 +127,7 @@ pub(crate) async fn page(
 
 /// Asks whoever is not signed in to do so, and has them come back to the page or to the form that they have sent.
 async fn sign_in_first(portal: &Portal, visitor: &Visitor, path: &str, form: Option<&PreservedForm>) -> Page {
-    match (portal.service.is_new().await, form.and_then(PreservedForm::pack)) {
+    match (portal.service.setup().is_pending().await, form.and_then(PreservedForm::pack)) {
         (Ok(true), _) => Page::redirect("/setup"),
         (Ok(false), Some(form)) => session::form_before(portal, visitor, form, None),
         (Ok(false), None) => Page::redirect(&["/login?next=", &paths::encode(path)].concat()),
@@ -151,7 +143,7 @@ async fn framed(request: &PageRequest, error: &Error, form: Option<&PreservedFor
     let is_in_vain = matches!(error, Error::NotFound(_) | Error::Forbidden(_));
     // The switcher is the way on from a wrong address; when the database is away, the page does without.
     let organizations =
-        if is_in_vain { request.portal.service.organizations(&request.caller).await } else { Ok(Vec::new()) };
+        if is_in_vain { request.portal.service.organizations().names(&request.caller).await } else { Ok(Vec::new()) };
     let layout = request.layout_with(None, organizations.unwrap_or_default());
     // Where nothing is, or nothing may be done, a form is of no use.
     let form = form.filter(|_| !is_in_vain).and_then(PreservedForm::pack);
@@ -159,7 +151,7 @@ async fn framed(request: &PageRequest, error: &Error, form: Option<&PreservedFor
         let text = text(&explanation);
         let back = form.map(back_to_form);
         view! {
-            <Frame layout title=explanation.title section=Section::None>
+            <Frame layout title=explanation.title>
                 <div class="failure">
                     {text}
                     <div class="row">
@@ -220,14 +212,14 @@ fn plain_page(portal: &Portal, theme: Option<Theme>, explanation: &Explanation) 
     let page = Page::render(|| {
         let text = text(explanation);
         view! {
-            <Plain site=portal.site.clone() theme title=explanation.title>
+            <SignedOutFrame site=portal.site.clone() theme title=explanation.title>
                 <div class="failure">
                     {text}
                     <a class="button" href="/">
                         "Go to the start page"
                     </a>
                 </div>
-            </Plain>
+            </SignedOutFrame>
         }
     });
     page.with_status(explanation.status).with_retry_after(explanation.retry_after)

@@ -12,11 +12,11 @@ use crate::{
 /// `/`: the default organization's tokens.
 pub(crate) async fn home(request: PageRequest) -> Result<Page, PageError> {
     let service = &request.portal.service;
-    if let Ok(name) = service.organization_of(&request.caller, None).await {
+    if let Ok(name) = service.organizations().resolve(&request.caller, None).await {
         return Ok(Page::redirect(&paths::tokens(&name)));
     }
     // An instance admin needs no membership: the first one, then.
-    let names = service.organizations(&request.caller).await?;
+    let names = service.organizations().names(&request.caller).await?;
     let name = names.first().ok_or(Error::NotFound("organization"))?;
     Ok(Page::redirect(&paths::tokens(name)))
 }

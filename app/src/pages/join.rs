@@ -8,7 +8,7 @@ use leptos::{either::Either, prelude::*};
 
 use super::session;
 use crate::{
-    components::{ErrorSummary, NewAccount, Plain, Problems},
+    components::{ErrorSummary, NewAccount, Problems, SignedOutFrame},
     cookies,
     fields::Fields,
     page::{Page, PageError},
@@ -36,7 +36,9 @@ pub(crate) async fn submit(
     fields: Fields,
 ) -> Result<Page, PageError> {
     let browser = cookies::browser(&portal.site, &headers, &browser_session);
-    match portal.service.join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await {
+    let joined =
+        portal.service.invitations().join(&visitor.origin, browser, fields.text("link"), fields.raw("password")).await;
+    match joined {
         Ok(signed_in) => session::begin(&portal, &browser_session, jar, &signed_in, "/").await,
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, problems.into()).await,
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, vec![problem].into()).await,
@@ -46,7 +48,7 @@ pub(crate) async fn submit(
 }
 
 async fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Problems) -> Result<Page, PageError> {
-    let invitation = portal.service.invitation_of_link(fields.text("link")).await?;
+    let invitation = portal.service.invitations().by_link(fields.text("link")).await?;
     let status = match (&invitation, problems.is_empty()) {
         (None, _) => StatusCode::NOT_FOUND,
         (Some(_), true) => StatusCode::OK,
@@ -56,12 +58,12 @@ async fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, problems: Pro
     let site = portal.site.clone();
     let page = Page::render(|| {
         view! {
-            <Plain site theme=visitor.theme title="Join an organization">
+            <SignedOutFrame site theme=visitor.theme title="Join an organization">
                 {match invitation {
                     Some(invitation) => Either::Left(view! { <Account link invitation problems /> }),
                     None => Either::Right(view! { <LinkGone /> }),
                 }}
-            </Plain>
+            </SignedOutFrame>
         }
     });
     Ok(page.with_status(status))

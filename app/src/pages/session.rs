@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::error_page;
 use crate::{
-    components::{ErrorSummary, Plain, Problems, TextField},
+    components::{ErrorSummary, Problems, SignedOutFrame, TextField},
     cookies,
     fields::Fields,
     page::{Page, PageError},
@@ -37,7 +37,7 @@ pub(crate) async fn show(
     if visitor.person.is_some() {
         return Ok(Page::redirect(next(&fields)));
     }
-    Ok(match portal.service.is_new().await? {
+    Ok(match portal.service.setup().is_pending().await? {
         true => Page::redirect("/setup"),
         false => form(&portal, &visitor, Target::Next(next(&fields)), fields.text("email"), None),
     })
@@ -152,7 +152,7 @@ fn form(portal: &Portal, visitor: &Visitor, target: Target<'_>, email: &str, fai
     };
     let page = Page::render(|| {
         view! {
-            <Plain site=portal.site.clone() theme=visitor.theme title="Sign in">
+            <SignedOutFrame site=portal.site.clone() theme=visitor.theme title="Sign in">
                 <h1>"Sign in"</h1>
                 {ended}
                 <ErrorSummary problems labels=&[] />
@@ -179,7 +179,7 @@ fn form(portal: &Portal, visitor: &Visitor, target: Target<'_>, email: &str, fai
                         "Sign in"
                     </button>
                 </form>
-            </Plain>
+            </SignedOutFrame>
         }
     });
     match failure {

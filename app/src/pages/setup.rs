@@ -8,7 +8,7 @@ use leptos::{either::Either, prelude::*};
 
 use super::session;
 use crate::{
-    components::{ErrorSummary, NewAccount, Plain, Problems, TextField},
+    components::{ErrorSummary, NewAccount, Problems, SignedOutFrame, TextField},
     cookies,
     fields::Fields,
     page::{Page, PageError},
@@ -40,7 +40,7 @@ pub(crate) async fn submit(
 ) -> Result<Page, PageError> {
     let (origin, browser) = (&visitor.origin, cookies::browser(&portal.site, &headers, &browser_session));
     let (link, email, password) = (fields.text("link"), fields.text("email"), fields.raw("password"));
-    Ok(match portal.service.set_up(origin, browser, link, email, password).await {
+    Ok(match portal.service.setup().complete(origin, browser, link, email, password).await {
         Ok(signed_in) => session::begin(&portal, &browser_session, jar, &signed_in, "/").await?,
         Err(Error::Invalid(problems)) => page(&portal, &visitor, &fields, true, problems.into()),
         Err(Error::Conflict(problem)) => page(&portal, &visitor, &fields, true, vec![problem].into()),
@@ -55,11 +55,11 @@ pub(crate) async fn submit(
 
 /// Whether the link is the current one; `None` when the set-up was done before.
 async fn check_link(portal: &Portal, fields: &Fields) -> Result<Option<bool>, Error> {
-    if !portal.service.is_new().await? {
+    if !portal.service.setup().is_pending().await? {
         return Ok(None);
     }
     match fields.some("link") {
-        Some(link) => portal.service.is_setup_link(link).await.map(Some),
+        Some(link) => portal.service.setup().is_link(link).await.map(Some),
         None => Ok(Some(false)),
     }
 }
@@ -77,13 +77,13 @@ fn page(portal: &Portal, visitor: &Visitor, fields: &Fields, link_is_valid: bool
     let example = [site.public_url.as_str(), "/setup?link=lki_…"].concat();
     let page = Page::render(|| {
         view! {
-            <Plain site theme=visitor.theme title="Set up Latchkey">
+            <SignedOutFrame site theme=visitor.theme title="Set up Latchkey">
                 {if link_is_valid {
                     Either::Left(view! { <Account link email problems /> })
                 } else {
                     Either::Right(view! { <LinkNeeded has_link example /> })
                 }}
-            </Plain>
+            </SignedOutFrame>
         }
     });
     page.with_status(status)

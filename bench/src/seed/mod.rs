@@ -44,7 +44,7 @@ pub(crate) async fn run(url: &str, size: u64) -> Result<(), Failure> {
 async fn people_and_places(store: &Store, now: Timestamp) -> Result<Cast, Failure> {
     let started = now.plus_days(-800);
     let service = Service::new(store.clone(), Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
-    service.bootstrap(corpus::ADMIN, corpus::PASSWORD).await?;
+    service.setup().bootstrap(corpus::ADMIN, corpus::PASSWORD).await?;
     let (_, password) = users::by_email(store, corpus::ADMIN).await?.ok_or("the admin was not made")?;
 
     let mut tx = store.begin(latchkey_store::WritePriority::Normal).await?;

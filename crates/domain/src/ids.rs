@@ -45,5 +45,7 @@ id!(/// Names an API token; not secret.
     TokenId);
 id!(/// Names an audit event.
     AuditEventId);
+id!(/// Names a message of the outbox; its idempotency key.
+    OutboxMessageId);
 id!(/// Names one run of auto-revoke.
     SweepId);

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, asks the clock or draws random numbers, so the server and the browser run the same code.
 //! A value that exists is valid: constructors check, fields are private.
 
+mod audit;
 mod catalogue;
 mod expiry;
 mod forwarded;
@@ -27,12 +28,13 @@ mod timestamp;
 mod token;
 pub mod words;
 
+pub use audit::AuditAction;
 pub use catalogue::{Catalogue, CatalogueError, Group, GroupLevel, Preset, ScopeInfo};
 pub use expiry::{Expiry, ExpiryError};
 pub use forwarded::{client_address, read_address};
 pub use ids::{
-    AuditEventId, CredentialId, InvitationId, MembershipId, OrganizationId, ProjectId, RepositoryId, SweepId, TokenId,
-    UserId,
+    AuditEventId, CredentialId, InvitationId, MembershipId, OrganizationId, OutboxMessageId, ProjectId, RepositoryId,
+    SweepId, TokenId, UserId,
 };
 pub use name::{Description, Email, NameError, OrganizationName, Password, ProjectName, TokenName};
 pub use network::{AllowedNetworks, NetworkError};

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::authorization::Action;
 use crate::page::{Page, check_limit};
-use crate::{Caller, Error, FieldError, Service, cursor};
+use crate::{Audit, Caller, Error, FieldError, OrganizationAccess, cursor};
 
 /// Longest action, in characters.
 const ACTION_MAX: usize = 100;
@@ -32,34 +32,25 @@ pub struct ListEvents {
     pub limit: u32,
 }
 
-impl Service {
+impl Audit<'_> {
     /// What happened in an organization, newest first. A page may have fewer events than its limit and still go on:
     /// a rare combination is looked for in a bounded number of events at a time.
-    pub async fn events(
-        &self,
-        caller: &Caller,
-        organization: &str,
-        list: &ListEvents,
-    ) -> Result<Page<RecordedEvent>, Error> {
-        let access = self.authorize(caller, organization, Action::ReadAudit).await?;
-        self.find_events(Some(access.id()), list).await
+    pub async fn list(self, access: &OrganizationAccess, list: &ListEvents) -> Result<Page<RecordedEvent>, Error> {
+        access.allow(Action::ReadAudit)?;
+        self.find(Some(access.id()), list).await
     }
 
     /// What happened in no organization: sign-ins, set-up, organizations that came and went.
-    pub async fn instance_events(&self, caller: &Caller, list: &ListEvents) -> Result<Page<RecordedEvent>, Error> {
-        self.may_read_instance(caller)?;
-        self.find_events(None, list).await
+    pub async fn list_of_instance(self, caller: &Caller, list: &ListEvents) -> Result<Page<RecordedEvent>, Error> {
+        caller.may_read_instance()?;
+        self.find(None, list).await
     }
 
-    async fn find_events(
-        &self,
-        organization: Option<OrganizationId>,
-        list: &ListEvents,
-    ) -> Result<Page<RecordedEvent>, Error> {
+    async fn find(self, organization: Option<OrganizationId>, list: &ListEvents) -> Result<Page<RecordedEvent>, Error> {
         check_limit(list.limit)?;
         let filter = filter(organization, list)?;
         let before = list.cursor.as_deref().map(cursor::decode_event).transpose()?;
-        let page = audit::list(self.store(), &filter, before, list.limit).await?;
+        let page = audit::list(self.service.store(), &filter, before, list.limit).await?;
         Ok(Page { items: page.events, next: page.next.map(cursor::encode_event) })
     }
 }

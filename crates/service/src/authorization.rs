@@ -1,6 +1,7 @@
 //! Who may do what: the one table of rules. Asked in the first line of each use case, and again inside each write
 //! (see `transaction.rs`); what a scope is worth is read from it, too.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use latchkey_domain::{Level, LevelKind, OrganizationId, Role, Scope, ScopeSet, Timestamp};
@@ -10,22 +11,24 @@ use latchkey_store::{
 };
 use uuid::Uuid;
 
-use crate::{AuthorizationError, Caller, Error, Principal, Service};
+use crate::{AuthorizationError, Caller, Error, Organizations, Principal};
 
 /// What lets a caller act on an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
+pub(crate) enum Power {
     /// A person's role; instance admins act as owners.
     Role(Role),
     /// An API token, within its scopes and level.
     Token,
 }
 
-/// An organization that the caller may know of, and the caller's power in it.
+/// An organization that a caller may know of, with that caller and their power in it. Use cases take it in place of a
+/// caller and a name, so that nobody's power is taken for another's. Made by [`Organizations::access`].
 #[derive(Clone, Debug)]
 pub struct OrganizationAccess {
-    pub organization: Organization,
-    pub power: Power,
+    caller: Caller,
+    organization: Organization,
+    power: Power,
 }
 
 /// What somebody wants to do.
@@ -229,12 +232,56 @@ impl fmt::Display for People {
 }
 
 impl OrganizationAccess {
+    /// For a caller whose power was found out just now.
+    pub(crate) fn new(caller: Caller, organization: Organization, power: Power) -> Self {
+        Self { caller, organization, power }
+    }
+
+    /// Whose access it is.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The organization.
+    pub fn organization(&self) -> &Organization {
+        &self.organization
+    }
+
+    /// The name of the organization.
+    pub fn name(&self) -> &str {
+        &self.organization.name
+    }
+
+    /// The role of a person, owner for instance admins; `None` for API tokens.
+    pub fn role(&self) -> Option<Role> {
+        match self.power {
+            Power::Role(role) => Some(role),
+            Power::Token => None,
+        }
+    }
+
     pub(crate) fn id(&self) -> OrganizationId {
         self.organization.id
     }
 
-    /// What belongs to no organization: instance tokens. It is addressed like one, by the nil id.
-    fn instance(power: Power) -> Self {
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.caller.principal
+    }
+
+    /// The same with the caller and their power as they are in a transaction.
+    pub(crate) fn rechecked(&self, caller: Caller, power: Power) -> Self {
+        Self { caller, organization: self.organization.clone(), power }
+    }
+
+    /// The access to what belongs to no organization, instance tokens, for those who act on the whole instance. It is
+    /// addressed like an organization, by the nil id.
+    pub(crate) fn of_instance(caller: &Caller) -> Option<Self> {
+        let power = match &caller.principal {
+            Principal::Session(person) | Principal::UserToken(person) => {
+                person.instance_admin.then_some(Power::Role(Role::Owner))
+            }
+            Principal::ApiToken(token) => (token.level == Level::Instance).then_some(Power::Token),
+        }?;
         let organization = Organization {
             id: OrganizationId(Uuid::nil()),
             name: String::new(),
@@ -242,35 +289,48 @@ impl OrganizationAccess {
             created_at: Timestamp::EPOCH,
             updated_at: Timestamp::EPOCH,
         };
-        Self { organization, power }
+        Some(Self { caller: caller.clone(), organization, power })
     }
 
-    pub(crate) fn is_instance(&self) -> bool {
+    pub(crate) fn is_of_instance(&self) -> bool {
         self.id().0.is_nil()
     }
 
+    /// The access to tokens of the instance, if `of_instance` and the caller acts on all of it; else to those of the
+    /// organization.
+    pub(crate) fn to_tokens(&self, of_instance: bool) -> Result<Cow<'_, Self>, Error> {
+        match of_instance.then(|| Self::of_instance(&self.caller)).flatten() {
+            Some(instance) => Ok(Cow::Owned(instance)),
+            None if self.is_of_instance() => Err(AuthorizationError::NoOrganization.into()),
+            None => Ok(Cow::Borrowed(self)),
+        }
+    }
+
     /// Refuses what the table does not let the caller do.
-    pub(crate) fn allow(&self, caller: &Caller, action: Action) -> Result<(), Error> {
+    pub(crate) fn allow(&self, action: Action) -> Result<(), Error> {
+        if self.is_of_instance() && !action.is_on_tokens() {
+            return Err(AuthorizationError::NoOrganization.into());
+        }
         let rule = action.rule();
         match self.power {
-            Power::Role(role) if rule.people.include(caller, role) => Ok(()),
+            Power::Role(role) if rule.people.include(&self.caller, role) => Ok(()),
             Power::Role(_) => Err(rule.people.refusal().into()),
             Power::Token => {
                 match rule.tokens {
                     Tokens::Never => return Err(AuthorizationError::PeopleOnly.into()),
-                    Tokens::With(scope) => caller.principal.needs_scope(scope)?,
+                    Tokens::With(scope) => self.principal().needs_scope(scope)?,
                     Tokens::Always => {}
                 }
-                let confined = caller.principal.level().is_some_and(|level| level.project().is_some());
+                let confined = self.principal().level().is_some_and(|level| level.project().is_some());
                 if confined && !rule.in_project { Err(AuthorizationError::BeyondProject.into()) } else { Ok(()) }
             }
         }
     }
 
     /// Whether a person may give a token this scope; see [`needed_for`].
-    pub(crate) fn allow_scope(&self, caller: &Caller, scope: &Scope, level: LevelKind) -> Result<(), Error> {
+    pub(crate) fn allow_scope(&self, scope: &Scope, level: LevelKind) -> Result<(), Error> {
         match (self.power, needed_for(scope.as_str(), level)) {
-            (Power::Role(role), Some(people)) if !people.include(caller, role) => {
+            (Power::Role(role), Some(people)) if !people.include(&self.caller, role) => {
                 Err(AuthorizationError::ScopeNeedsRole(scope.clone(), people.to_string()).into())
             }
             _ => Ok(()),
@@ -292,83 +352,68 @@ impl Ownership {
 }
 
 impl Action {
-    pub(crate) fn revoke(caller: &Caller, token: &Token) -> Self {
-        Self::Revoke(Ownership::of(caller, token))
+    pub(crate) fn revoke(access: &OrganizationAccess, token: &Token) -> Self {
+        Self::Revoke(Ownership::of(&access.caller, token))
     }
 
-    pub(crate) fn edit(caller: &Caller, token: &Token) -> Self {
-        Self::Edit(Ownership::of(caller, token))
+    pub(crate) fn edit(access: &OrganizationAccess, token: &Token) -> Self {
+        Self::Edit(Ownership::of(&access.caller, token))
+    }
+
+    /// Whether it is about tokens, which may belong to the instance.
+    const fn is_on_tokens(self) -> bool {
+        matches!(self, Self::ReadTokens | Self::CreateToken(_) | Self::Revoke(_) | Self::Edit(_) | Self::Introspect)
     }
 }
 
-impl Service {
-    /// The organization of that name or id, or `NotFound` for a caller who has no part in it, as if it did not exist.
-    pub(crate) async fn access(&self, caller: &Caller, name: &str) -> Result<OrganizationAccess, Error> {
+impl Organizations<'_> {
+    /// The access to the organization of a name or id; `NotFound` for a caller who has no part in it, as if it did not
+    /// exist.
+    pub async fn access(self, caller: &Caller, name: &str) -> Result<OrganizationAccess, Error> {
         const UNKNOWN: Error = Error::NotFound("organization");
         if name.is_empty() {
             return Err(AuthorizationError::NoOrganization.into());
         }
+        let store = self.service.store();
         // An id stands for the organization that has it, as it does for forward-auth.
         let by_id = match name.parse() {
-            Ok(id) => Some(organizations::by_id(self.store(), id).await?.ok_or(UNKNOWN)?.name),
+            Ok(id) => Some(organizations::by_id(store, id).await?.ok_or(UNKNOWN)?.name),
             Err(_) => None,
         };
         let name = by_id.as_deref().unwrap_or(name);
-        match &caller.principal {
+        let (organization, power) = match &caller.principal {
             Principal::Session(person) | Principal::UserToken(person) => {
                 let (organization, role) =
-                    organizations::by_name_with_role(self.store(), name, person.id).await?.ok_or(UNKNOWN)?;
+                    organizations::by_name_with_role(store, name, person.id).await?.ok_or(UNKNOWN)?;
                 let role = if person.instance_admin { Some(Role::Owner) } else { role };
-                Ok(OrganizationAccess { organization, power: Power::Role(role.ok_or(UNKNOWN)?) })
+                (organization, Power::Role(role.ok_or(UNKNOWN)?))
             }
             Principal::ApiToken(token) => {
-                let organization = organizations::by_name(self.store(), name).await?.ok_or(UNKNOWN)?;
+                let organization = organizations::by_name(store, name).await?.ok_or(UNKNOWN)?;
                 // By id: another organization may have a name that was the token's once.
                 if token.level.organization().is_some_and(|own| own != organization.id) {
                     return Err(UNKNOWN);
                 }
-                Ok(OrganizationAccess { organization, power: Power::Token })
+                (organization, Power::Token)
             }
+        };
+        Ok(OrganizationAccess::new(caller.clone(), organization, power))
+    }
+
+    /// The access to an organization or, without a name, to the tokens of the instance: for use cases on tokens.
+    pub async fn access_or_instance(self, caller: &Caller, name: Option<&str>) -> Result<OrganizationAccess, Error> {
+        match name {
+            Some(name) => self.access(caller, name).await,
+            None => Ok(OrganizationAccess::of_instance(caller).ok_or(AuthorizationError::NoOrganization)?),
         }
-    }
-
-    /// The instance, for those who act on all of it.
-    pub(crate) fn instance_access(&self, caller: &Caller) -> Option<OrganizationAccess> {
-        match &caller.principal {
-            Principal::Session(person) | Principal::UserToken(person) => {
-                person.instance_admin.then(|| OrganizationAccess::instance(Power::Role(Role::Owner)))
-            }
-            Principal::ApiToken(token) => {
-                (token.level == Level::Instance).then(|| OrganizationAccess::instance(Power::Token))
-            }
-        }
-    }
-
-    /// [`Service::access`], and then the rule for the action.
-    pub(crate) async fn authorize(
-        &self,
-        caller: &Caller,
-        organization: &str,
-        action: Action,
-    ) -> Result<OrganizationAccess, Error> {
-        let access = self.access(caller, organization).await?;
-        access.allow(caller, action)?;
-        Ok(access)
-    }
-
-    /// The scopes that the caller may not even give to a token of a project: what a form does not offer.
-    pub fn withheld_scopes(&self, caller: &Caller, access: &OrganizationAccess) -> Vec<String> {
-        let all = self.catalogue().scopes().map(|info| &info.name);
-        let withheld = all.filter(|scope| access.allow_scope(caller, scope, LevelKind::Project).is_err());
-        withheld.map(ToString::to_string).collect()
     }
 
     /// Creating an organization: instance admins, instance tokens with the scope, and everybody who has signed in
     /// unless the operator has restricted it.
-    pub(crate) fn may_create_organizations(&self, caller: &Caller) -> Result<(), Error> {
+    pub(crate) fn may_create(self, caller: &Caller) -> Result<(), Error> {
         match &caller.principal {
             Principal::Session(person) | Principal::UserToken(person) => {
-                let anybody = !self.inner.settings.restricted_organization_creation;
+                let anybody = !self.service.settings().restricted_organization_creation;
                 if person.instance_admin || anybody {
                     Ok(())
                 } else {
@@ -378,14 +423,16 @@ impl Service {
             Principal::ApiToken(_) => caller.principal.needs_scope("orgs:create"),
         }
     }
+}
 
+impl Caller {
     /// Reading what concerns no organization: instance admins, and instance tokens that may read every organization.
-    pub(crate) fn may_read_instance(&self, caller: &Caller) -> Result<(), Error> {
-        let admin = caller.principal.person().is_some_and(|person| person.instance_admin);
-        if !admin && caller.principal.level() != Some(Level::Instance) {
+    pub(crate) fn may_read_instance(&self) -> Result<(), Error> {
+        let admin = self.principal.person().is_some_and(|person| person.instance_admin);
+        if !admin && self.principal.level() != Some(Level::Instance) {
             return Err(AuthorizationError::InstanceAdminOnly.into());
         }
-        caller.principal.needs_scope("org:read")
+        self.principal.needs_scope("org:read")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Auto-revoke: the setting, its preview, and the sweep.
 
-use latchkey_domain::{InactivityThreshold, OrganizationId, SweepId, Timestamp};
+use latchkey_domain::{AuditAction, InactivityThreshold, OrganizationId, SweepId, Timestamp};
 use latchkey_store::organizations::Organization;
 use latchkey_store::sweeps::Sweep;
 use latchkey_store::tokens;
@@ -9,9 +9,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::authorization::Action;
+use crate::outbox::{Message, SweepFinished};
 use crate::recorder::{AuditEntry, system};
 use crate::transaction::{Purpose, Write};
-use crate::{Caller, Error, FieldError, Origin, Service, StateFilter, TokenDetail};
+use crate::{AutoRevoke, Error, FieldError, OrganizationAccess, Origin, StateFilter, TokenDetail};
 
 /// Sweeps begin with each full hour in UTC, the same on every replica and after every restart.
 const INTERVAL_SECONDS: i64 = 3_600;
@@ -28,7 +29,7 @@ const KEPT_DAYS: i64 = 90;
 
 /// An organization's setting, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AutoRevoke {
+pub struct AutoRevokeSetting {
     pub threshold: Option<InactivityThreshold>,
     pub next_sweep_at: Timestamp,
     /// Newest first, 10 at most; none for a project's token.
@@ -69,77 +70,77 @@ pub enum SweepKind {
     Manual,
 }
 
-impl Service {
+impl AutoRevoke<'_> {
     /// The organization's setting and its last sweeps.
-    pub async fn auto_revoke(&self, caller: &Caller, organization: &str) -> Result<AutoRevoke, Error> {
-        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        Ok(AutoRevoke {
-            threshold: access.organization.threshold,
-            next_sweep_at: next_sweep(self.now()),
-            sweeps: match caller.principal.project() {
+    pub async fn get(self, access: &OrganizationAccess) -> Result<AutoRevokeSetting, Error> {
+        access.allow(Action::ReadTokens)?;
+        Ok(AutoRevokeSetting {
+            threshold: access.organization().threshold,
+            next_sweep_at: next_sweep(self.service.now()),
+            sweeps: match access.principal().project() {
                 // They tell how many tokens the whole organization has lost.
                 Some(_) => Vec::new(),
-                None => sweeps::latest(self.store(), access.id(), SHOWN_SWEEPS).await?,
+                None => sweeps::latest(self.service.store(), access.id(), SHOWN_SWEEPS).await?,
             },
-            changeable: access.allow(caller, Action::SetAutoRevoke).is_ok(),
+            changeable: access.allow(Action::SetAutoRevoke).is_ok(),
         })
     }
 
     /// Exactly what the next sweep would revoke with a threshold of `days`; of its project, for a project's token. Judged at the moment of that sweep, so that
     /// a token that becomes inactive within the hour is shown.
-    pub async fn preview_auto_revoke(&self, caller: &Caller, organization: &str, days: i64) -> Result<Preview, Error> {
-        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
+    pub async fn preview(self, access: &OrganizationAccess, days: i64) -> Result<Preview, Error> {
+        access.allow(Action::ReadTokens)?;
         let threshold = threshold(days)?;
-        self.flush_uses().await?;
-        let now = self.now();
+        self.service.flush_uses().await?;
+        let now = self.service.now();
         let next_sweep_at = next_sweep(now);
-        let active = self.state_filter(caller, &access, StateFilter::Active, now);
-        let active = tokens::count(self.store(), &active, now).await?;
+        let active = self.service.tokens().state_filter(access, StateFilter::Active, now);
+        let active = tokens::count(self.service.store(), &active, now).await?;
         let Some(threshold) = threshold else {
             return Ok(Preview { days: 0, would_revoke: 0, active, tokens: Vec::new(), next_sweep_at });
         };
         let cutoff = threshold.cutoff(next_sweep_at);
-        let (id, project) = (access.id(), caller.principal.project());
-        let would_revoke = tokens::count_inactive(self.store(), id, project, cutoff, next_sweep_at).await?;
-        let inactive = tokens::inactive(self.store(), id, project, cutoff, PREVIEW, next_sweep_at).await?;
-        let tokens = self.details(caller, &access, inactive, now).await?;
+        let (id, project) = (access.id(), access.principal().project());
+        let would_revoke = tokens::count_inactive(self.service.store(), id, project, cutoff, next_sweep_at).await?;
+        let inactive = tokens::inactive(self.service.store(), id, project, cutoff, PREVIEW, next_sweep_at).await?;
+        let tokens = self.service.tokens().details(access, inactive, now).await?;
         Ok(Preview { days: threshold.days(), would_revoke, active, tokens, next_sweep_at })
     }
 
     /// Sets the threshold, or turns auto-revoke off with 0. People only.
-    pub async fn set_auto_revoke(&self, caller: &Caller, organization: &str, days: i64) -> Result<(), Error> {
-        let access = self.authorize(caller, organization, Action::SetAutoRevoke).await?;
+    pub async fn set(self, access: &OrganizationAccess, days: i64) -> Result<(), Error> {
+        access.allow(Action::SetAutoRevoke)?;
         let threshold = threshold(days)?;
         let of = |threshold: Option<InactivityThreshold>| threshold.map_or(0, InactivityThreshold::days);
-        let Write { mut tx, caller, access } = self.begin_in(caller, &access, Action::SetAutoRevoke).await?;
-        if !organizations::set_threshold(&mut tx, access.id(), threshold, self.now()).await? {
+        let Write { mut tx, access } = self.service.begin_in(access, Action::SetAutoRevoke).await?;
+        if !organizations::set_threshold(&mut tx, access.id(), threshold, self.service.now()).await? {
             return Err(Error::NotFound("organization"));
         }
-        let happened = AuditEntry {
+        let entry = AuditEntry {
             organization: Some(access.id()),
-            action: "organization.auto_revoke_set",
-            target: ("organization", Some(access.id().0), &access.organization.name),
+            action: AuditAction::OrganizationAutoRevokeSet,
+            target: ("organization", Some(access.id().0), access.name()),
             success: true,
-            details: json!({ "days": of(threshold), "before": of(access.organization.threshold) }),
+            details: json!({ "days": of(threshold), "before": of(access.organization().threshold) }),
         };
-        self.record(&mut tx, &caller.principal.actor(), &caller.origin, happened).await?;
+        self.service.record_by(&mut tx, access.caller(), entry).await?;
         Ok(tx.commit().await?)
     }
 
     /// Runs auto-revoke; `None` when another replica is at it. Authorized by being the server or the operator's shell.
-    pub async fn sweep(&self, kind: SweepKind) -> Result<Option<SweepReport>, Error> {
-        let Some(lock) = self.store().try_lock_sweep().await? else { return Ok(None) };
+    pub async fn sweep(self, kind: SweepKind) -> Result<Option<SweepReport>, Error> {
+        let Some(lock) = self.service.store().try_lock_sweep().await? else { return Ok(None) };
         let report = self.sweep_all(kind).await;
         lock.release().await?;
         report.map(Some)
     }
 
-    async fn sweep_all(&self, kind: SweepKind) -> Result<SweepReport, Error> {
-        self.flush_uses().await?;
+    async fn sweep_all(self, kind: SweepKind) -> Result<SweepReport, Error> {
+        self.service.flush_uses().await?;
         let mut report = SweepReport::default();
         let mut after = OrganizationId(Uuid::nil());
         loop {
-            let organizations = organizations::with_threshold(self.store(), after, ORGANIZATIONS).await?;
+            let organizations = organizations::with_threshold(self.service.store(), after, ORGANIZATIONS).await?;
             let Some(last) = organizations.last() else { break };
             after = last.id;
             for organization in &organizations {
@@ -153,15 +154,15 @@ impl Service {
     }
 
     /// When the next scheduled sweep begins.
-    pub fn next_sweep_at(&self) -> Timestamp {
-        next_sweep(self.now())
+    pub fn next_sweep_at(self) -> Timestamp {
+        next_sweep(self.service.now())
     }
 
-    async fn sweep_organization(&self, organization: &Organization, kind: SweepKind) -> Result<Option<u32>, Error> {
+    async fn sweep_organization(self, organization: &Organization, kind: SweepKind) -> Result<Option<u32>, Error> {
         let Some(threshold) = organization.threshold else { return Ok(None) };
-        let started_at = self.now();
+        let started_at = self.service.now();
         let this_hour = next_sweep(started_at).plus_seconds(-INTERVAL_SECONDS);
-        let last = sweeps::latest(self.store(), organization.id, 1).await?.pop();
+        let last = sweeps::latest(self.service.store(), organization.id, 1).await?.pop();
         if kind == SweepKind::Scheduled && last.is_some_and(|last| last.started_at >= this_hour) {
             return Ok(None);
         }
@@ -174,34 +175,44 @@ impl Service {
             }
         }
         let sweep = Sweep {
-            id: SweepId(self.new_id()),
+            id: SweepId(self.service.new_id()),
             organization_id: organization.id,
             threshold_days: threshold.days(),
             started_at,
-            finished_at: self.now(),
+            finished_at: self.service.now(),
             revoked,
         };
-        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
+        let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
         sweeps::insert(&mut tx, &sweep).await?;
+        if revoked > 0 {
+            let message = Message::SweepFinished(SweepFinished {
+                sweep: sweep.id,
+                organization: sweep.organization_id,
+                threshold_days: sweep.threshold_days,
+                revoked,
+                finished_at: sweep.finished_at,
+            });
+            self.service.enqueue(&mut tx, &message).await?;
+        }
         sweeps::delete_old(&mut tx, organization.id, started_at.plus_days(-KEPT_DAYS)).await?;
         tx.commit().await?;
-        self.inner.counted.sweeps.add(1);
-        self.inner.counted.swept.add(u64::from(revoked));
+        self.service.inner.counted.sweeps.add(1);
+        self.service.inner.counted.swept.add(u64::from(revoked));
         Ok(Some(revoked))
     }
 
-    async fn sweep_batch(&self, organization: OrganizationId, threshold: InactivityThreshold) -> Result<u32, Error> {
-        let now = self.now();
-        let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
+    async fn sweep_batch(self, organization: OrganizationId, threshold: InactivityThreshold) -> Result<u32, Error> {
+        let now = self.service.now();
+        let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
         let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
         let entry = AuditEntry {
             organization: Some(organization),
-            action: "token.revoked",
+            action: AuditAction::TokenRevoked,
             target: ("token", None, ""),
             success: true,
             details: json!({ "reason": "inactive", "days": threshold.days() }),
         };
-        self.record_for_tokens(&mut tx, &system(), &Origin::default(), entry, &revoked).await?;
+        self.service.record_for_tokens(&mut tx, &system(), &Origin::default(), entry, &revoked).await?;
         tx.commit().await?;
         Ok(u32::try_from(revoked.len()).unwrap_or(u32::MAX))
     }

@@ -12,7 +12,7 @@ use latchkey_store::{Tx, memberships, organizations, projects, repositories, swe
 
 use crate::recorder::system;
 use crate::transaction::Purpose;
-use crate::{Error, FieldError, Service};
+use crate::{Error, FieldError, Setup};
 
 const ORGANIZATION: &str = "acme";
 const REPOSITORIES: usize = 200;
@@ -71,30 +71,30 @@ struct Cast {
     repositories: Vec<RepositoryId>,
 }
 
-impl Service {
+impl Setup<'_> {
     /// Fills an empty database with the organization `acme`: 200 repositories, 60 tokens in every state, a month of
     /// uses and sweeps. `None`, and nothing done, if there is a user already.
-    pub async fn fill_demo(&self) -> Result<Option<DemoLogin>, Error> {
-        if !self.is_new().await? {
+    pub async fn fill_demo(self) -> Result<Option<DemoLogin>, Error> {
+        if !self.is_pending().await? {
             return Ok(None);
         }
         // Random: an instance that somebody forgets to take down must not have a password that everybody knows.
-        let words = self.new_secret(SecretKind::UserToken).reveal()[4..20].to_owned();
+        let words = self.service.new_secret(SecretKind::UserToken).reveal()[4..20].to_owned();
         let password = Password::chosen(&words).map_err(|error| FieldError::new("password", error))?;
-        let hash = self.inner.passwords.hash(password.clone(), self.inner.random.as_ref()).await?;
-        let now = self.now();
-        let mut tx = self.begin_system(Purpose::Request).await?;
+        let hash = self.service.inner.passwords.hash(password.clone(), self.service.inner.random.as_ref()).await?;
+        let now = self.service.now();
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
         let email = self.fill(&mut tx, &hash, now).await?;
         tx.commit().await?;
         Ok(Some(DemoLogin { email, password }))
     }
 
-    async fn fill(&self, tx: &mut Tx, password_hash: &str, now: Timestamp) -> Result<String, Error> {
+    async fn fill(self, tx: &mut Tx, password_hash: &str, now: Timestamp) -> Result<String, Error> {
         let started = now.plus_days(-400);
         let mut people = Vec::new();
         for (name, admin) in [("ada", true), ("grace", false), ("linus", false)] {
             let email = valid(Email::new(&format!("{name}@example.com")))?;
-            let id = UserId(self.new_id());
+            let id = UserId(self.service.new_id());
             users::insert(tx, id, &email, admin.then_some(password_hash), admin, started).await?;
             people.push(Actor { kind: "user", id: Some(id.0), name: email.as_str().to_owned() });
         }
@@ -102,21 +102,21 @@ impl Service {
         let organization = self.make_organization(tx, ORGANIZATION, ada, started).await?;
         for (person, role) in people.iter().skip(1).zip([Role::Admin, Role::Contributor]) {
             let user = UserId(person.id.unwrap_or_default());
-            memberships::insert(tx, MembershipId(self.new_id()), organization, user, role, started).await?;
+            memberships::insert(tx, MembershipId(self.service.new_id()), organization, user, role, started).await?;
         }
         let threshold = InactivityThreshold::from_setting(180).ok().flatten();
         organizations::set_threshold(tx, organization, threshold, now.plus_days(-60)).await?;
 
         let mut cast = Cast { people, projects: Vec::new(), repositories: Vec::new() };
         for name in PROJECTS {
-            let id = ProjectId(self.new_id());
+            let id = ProjectId(self.service.new_id());
             let project = Project { id, organization_id: organization, name: name.to_owned(), created_at: started };
             projects::insert(tx, &project, &valid(ProjectName::new(name))?).await?;
             cast.projects.push(id);
         }
         for at in 0..REPOSITORIES {
             let (team, part) = (TEAMS[at % TEAMS.len()], PARTS[at / TEAMS.len() % PARTS.len()]);
-            let id = RepositoryId(self.new_id());
+            let id = RepositoryId(self.service.new_id());
             let name = valid(RepositoryName::new(&format!("acme/{team}-{part}")))?;
             repositories::insert(tx, id, organization, &name, started).await?;
             cast.repositories.push(id);
@@ -127,9 +127,9 @@ impl Service {
         }
         tokens::record_uses(tx, &uses).await?;
         for (hours, revoked) in [(1, 0), (2, 0), (3, 1), (26, 0), (50, 2)] {
-            let started_at = self.next_sweep_at().plus_seconds(-3_600 * hours);
+            let started_at = self.service.auto_revoke().next_sweep_at().plus_seconds(-3_600 * hours);
             let sweep = Sweep {
-                id: SweepId(self.new_id()),
+                id: SweepId(self.service.new_id()),
                 organization_id: organization,
                 threshold_days: 180,
                 started_at,
@@ -143,7 +143,7 @@ impl Service {
 
     /// One of the 60: which state and how much use follow from its number, so that every demo looks the same.
     async fn demo_token(
-        &self,
+        self,
         tx: &mut Tx,
         cast: &Cast,
         organization: Level,
@@ -168,8 +168,8 @@ impl Service {
             2 if at % 4 == 2 => Some(now.plus_days(-4)),
             _ => Some(now.plus_days(20 + i64::try_from(at * 3 % 200).unwrap_or(0))),
         };
-        let secret = self.new_secret(SecretKind::ApiToken);
-        let id = TokenId(self.inner.random.id(created_at));
+        let secret = self.service.new_secret(SecretKind::ApiToken);
+        let id = TokenId(self.service.inner.random.id(created_at));
         let creator = &cast.people[at % cast.people.len()];
         let new = NewToken {
             id,
@@ -213,8 +213,8 @@ impl Service {
     }
 
     /// Those that a configured catalogue has; the first one if it has none of them.
-    fn demo_scopes(&self, wanted: &[&str]) -> Result<latchkey_domain::ScopeSet, Error> {
-        let known: Vec<_> = self.catalogue().scopes().map(|info| &info.name).collect();
+    fn demo_scopes(self, wanted: &[&str]) -> Result<latchkey_domain::ScopeSet, Error> {
+        let known: Vec<_> = self.service.catalogue().scopes().map(|info| &info.name).collect();
         let chosen: Vec<_> = known.iter().filter(|scope| wanted.contains(&scope.as_str())).collect();
         let chosen = if chosen.is_empty() { known.iter().take(1).collect() } else { chosen };
         valid(latchkey_domain::ScopeSet::new(chosen.into_iter().map(|scope| (*scope).clone())))

@@ -64,6 +64,101 @@ pub enum Error {
     Internal(#[source] StoreError),
 }
 
+impl Error {
+    /// What kind of error it is, in a word that stays the same: what `type`, `reason` and metrics of every transport
+    /// are made of. The sentence is its `Display`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated(error) => error.code(),
+            Self::Forbidden(error) => error.code(),
+            Self::NotFound(_) => "not-found",
+            Self::Invalid(_) => "invalid",
+            Self::Ambiguous(_) => "ambiguous-request",
+            Self::Conflict(_) => "conflict",
+            Self::AlreadyCreated(_) => "already-created",
+            Self::Precondition(error) => error.code(),
+            Self::TooManyAttempts { .. } => "too-many-attempts",
+            Self::TooManyAtOnce { .. } => "too-many-at-once",
+            Self::Busy { .. } => "busy",
+            Self::Unavailable | Self::GivenUp => "unavailable",
+            Self::NoncesUnavailable => "nonces-unavailable",
+            Self::NoncesLost { .. } => "nonces-lost",
+            Self::TooManyTokens { .. } => "too-many-tokens",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// Seconds after which the same request may be worth another try.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooManyAttempts { retry_after }
+            | Self::TooManyAtOnce { retry_after, .. }
+            | Self::Busy { retry_after }
+            | Self::NoncesLost { retry_after } => Some(*retry_after),
+            Self::Unavailable | Self::GivenUp | Self::NoncesUnavailable => Some(5),
+            Self::Precondition(PreconditionError::RequestInProgress) => Some(1),
+            _ => None,
+        }
+    }
+}
+
+impl AuthenticationError {
+    /// See [`Error::code`].
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "credential-missing",
+            Self::Malformed => "token-malformed",
+            Self::Checksum => "token-checksum",
+            Self::Unknown => "token-unknown",
+            Self::Expired => "token-expired",
+            Self::Revoked => "token-revoked",
+            Self::Rotated => "token-rotated",
+            Self::Network => "token-network",
+            Self::Unsigned => "token-unsigned",
+            Self::Signature(_) => "signature",
+            Self::Replayed => "replayed",
+            Self::Password => "wrong-password",
+            Self::SessionEnded => "session-ended",
+            Self::Locked => "account-locked",
+        }
+    }
+}
+
+impl PreconditionError {
+    /// See [`Error::code`].
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Ended => "token-ended",
+            Self::Changed => "changed",
+            Self::KeyReused => "idempotency-key-reused",
+            Self::RequestInProgress => "idempotency-under-way",
+            Self::SenderLost => "invitation-sender-lost",
+            Self::Spent => "idempotency-spent",
+        }
+    }
+}
+
+impl AuthorizationError {
+    /// See [`Error::code`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MissingScope(_) => "missing-scope",
+            Self::MissingRepository(_) => "missing-repository",
+            Self::MissingRole(_) | Self::ScopeNeedsRole(..) | Self::InstanceAdminOnly => "missing-role",
+            Self::BeyondProject => "beyond-project",
+            Self::PeopleOnly => "people-only",
+            Self::ApiTokensOnly => "api-tokens-only",
+            Self::NoRoute => "no-route",
+            Self::OtherOrganization => "other-organization",
+            Self::NoOrganization => "no-organization",
+            Self::NotPinned => "organization-not-pinned",
+            Self::PinnedToNone => "pinned-organization-unknown",
+            Self::OrganizationUnsigned => "organization-unsigned",
+            Self::Exceeds(_) => "exceeds-own",
+        }
+    }
+}
+
 /// Why a credential was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AuthenticationError {

@@ -1,5 +1,5 @@
-//! What Latchkey does: one function per use case, each of which authorizes, does, and writes its audit event in one
-//! transaction. Transports call these and nothing below them.
+//! What Latchkey does: use cases by the object that they are about (`service.tokens().revoke(…)`), each of which
+//! authorizes, does, and writes its audit event in one transaction. Transports call these and nothing below them.
 
 mod audit;
 mod authenticate;
@@ -10,13 +10,16 @@ pub mod cursor;
 mod demo;
 mod error;
 mod forwarded;
+mod handles;
 mod idempotency;
 mod invitations;
+mod maintenance;
 mod members;
 mod memberships;
 mod names;
 mod nonces;
 mod organizations;
+mod outbox;
 mod page;
 mod passwords;
 mod pinned;
@@ -44,11 +47,16 @@ use latchkey_domain::{Catalogue, Timestamp};
 use latchkey_store::Store;
 
 pub use audit::ListEvents;
-pub use authorization::{OrganizationAccess, Power};
-pub use auto_revoke::{AutoRevoke, Preview, SweepKind, SweepReport};
+pub use authenticate::{Bearer, PresentedCredential};
+pub use authorization::OrganizationAccess;
+pub use auto_revoke::{AutoRevokeSetting, Preview, SweepKind, SweepReport};
 pub use caller::{Caller, Origin, Person, Principal};
 pub use demo::DemoLogin;
 pub use error::{AuthenticationError, AuthorizationError, Error, FieldError, PreconditionError};
+pub use handles::{
+    Audit, Authentication, AutoRevoke, Credentials, Health, Invitations, Maintenance, Members, Memberships, Operator,
+    Organizations, Outbox, Projects, Repositories, Setup, Tokens, Users, Verification,
+};
 pub use idempotency::IdempotentRequest;
 pub use invitations::Invited;
 pub use latchkey_store::audit::RecordedEvent;
@@ -56,6 +64,7 @@ pub use latchkey_store::credentials::{Credential, CredentialKind};
 pub use latchkey_store::invitations::Invitation;
 pub use latchkey_store::memberships::Member;
 pub use latchkey_store::organizations::Organization;
+pub use latchkey_store::outbox::{MessageState, OutboxCounts, StoredMessage};
 pub use latchkey_store::projects::Project;
 pub use latchkey_store::repositories::Repository;
 pub use latchkey_store::sweeps::Sweep;
@@ -64,6 +73,7 @@ pub use latchkey_store::users::User;
 pub use members::{ListMembers, MEMBERS_MAX, MemberPage};
 pub use memberships::Membership;
 pub use organizations::ListedOrganization;
+pub use outbox::{Deliver, Delivering, Delivery, DeliveryError, DeliveryReport, Message, SweepFinished};
 pub use page::Page;
 pub use ports::{Asked, Clock, Epoch, Nonces, NoncesError, Random, SystemClock, SystemRandom, Taken};
 pub use readiness::Unready;
@@ -78,7 +88,7 @@ pub use tokens::{
     RotateToken, StateFilter, TokenDetail, TokenPage,
 };
 pub use users::{Ended, SignedInWith};
-pub use verify::{Allowed, Introspected, PresentedCredential, RequiredAccess};
+pub use verify::{Allowed, Introspected, RequiredAccess};
 
 /// The use cases, and what they need. Cheap to clone.
 #[derive(Clone)]
@@ -95,6 +105,7 @@ struct Inner {
     cache: token_cache::TokenCache,
     counted: stats::Counted,
     nonces: nonces::Keeper,
+    outbox: outbox::Gauges,
     passwords: passwords::Hasher,
     readiness: readiness::Readiness,
     root_key: RootKey,
@@ -140,6 +151,7 @@ impl Service {
             cache: token_cache::TokenCache::new(store.clone(), clock.clone(), settings.memory),
             counted: stats::Counted::default(),
             nonces: nonces::Keeper::new(),
+            outbox: outbox::Gauges::default(),
             uses: uses::UseBuffer::default(),
             passwords: passwords::Hasher::new(),
             readiness: readiness::Readiness::default(),
@@ -176,16 +188,6 @@ impl Service {
     /// What time it is for this instance.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
-    }
-
-    /// When this replica last found that the database lost its history, or has another one.
-    pub fn history_broke_at(&self) -> Option<Timestamp> {
-        self.inner.cache.history_broke_at()
-    }
-
-    /// A fresh id for a form, so that sending the form twice creates one token.
-    pub fn creation_key(&self) -> uuid::Uuid {
-        self.new_id()
     }
 
     /// A fresh id for a request, by which its log lines and audit events are found.

@@ -4,13 +4,13 @@
 use latchkey_domain::{OrganizationId, OrganizationKey, Pin, Signature};
 use latchkey_store::organizations;
 
-use crate::{AuthorizationError, CachedOrganization, CachedToken, Error, Principal, Service};
+use crate::{AuthorizationError, CachedOrganization, CachedToken, Error, Principal, Verification};
 
-impl Service {
+impl Verification<'_> {
     /// The organization that a request acts on: the token's own, the one that its header names, or the one that is
     /// pinned; in any case one that all pins allow. Without pins, only an instance's one organization is.
     pub(crate) async fn acted_on(
-        &self,
+        self,
         token: &CachedToken,
         named: Option<&str>,
         pins: &[&Pin],
@@ -28,7 +28,7 @@ impl Service {
             None => match named {
                 Some(named) => {
                     let key = OrganizationKey::parse(named).map_err(|_| Error::NotFound("organization"))?;
-                    let found = self.inner.cache.organization(&key).await?;
+                    let found = self.service.inner.cache.organization(&key).await?;
                     Some(found.ok_or(Error::NotFound("organization"))?)
                 }
                 None => None,
@@ -55,9 +55,14 @@ impl Service {
 
     /// Refuses a signed request whose header decides on which of several organizations it acts, unless the signature
     /// covers that.
-    pub async fn covered(&self, principal: &Principal, named: &str, signature: &Signature) -> Result<(), Error> {
+    pub async fn check_organization_signed(
+        self,
+        principal: &Principal,
+        named: &str,
+        signature: &Signature,
+    ) -> Result<(), Error> {
         let fixed = matches!(principal, Principal::ApiToken(token) if token.level.organization().is_some());
-        if fixed || signature.names(named) || organizations::all(self.store(), "", 2).await?.len() < 2 {
+        if fixed || signature.names(named) || organizations::all(self.service.store(), "", 2).await?.len() < 2 {
             return Ok(());
         }
         Err(AuthorizationError::OrganizationUnsigned.into())
@@ -65,9 +70,9 @@ impl Service {
 
     /// What an operator's own pins leave undecided: several organizations and no pin, or a pin that names none that there
     /// is. `None` when they decide.
-    pub async fn undecided(&self, pins: &[&Pin]) -> Result<Option<AuthorizationError>, Error> {
+    pub async fn undecided(self, pins: &[&Pin]) -> Result<Option<AuthorizationError>, Error> {
         if pins.is_empty() {
-            let several = organizations::all(self.store(), "", 2).await?.len() > 1;
+            let several = organizations::all(self.service.store(), "", 2).await?.len() > 1;
             return Ok(several.then_some(AuthorizationError::NotPinned));
         }
         match self.pinned(pins).await {
@@ -78,9 +83,9 @@ impl Service {
     }
 
     /// Those that all pins allow, by what their names stand for now; `None` for any.
-    async fn pinned(&self, pins: &[&Pin]) -> Result<Option<Vec<CachedOrganization>>, Error> {
+    async fn pinned(self, pins: &[&Pin]) -> Result<Option<Vec<CachedOrganization>>, Error> {
         if pins.is_empty() {
-            let only = self.inner.cache.only_organization().await?.ok_or(AuthorizationError::NotPinned)?;
+            let only = self.service.inner.cache.only_organization().await?.ok_or(AuthorizationError::NotPinned)?;
             return Ok(Some(vec![only]));
         }
         let mut pinned: Option<Vec<CachedOrganization>> = None;
@@ -88,7 +93,7 @@ impl Service {
             let Pin::Only(keys) = pin else { continue };
             let mut allowed = Vec::with_capacity(keys.len());
             for key in keys {
-                allowed.extend(self.inner.cache.organization(key).await?);
+                allowed.extend(self.service.inner.cache.organization(key).await?);
             }
             if allowed.is_empty() {
                 return Err(AuthorizationError::PinnedToNone.into());

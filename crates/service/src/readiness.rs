@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::transaction::Purpose;
-use crate::{Error, Service};
+use crate::{Error, Health};
 
 /// An answer is given again for so long.
 const FRESH_SECONDS: i64 = 1;
@@ -34,10 +34,10 @@ pub enum Unready {
 #[derive(Default)]
 pub(crate) struct Readiness(Mutex<Option<(Timestamp, Result<(), Unready>)>>);
 
-impl Service {
+impl Health<'_> {
     /// Whether the database answers, and can be written. Found out once a second at most.
-    pub async fn ready(&self) -> Result<(), Unready> {
-        let service = self.clone();
+    pub async fn ready(self) -> Result<(), Unready> {
+        let service = self.service.clone();
         // By itself: whoever goes away before the answer would make the next one ask again.
         let asked = tokio::spawn(async move {
             let mut last = service.inner.readiness.0.lock().await;
@@ -46,19 +46,19 @@ impl Service {
             {
                 return answer;
             }
-            let answer = timeout(PROBE_TIMEOUT, service.check_ready()).await.unwrap_or(Err(Unready::NoAnswer));
+            let answer = timeout(PROBE_TIMEOUT, service.health().check_ready()).await.unwrap_or(Err(Unready::NoAnswer));
             *last = Some((service.now(), answer));
             answer
         });
         asked.await.unwrap_or(Err(Unready::NoAnswer))
     }
 
-    async fn check_ready(&self) -> Result<(), Unready> {
+    async fn check_ready(self) -> Result<(), Unready> {
         // As each request asks it.
-        if self.inner.cache.catch_up().await.is_err() {
-            return Err(self.inner.cache.untrusted().await.map_or(Unready::NoAnswer, Unready::Untrusted));
+        if self.service.inner.cache.catch_up().await.is_err() {
+            return Err(self.service.inner.cache.untrusted().await.map_or(Unready::NoAnswer, Unready::Untrusted));
         }
-        self.store().ping().await.map_err(|_| Unready::NoAnswer)?;
+        self.service.store().ping().await.map_err(|_| Unready::NoAnswer)?;
         self.probe_write().await.map_err(|error| {
             tracing::error!(%error, "the database can't be written");
             Unready::NotWritable
@@ -66,8 +66,8 @@ impl Service {
     }
 
     /// `BEGIN IMMEDIATE` works on a full disk, so something is written and committed.
-    async fn probe_write(&self) -> Result<(), Error> {
-        let mut tx = self.begin_system(Purpose::Containment).await?;
+    async fn probe_write(self) -> Result<(), Error> {
+        let mut tx = self.service.begin_system(Purpose::Containment).await?;
         instance::probe_write(&mut tx).await?;
         Ok(tx.commit().await?)
     }

@@ -1,15 +1,15 @@
 //! Audit events: who did what to what, written in the transaction of what was done.
 
-use latchkey_domain::{AuditEventId, OrganizationId, TokenId};
+use latchkey_domain::{AuditAction, AuditEventId, OrganizationId, TokenId};
 use latchkey_store::{Tx, audit, audit::AuditEvent, tokens::Actor};
 use uuid::Uuid;
 
-use crate::{Error, Origin, Service};
+use crate::{Caller, Error, Origin, Service};
 
 /// What happened to what.
 pub(crate) struct AuditEntry<'a> {
     pub(crate) organization: Option<OrganizationId>,
-    pub(crate) action: &'static str,
+    pub(crate) action: AuditAction,
     /// Kind, id and name.
     pub(crate) target: (&'static str, Option<Uuid>, &'a str),
     pub(crate) success: bool,
@@ -17,7 +17,12 @@ pub(crate) struct AuditEntry<'a> {
 }
 
 impl Service {
-    /// Writes an audit event.
+    /// Writes an audit event about what a caller does.
+    pub(crate) async fn record_by(&self, tx: &mut Tx, caller: &Caller, entry: AuditEntry<'_>) -> Result<(), Error> {
+        self.record(tx, &caller.principal.actor(), &caller.origin, entry).await
+    }
+
+    /// Writes an audit event about what an actor does.
     pub(crate) async fn record(
         &self,
         tx: &mut Tx,
@@ -54,7 +59,7 @@ impl Service {
             actor_kind: actor.kind,
             actor_id: actor.id,
             actor_name: actor.name.clone(),
-            action: entry.action,
+            action: entry.action.as_str(),
             target_kind,
             target_id,
             target_name: target_name.to_owned(),
@@ -65,6 +70,11 @@ impl Service {
             details: entry.details.to_string(),
         }
     }
+}
+
+/// Who has the server's shell.
+pub(crate) fn operator() -> Actor {
+    Actor { kind: "system", id: None, name: "operator".to_owned() }
 }
 
 /// Latchkey itself.

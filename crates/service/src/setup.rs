@@ -1,8 +1,8 @@
 //! The first start: nobody can sign in, so whoever can read the log makes the first account.
 
 use latchkey_domain::{
-    Email, MembershipId, OrganizationId, OrganizationName, Password, Role, Secret, SecretHash, SecretKind, Timestamp,
-    UserId,
+    AuditAction, Email, MembershipId, OrganizationId, OrganizationName, Password, Role, Secret, SecretHash, SecretKind,
+    Timestamp, UserId,
 };
 use latchkey_store::{StoreError, Tx, instance, memberships, organizations, users, users::User};
 use serde_json::json;
@@ -11,39 +11,39 @@ use crate::passwords::{Room, Source};
 use crate::recorder::{AuditEntry, system};
 use crate::sign_in::{Buckets, source_of};
 use crate::transaction::Purpose;
-use crate::{Browser, Error, FieldError, Origin, Service, SignedIn};
+use crate::{Browser, Error, FieldError, Origin, Setup, SignedIn};
 
 const NO_LINK: Error = Error::NotFound("set-up link");
 
-impl Service {
+impl Setup<'_> {
     /// Nobody can sign in yet: the instance waits for its set-up.
-    pub async fn is_new(&self) -> Result<bool, Error> {
-        Ok(instance::is_new(self.store()).await?)
+    pub async fn is_pending(self) -> Result<bool, Error> {
+        Ok(instance::is_new(self.service.store()).await?)
     }
 
     /// A new one-time set-up link's secret, in the place of an earlier one; `None` once there is a user.
-    pub async fn setup_link(&self) -> Result<Option<Secret>, Error> {
-        if !self.is_new().await? {
+    pub async fn new_link(self) -> Result<Option<Secret>, Error> {
+        if !self.is_pending().await? {
             return Ok(None);
         }
-        let link = self.new_secret(SecretKind::Setup);
-        let mut tx = self.begin_system(Purpose::Request).await?;
-        instance::set_setup_hash(&mut tx, &link.hash(), self.now()).await?;
+        let link = self.service.new_secret(SecretKind::Setup);
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
+        instance::set_setup_hash(&mut tx, &link.hash(), self.service.now()).await?;
         tx.commit().await?;
         Ok(Some(link))
     }
 
     /// Whether the text is the current set-up link's secret.
-    pub async fn is_setup_link(&self, link: &str) -> Result<bool, Error> {
+    pub async fn is_link(self, link: &str) -> Result<bool, Error> {
         match setup_hash(link) {
-            Some(hash) => Ok(instance::has_setup_hash(self.store(), &hash).await?),
+            Some(hash) => Ok(instance::has_setup_hash(self.service.store(), &hash).await?),
             None => Ok(false),
         }
     }
 
     /// Uses the set-up link up: makes the instance admin with the organization `default`, and signs them in.
-    pub async fn set_up(
-        &self,
+    pub async fn complete(
+        self,
         origin: &Origin,
         browser: Browser<'_>,
         link: &str,
@@ -51,35 +51,35 @@ impl Service {
         password: &str,
     ) -> Result<SignedIn, Error> {
         // What costs little comes first: nobody without the link has a password hashed.
-        if !self.is_new().await? {
+        if !self.is_pending().await? {
             return Err(NO_LINK);
         }
-        let room = self.inner.passwords.enter(Source::Network(source_of(origin.address)))?;
-        let guess = self.count_guess(Buckets::of_link(origin.address)).await?;
+        let room = self.service.inner.passwords.enter(Source::Network(source_of(origin.address)))?;
+        let guess = self.service.count_guess(Buckets::of_link(origin.address)).await?;
         let hash = setup_hash(link).ok_or(NO_LINK)?;
-        if !instance::has_setup_hash(self.store(), &hash).await? {
+        if !instance::has_setup_hash(self.service.store(), &hash).await? {
             return Err(NO_LINK);
         }
-        self.give_back(&guess).await?;
+        self.service.give_back(&guess).await?;
         let (email, password_hash) = self.first_account(room, email, password).await?;
-        let mut tx = self.begin_system(Purpose::Request).await?;
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
         if !instance::take_setup_hash(&mut tx, &hash).await? {
             return Err(NO_LINK);
         }
         let user = self.make_instance_admin(&mut tx, origin, &email, &password_hash).await?;
-        let signed_in = self.open_session(&mut tx, origin, browser, user, &password_hash).await?;
+        let signed_in = self.service.open_session(&mut tx, origin, browser, user, &password_hash).await?;
         tx.commit().await?;
         Ok(signed_in)
     }
 
     /// Makes the instance admin from the configuration, if there is no user yet; true if it did.
-    pub async fn bootstrap(&self, email: &str, password: &str) -> Result<bool, Error> {
-        if !self.is_new().await? {
+    pub async fn bootstrap(self, email: &str, password: &str) -> Result<bool, Error> {
+        if !self.is_pending().await? {
             return Ok(false);
         }
         let (email, password_hash) =
-            self.first_account(self.inner.passwords.enter(Source::Inside)?, email, password).await?;
-        let mut tx = self.begin_system(Purpose::Request).await?;
+            self.first_account(self.service.inner.passwords.enter(Source::Inside)?, email, password).await?;
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
         let made = self.make_instance_admin(&mut tx, &Origin::default(), &email, &password_hash).await;
         match made {
             Ok(_) => {}
@@ -91,12 +91,13 @@ impl Service {
         Ok(true)
     }
 
-    async fn first_account(&self, room: Room, email: &str, password: &str) -> Result<(Email, String), Error> {
+    async fn first_account(self, room: Room, email: &str, password: &str) -> Result<(Email, String), Error> {
         let email = Email::new(email).map_err(|error| FieldError::new("email", error));
         let password = Password::chosen(password).map_err(|error| FieldError::new("password", error));
         match (email, password) {
             (Ok(email), Ok(password)) => {
-                let hash = self.inner.passwords.hash_in(room, password, self.inner.random.as_ref()).await?;
+                let hash =
+                    self.service.inner.passwords.hash_in(room, password, self.service.inner.random.as_ref()).await?;
                 Ok((email, hash))
             }
             (email, password) => {
@@ -107,15 +108,15 @@ impl Service {
     }
 
     async fn make_instance_admin(
-        &self,
+        self,
         tx: &mut Tx,
         origin: &Origin,
         email: &Email,
         password_hash: &str,
     ) -> Result<User, Error> {
-        let now = self.now();
+        let now = self.service.now();
         let user = User {
-            id: UserId(self.new_id()),
+            id: UserId(self.service.new_id()),
             email: email.as_str().to_owned(),
             instance_admin: true,
             created_at: now,
@@ -126,28 +127,28 @@ impl Service {
             error => error.into(),
         })?;
         self.make_organization(tx, "default", user.id, now).await?;
-        let happened = AuditEntry {
+        let entry = AuditEntry {
             organization: None,
-            action: "instance.set_up",
+            action: AuditAction::InstanceSetUp,
             target: ("user", Some(user.id.0), &user.email),
             success: true,
             details: json!({}),
         };
-        self.record(tx, &system(), origin, happened).await?;
+        self.service.record(tx, &system(), origin, entry).await?;
         Ok(user)
     }
 
     pub(crate) async fn make_organization(
-        &self,
+        self,
         tx: &mut Tx,
         name: &str,
         owner: UserId,
         now: Timestamp,
     ) -> Result<OrganizationId, Error> {
-        let id = OrganizationId(self.new_id());
+        let id = OrganizationId(self.service.new_id());
         let name = OrganizationName::new(name).map_err(|error| FieldError::new("name", error))?;
         organizations::insert(tx, id, &name, now).await?;
-        memberships::insert(tx, MembershipId(self.new_id()), id, owner, Role::Owner, now).await?;
+        memberships::insert(tx, MembershipId(self.service.new_id()), id, owner, Role::Owner, now).await?;
         Ok(id)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Service;
+use latchkey_domain::Timestamp;
+
+use crate::Health;
 
 /// The counts at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct Stats {
     pub unsigned: u64,
     /// Passwords that were hashed.
     pub hashed: u64,
+    /// Messages to the outside that wait to be delivered, as they were last counted; 1,001 for more than 1,000.
+    pub outbox_pending: u64,
+    /// Those that were given up, counted likewise.
+    pub outbox_dead: u64,
     /// Sweeps of this replica.
     pub sweeps: u64,
     /// Tokens that they revoked.
@@ -54,12 +60,17 @@ pub(crate) struct Counted {
     pub(crate) swept: Count,
 }
 
-impl Service {
+impl Health<'_> {
+    /// When this replica last found that the database lost its history, or has another one.
+    pub fn history_broke_at(self) -> Option<Timestamp> {
+        self.service.inner.cache.history_broke_at()
+    }
+
     /// What this process has done so far.
-    pub fn stats(&self) -> Stats {
-        let (known, counted) = (&self.inner.cache, &self.inner.counted);
+    pub fn stats(self) -> Stats {
+        let (known, counted) = (&self.service.inner.cache, &self.service.inner.counted);
         Stats {
-            waiting_uses: self.waiting_uses() as u64,
+            waiting_uses: self.service.inner.uses.len() as u64,
             cached_tokens: known.len(),
             cache_bytes: known.weight(),
             cache_hits: known.hits.get(),
@@ -67,7 +78,9 @@ impl Service {
             change_polls: known.polls.get(),
             signed: counted.signed.get(),
             unsigned: counted.unsigned.get(),
-            hashed: self.inner.passwords.hashed.get(),
+            hashed: self.service.inner.passwords.hashed.get(),
+            outbox_pending: self.service.inner.outbox.pending.load(Ordering::Relaxed),
+            outbox_dead: self.service.inner.outbox.dead.load(Ordering::Relaxed),
             sweeps: counted.sweeps.get(),
             swept: counted.swept.get(),
         }

@@ -20,7 +20,6 @@ use crate::{AuthenticationError, AuthorizationError, CachedToken, Caller, Error,
 /// A write in an organization, with the caller and their power as they are in it.
 pub(crate) struct Write {
     pub(crate) tx: Tx,
-    pub(crate) caller: Caller,
     pub(crate) access: OrganizationAccess,
 }
 
@@ -104,57 +103,45 @@ impl Service {
     }
 
     /// Begins a write in an organization, for an action that adds or changes something.
-    pub(crate) async fn begin_in(
-        &self,
-        caller: &Caller,
-        access: &OrganizationAccess,
-        action: Action,
-    ) -> Result<Write, Error> {
-        let priority =
-            if matches!(action, Action::CreateToken(_)) { WritePriority::Normal } else { administering(caller) };
-        let write = self.begin_locking(caller, access, OrganizationLock::Organization, &[], priority).await?;
-        write.access.allow(&write.caller, action)?;
+    pub(crate) async fn begin_in(&self, access: &OrganizationAccess, action: Action) -> Result<Write, Error> {
+        let priority = match action {
+            Action::CreateToken(_) => WritePriority::Normal,
+            _ => administering(access.caller()),
+        };
+        let write = self.begin_locking(access, OrganizationLock::Organization, &[], priority).await?;
+        write.access.allow(action)?;
         Ok(write)
     }
 
     /// Begins a write in an organization, for an action that takes something away.
-    pub(crate) async fn begin_ending_in(
-        &self,
-        caller: &Caller,
-        access: &OrganizationAccess,
-        action: Action,
-    ) -> Result<Write, Error> {
-        let write =
-            self.begin_locking(caller, access, OrganizationLock::Organization, &[], WritePriority::Urgent).await?;
-        write.access.allow(&write.caller, action)?;
+    pub(crate) async fn begin_ending_in(&self, access: &OrganizationAccess, action: Action) -> Result<Write, Error> {
+        let write = self.begin_locking(access, OrganizationLock::Organization, &[], WritePriority::Urgent).await?;
+        write.access.allow(action)?;
         Ok(write)
     }
 
     /// Begins a write that changes tokens, which it locks. What may be done to each is for the use case to ask.
     pub(crate) async fn begin_with_tokens(
         &self,
-        caller: &Caller,
         access: &OrganizationAccess,
         tokens: &[TokenId],
     ) -> Result<Write, Error> {
-        self.begin_locking(caller, access, OrganizationLock::Organization, tokens, WritePriority::Urgent).await
+        self.begin_locking(access, OrganizationLock::Organization, tokens, WritePriority::Urgent).await
     }
 
     /// Begins a write that keeps others from more than deleting the organization. What the caller may do is for the use
     /// case to ask.
     pub(crate) async fn begin_locked(
         &self,
-        caller: &Caller,
         access: &OrganizationAccess,
         keeps: OrganizationLock,
         tokens: &[TokenId],
     ) -> Result<Write, Error> {
-        self.begin_locking(caller, access, keeps, tokens, administering(caller)).await
+        self.begin_locking(access, keeps, tokens, administering(access.caller())).await
     }
 
     async fn begin_locking(
         &self,
-        caller: &Caller,
         access: &OrganizationAccess,
         keeps: OrganizationLock,
         tokens: &[TokenId],
@@ -164,7 +151,7 @@ impl Service {
         let mut tx = self.store().begin(priority).await?;
         // Always in this order, so that two writes can't wait for each other: organization, project, user, session or
         // user token, membership, tokens by id. (Nothing is deleted without the organization, so the project may come later.)
-        let there = access.is_instance()
+        let there = access.is_of_instance()
             || match keeps {
                 OrganizationLock::Organization => organizations::lock_shared(&mut tx, access.id()).await?,
                 OrganizationLock::Members => organizations::lock(&mut tx, access.id()).await?,
@@ -173,13 +160,13 @@ impl Service {
         if !there {
             return Err(UNKNOWN);
         }
-        let caller = self.recheck_caller(&mut tx, caller, tokens).await?;
+        let caller = self.recheck_caller(&mut tx, access.caller(), tokens).await?;
         let power = match &caller.principal {
             Principal::ApiToken(_) => Power::Token,
             Principal::Session(person) | Principal::UserToken(person) => {
                 let role = match person.instance_admin {
                     true => Some(Role::Owner),
-                    false if access.is_instance() => None,
+                    false if access.is_of_instance() => None,
                     false => memberships::role_locked(&mut tx, access.id(), person.id).await?,
                 };
                 let power = Power::Role(role.ok_or(UNKNOWN)?);
@@ -189,7 +176,7 @@ impl Service {
                 power
             }
         };
-        Ok(Write { tx, caller, access: OrganizationAccess { power, ..access.clone() } })
+        Ok(Write { tx, access: access.rechecked(caller, power) })
     }
 
     /// Locks the caller's credential, and reads again what it is worth. A token is locked together with the tokens that
@@ -202,7 +189,7 @@ impl Service {
         }
         let principal = match &caller.principal {
             Principal::Session(person) => {
-                let user = sessions::hold(tx, person.credential, live_since(now)).await?;
+                let user = sessions::lock_shared(tx, person.credential, live_since(now)).await?;
                 Principal::Session(Person::new(user.ok_or(AuthenticationError::SessionEnded)?, person.credential))
             }
             Principal::UserToken(person) => {
@@ -224,7 +211,7 @@ impl Service {
                 let listed = listed.into_iter().map(|(id, _)| id).collect();
                 let again = CachedToken::again(known, found, listed);
                 // A token that requires signatures only since then was perhaps not sent with one.
-                again.check(caller.origin.address, known.require_signing, now)?;
+                again.check_conditions(caller.origin.address, known.require_signing, now)?;
                 Principal::ApiToken(again.into())
             }
         };

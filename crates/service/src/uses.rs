@@ -90,7 +90,7 @@ impl Service {
 
     /// Writes what was gathered; on failure it is kept for the next time. Called every few seconds, before a sweep and
     /// at shutdown.
-    pub async fn flush_uses(&self) -> Result<(), Error> {
+    pub(crate) async fn flush_uses(&self) -> Result<(), Error> {
         let mut taken = self.inner.uses.take();
         // The same order on every replica, so that two batches can't wait for each other's rows.
         taken.sort_by_key(|(token, _)| *token);
@@ -103,11 +103,6 @@ impl Service {
             }
         }
         Ok(())
-    }
-
-    /// How many last uses wait to be written.
-    pub fn waiting_uses(&self) -> usize {
-        self.inner.uses.len()
     }
 
     async fn write_uses(&self, batch: &[(TokenId, Use)]) -> Result<(), Error> {

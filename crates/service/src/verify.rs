@@ -2,25 +2,13 @@
 
 use std::sync::Arc;
 
-use latchkey_domain::{
-    OrganizationId, Pin, RepositoryId, Scope, Secret, SecretKind, Signature, SignedRequest, Timestamp,
-};
+use latchkey_domain::{OrganizationId, Pin, RepositoryId, Scope, SecretKind, Timestamp};
 
-use crate::nonces::Source;
+use crate::authenticate::{Accepted, Bearer, ParsedSecret, PresentedCredential};
 use crate::{
-    AuthenticationError, AuthorizationError, CachedOrganization, CachedToken, Caller, Error, Origin, Principal,
-    Service, pinned,
+    AuthenticationError, AuthorizationError, CachedOrganization, CachedToken, Caller, Error, Principal, Verification,
+    pinned,
 };
-
-/// A request as a resource server received it.
-#[derive(Clone, Debug)]
-pub struct PresentedCredential<'a> {
-    /// What came in `Authorization: Bearer`; empty for nothing.
-    pub bearer: &'a str,
-    pub origin: &'a Origin,
-    /// With what it was made over.
-    pub signature: Option<(&'a Signature, SignedRequest<'a>)>,
-}
 
 /// What a request asks for; all of it must hold.
 #[derive(Clone, Debug, Default)]
@@ -54,105 +42,89 @@ pub enum Introspected {
     Inactive,
 }
 
-impl Service {
+impl Verification<'_> {
     /// Decides about a request. An accepted one counts as a use of the token.
     pub async fn verify(
-        &self,
+        self,
         presented: &PresentedCredential<'_>,
-        demand: &RequiredAccess<'_>,
+        required: &RequiredAccess<'_>,
     ) -> Result<Allowed, Error> {
-        let Principal::ApiToken(token) = self.present(presented).await? else {
+        let Principal::ApiToken(token) = self.service.check_credential(presented, &Accepted::Any).await? else {
             return Err(AuthorizationError::ApiTokensOnly.into());
         };
-        self.allow(token, presented, demand).await
+        self.allow(token, presented, required).await
     }
 
     /// Decides for a resource server, which learns of the tokens of its own level only: all others are unknown to it, and
     /// so is every other kind of credential. One that belongs to an organization asks about no other; an instance's must
     /// say which.
     pub async fn verify_for(
-        &self,
+        self,
         caller: &Caller,
         presented: &PresentedCredential<'_>,
-        demand: &RequiredAccess<'_>,
+        required: &RequiredAccess<'_>,
     ) -> Result<Result<Allowed, Error>, Error> {
         let own = caller.introspects()?;
-        let secret = match Secret::parse(presented.bearer) {
-            Ok(secret) if secret.kind() == SecretKind::ApiToken => secret,
-            Ok(_) => return Ok(Err(AuthenticationError::Unknown.into())),
-            Err(_) => return Ok(self.verify(presented, demand).await),
-        };
-        // Before anything else is checked or noted: another organization's token is not used up, nor its nonce.
-        let token = match self.inner.cache.token(&secret.hash()).await? {
-            Some(token) if own.level.contains(token.level) => token,
-            _ => return Ok(Err(AuthenticationError::Unknown.into())),
+        // Another organization's token is not used up, nor its nonce.
+        let accepts = |token: &CachedToken| own.level.contains(token.level);
+        let token = match self.service.check_credential(presented, &Accepted::ApiTokens(&accepts)).await {
+            Ok(Principal::ApiToken(token)) => token,
+            Ok(Principal::Session(_) | Principal::UserToken(_)) => {
+                return Ok(Err(AuthenticationError::Unknown.into()));
+            }
+            Err(error) => return Ok(Err(error)),
         };
         let pin = own.level.organization().map(pinned::own);
-        let pins = demand.pins.iter().copied().chain(&pin).collect();
-        let demand = RequiredAccess { pins, ..demand.clone() };
-        Ok(match self.admit(&secret, &token, presented).await {
-            Ok(()) => self.allow(token, presented, &demand).await,
-            Err(error) => Err(error),
-        })
+        let pins = required.pins.iter().copied().chain(&pin).collect();
+        let required = RequiredAccess { pins, ..required.clone() };
+        Ok(self.allow(token, presented, &required).await)
     }
 
     /// Whether a token works, as RFC 7662 asks. Not a use of it.
-    pub async fn introspect(&self, caller: &Caller, bearer: &str) -> Result<Introspected, Error> {
+    pub async fn introspect(self, caller: &Caller, bearer: &Bearer) -> Result<Introspected, Error> {
         let own = caller.introspects()?;
-        let secret = match Secret::parse(bearer) {
-            Ok(secret) if secret.kind() == SecretKind::ApiToken => secret,
-            _ => return Ok(Introspected::Inactive),
-        };
-        let now = self.now();
-        Ok(match self.inner.cache.token(&secret.hash()).await? {
+        let Ok(ParsedSecret { secret, hash }) = bearer.parsed() else { return Ok(Introspected::Inactive) };
+        if secret.kind() != SecretKind::ApiToken {
+            return Ok(Introspected::Inactive);
+        }
+        let now = self.service.now();
+        Ok(match self.service.inner.cache.token(hash).await? {
             Some(token) if own.level.contains(token.level) && lives(&token, now) => Introspected::Active(token),
             _ => Introspected::Inactive,
         })
     }
 
-    /// Checks that the signature is the secret's and made now, and uses its nonce up. Comes last: what is not a right
-    /// signature of a token that works leaves no trace in the store of nonces.
-    pub(crate) async fn check_signature(
-        &self,
-        secret: &Secret,
-        signature: &Signature,
-        request: &SignedRequest<'_>,
-        of: Source,
-    ) -> Result<(), Error> {
-        signature.verify(secret, request, self.now()).map_err(AuthenticationError::Signature)?;
-        self.take_nonce(secret, signature, of).await
-    }
-
-    /// Whether an admitted token may do what is asked for; if so, that was a use of it.
+    /// Whether a usable token may do what is asked for; if so, that was a use of it.
     async fn allow(
-        &self,
+        self,
         token: Arc<CachedToken>,
         presented: &PresentedCredential<'_>,
-        demand: &RequiredAccess<'_>,
+        required: &RequiredAccess<'_>,
     ) -> Result<Allowed, Error> {
-        let (named, signature) = (demand.organization.as_deref(), presented.signature.map(|(signature, _)| signature));
-        let organization = self.acted_on(&token, named, &demand.pins, signature).await?;
-        if let Some(missing) = demand.scopes.iter().find(|scope| !token.scopes.contains(scope.as_str())) {
+        let (named, signature) =
+            (required.organization.as_deref(), presented.signature.map(|(signature, _)| signature));
+        let organization = self.acted_on(&token, named, &required.pins, signature).await?;
+        if let Some(missing) = required.scopes.iter().find(|scope| !token.scopes.contains(scope.as_str())) {
             return Err(AuthorizationError::MissingScope(missing.clone()).into());
         }
         let mut repository = None;
-        for asked in &demand.repositories {
+        for asked in &required.repositories {
             repository = Some(self.reached(&token, organization.id, asked).await?);
         }
-        self.note_use(&token, presented.origin).await?;
+        self.service.note_use(&token, presented.origin).await?;
         Ok(Allowed { token, organization, repository })
     }
 
     /// The organization's repository of an id or name, if the token reaches it. One that does not exist is answered like
     /// one that is out of reach.
     async fn reached(
-        &self,
+        self,
         token: &CachedToken,
         organization: OrganizationId,
         asked: &str,
     ) -> Result<RepositoryId, Error> {
         let listed = |id: RepositoryId| token.repositories.contains(&id);
-        let found = self.inner.cache.repository(organization, asked).await?;
+        let found = self.service.inner.cache.repository(organization, asked).await?;
         let reached = found.filter(|id| token.all_repositories || listed(*id));
         reached.ok_or_else(|| AuthorizationError::MissingRepository(asked.parse().ok()).into())
     }

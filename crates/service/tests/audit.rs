@@ -22,7 +22,7 @@ fn list(limit: u32) -> ListEvents {
 async fn all(world: &World, caller: &Caller, list: &ListEvents) -> Vec<RecordedEvent> {
     let (mut seen, mut list) = (Vec::new(), list.clone());
     loop {
-        let page = world.service.events(caller, "acme", &list).await.unwrap();
+        let page = world.service.audit().list(&world.access(caller).await, &list).await.unwrap();
         assert!(page.items.len() <= list.limit as usize);
         assert!(seen.len() < 100, "the same events come again and again");
         seen.extend(page.items);
@@ -39,9 +39,9 @@ async fn events_are_told_newest_first(world: &World) {
         world.create(&admin, asked(&format!("token {number}"))).await.unwrap();
         world.clock.advance_seconds(1);
     }
-    world.service.create_organization(&admin, "initech").await.unwrap();
+    world.service.organizations().create(&admin, "initech").await.unwrap();
     let stranger = world.person(world.globex, Role::Owner).await;
-    world.service.create_token(&stranger, "globex", asked("theirs")).await.unwrap();
+    world.service.tokens().create(&world.access_to(&stranger, "globex").await, asked("theirs")).await.unwrap();
     let seen = all(world, &admin, &list(2)).await;
     let names: Vec<_> = seen.iter().map(|event| event.target_name.as_str()).collect();
     assert_eq!(names, ["token 4", "token 3", "token 2", "token 1", "token 0"]);
@@ -67,7 +67,7 @@ async fn events_are_found_by_what_they_say(world: &World) {
         ids.push(created.detail.token.id.to_string());
         world.clock.advance_seconds(60);
     }
-    world.service.revoke_token(&bob, "acme", &ids[0]).await.unwrap();
+    world.service.tokens().revoke(&world.access(&bob).await, &ids[0]).await.unwrap();
     let actor = |caller: &Caller| Some(caller.principal.person().unwrap().id.to_string());
     let at = |seconds| Some(common::START.plus_seconds(seconds).to_string());
     let text = |text: &str| Some(text.to_owned());
@@ -127,11 +127,11 @@ async fn a_rare_combination_is_found_a_part_at_a_time(world: &World) {
     let actor = ada.principal.person().unwrap().id.to_string();
     // The walk is of the actor's few events; and then of all that have failed, of which there are none.
     let of_ada = ListEvents { action: Some("token.created".into()), actor: Some(actor), ..list(10) };
-    assert_eq!(service.events(&ada, "acme", &of_ada).await.unwrap().items.len(), 1);
+    assert_eq!(service.audit().list(&world.access(&ada).await, &of_ada).await.unwrap().items.len(), 1);
     let mut failed = ListEvents { outcome: Some("failure".into()), ..list(10) };
     let mut pages = 0;
     loop {
-        let page = service.events(&ada, "acme", &failed).await.unwrap();
+        let page = service.audit().list(&world.access(&ada).await, &failed).await.unwrap();
         assert!(page.items.is_empty());
         pages += 1;
         failed.cursor = page.next;
@@ -154,14 +154,17 @@ async fn wrong_filters_are_named_at_once(world: &World) {
         to: text("2026-13-01T00:00:00Z"),
         ..list(10)
     };
-    let refused = fields(world.service.events(&admin, "acme", &wrong).await.unwrap_err());
+    let refused = fields(world.service.audit().list(&world.access(&admin).await, &wrong).await.unwrap_err());
     assert_eq!(refused, ["action", "actor", "target", "outcome", "from", "to"]);
     for limit in [0, 101] {
-        assert_eq!(fields(world.service.events(&admin, "acme", &list(limit)).await.unwrap_err()), ["limit"]);
+        assert_eq!(
+            fields(world.service.audit().list(&world.access(&admin).await, &list(limit)).await.unwrap_err()),
+            ["limit"]
+        );
     }
     let cursor = ListEvents { cursor: text("zz"), ..list(10) };
-    assert_eq!(fields(world.service.events(&admin, "acme", &cursor).await.unwrap_err()), ["cursor"]);
+    assert_eq!(fields(world.service.audit().list(&world.access(&admin).await, &cursor).await.unwrap_err()), ["cursor"]);
     // Whoever may not read them learns that before anything about the filters.
     let viewer = world.person(world.acme, Role::Viewer).await;
-    assert!(matches!(world.service.events(&viewer, "acme", &wrong).await, Err(Error::Forbidden(_))));
+    assert!(matches!(world.service.audit().list(&world.access(&viewer).await, &wrong).await, Err(Error::Forbidden(_))));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{START, World, asked, origin, scoped};
 use latchkey_domain::{Catalogue, RepositoryId, RepositoryName, Role, Secret, SecretKind, Signature, SignedRequest};
 use latchkey_service::{
-    AuthenticationError, Browser, Clock, CreateToken, Error, ExpiresIn, PresentedCredential, Principal, Random,
+    AuthenticationError, Bearer, Browser, Clock, CreateToken, Error, ExpiresIn, PresentedCredential, Principal, Random,
     RootKey, Service, SessionId, Settings, SystemClock, SystemRandom,
 };
 use latchkey_store::repositories;
@@ -31,7 +31,7 @@ const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
 
 async fn refusal(world: &World, bearer: &str) -> AuthenticationError {
-    match world.service.authenticate(bearer, &origin("198.51.100.9")).await {
+    match common::authenticate(&world.service, bearer, &origin("198.51.100.9")).await {
         Err(Error::Unauthenticated(refusal)) => refusal,
         other => panic!("expected a refusal, got {other:?}"),
     }
@@ -39,29 +39,36 @@ async fn refusal(world: &World, bearer: &str) -> AuthenticationError {
 
 async fn the_first_account_is_made_once(world: &World) {
     let origin = origin("203.0.113.7");
-    let old = world.service.setup_link().await.unwrap().unwrap();
-    let link = world.service.setup_link().await.unwrap().unwrap();
-    assert!(!world.service.is_setup_link(old.reveal()).await.unwrap());
-    assert!(world.service.is_setup_link(link.reveal()).await.unwrap());
+    let old = world.service.setup().new_link().await.unwrap().unwrap();
+    let link = world.service.setup().new_link().await.unwrap().unwrap();
+    assert!(!world.service.setup().is_link(old.reveal()).await.unwrap());
+    assert!(world.service.setup().is_link(link.reveal()).await.unwrap());
     assert_eq!(
         common::fields(
-            world.service.set_up(&origin, Browser::default(), link.reveal(), "ada", "short").await.unwrap_err()
+            world
+                .service
+                .setup()
+                .complete(&origin, Browser::default(), link.reveal(), "ada", "short")
+                .await
+                .unwrap_err()
         ),
         ["email", "password"]
     );
-    let stale = world.service.set_up(&origin, Browser::default(), old.reveal(), EMAIL, PASSWORD).await;
+    let stale = world.service.setup().complete(&origin, Browser::default(), old.reveal(), EMAIL, PASSWORD).await;
     assert!(matches!(stale, Err(Error::NotFound(_))));
-    let signed_in = world.service.set_up(&origin, Browser::default(), link.reveal(), EMAIL, PASSWORD).await.unwrap();
+    let signed_in =
+        world.service.setup().complete(&origin, Browser::default(), link.reveal(), EMAIL, PASSWORD).await.unwrap();
     assert!(signed_in.person.instance_admin);
     assert_eq!(world.service.session(signed_in.session).await.unwrap(), Some(signed_in.person));
-    let again = world.service.set_up(&origin, Browser::default(), link.reveal(), "eve@example.com", PASSWORD).await;
+    let again =
+        world.service.setup().complete(&origin, Browser::default(), link.reveal(), "eve@example.com", PASSWORD).await;
     assert!(matches!(again, Err(Error::NotFound(_))));
-    assert!(world.service.setup_link().await.unwrap().is_none());
-    assert!(!world.service.bootstrap("eve@example.com", PASSWORD).await.unwrap());
+    assert!(world.service.setup().new_link().await.unwrap().is_none());
+    assert!(!world.service.setup().bootstrap("eve@example.com", PASSWORD).await.unwrap());
 }
 
 async fn a_session_ends_by_idleness_by_age_and_by_signing_out(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let origin = origin("203.0.113.7");
     let sign_in = async || world.service.sign_in(&origin, Browser::default(), EMAIL, PASSWORD).await.unwrap().session;
     let live = async |session: &SessionId| world.service.session(*session).await.unwrap().is_some();
@@ -91,7 +98,7 @@ async fn a_session_ends_by_idleness_by_age_and_by_signing_out(world: &World) {
 }
 
 async fn a_wrong_password_and_an_unknown_email_are_the_same(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let answer = async |email: &str, password: &str| {
         world
             .service
@@ -107,10 +114,10 @@ async fn a_wrong_password_and_an_unknown_email_are_the_same(world: &World) {
 }
 
 async fn a_user_token_lives_for_a_day(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let from = origin("203.0.113.7");
     let made = world.service.log_in(&from, EMAIL, PASSWORD).await.unwrap();
-    let principal = world.service.authenticate(made.token.reveal(), &from).await.unwrap();
+    let principal = common::authenticate(&world.service, made.token.reveal(), &from).await.unwrap();
     assert!(matches!(principal, Principal::UserToken(person) if person.email == EMAIL));
     world.clock.advance_seconds(24 * 3_600);
     assert_eq!(refusal(world, made.token.reveal()).await, AuthenticationError::Expired);
@@ -135,12 +142,12 @@ async fn refusals_say_why(world: &World) {
     let mut typo = secret.to_owned();
     typo.replace_range(10..11, if &secret[10..11] == "a" { "b" } else { "a" });
     assert_eq!(refusal(world, &typo).await, AuthenticationError::Checksum);
-    let elsewhere = world.service.authenticate(secret, &origin("203.0.113.7")).await;
+    let elsewhere = common::authenticate(&world.service, secret, &origin("203.0.113.7")).await;
     assert!(matches!(elsewhere, Err(Error::Unauthenticated(AuthenticationError::Network))));
-    world.service.authenticate(secret, &origin("198.51.100.9")).await.unwrap();
+    common::authenticate(&world.service, secret, &origin("198.51.100.9")).await.unwrap();
     world.clock.advance_days(1);
     assert_eq!(refusal(world, secret).await, AuthenticationError::Expired);
-    world.service.revoke_token(&admin, "acme", &created.detail.token.id.to_string()).await.unwrap();
+    world.service.tokens().revoke(&world.access(&admin).await, &created.detail.token.id.to_string()).await.unwrap();
     assert_eq!(refusal(world, secret).await, AuthenticationError::Revoked);
 }
 
@@ -155,15 +162,30 @@ async fn a_token_reaches_its_repositories_only(world: &World) {
     let (service, web) = (&world.service, world.repositories[1].to_string());
     let names =
         |page: latchkey_service::RepositoryPage| page.repositories.into_iter().map(|r| r.name).collect::<Vec<_>>();
-    assert_eq!(names(service.repositories(&caller, "acme", "", None, 50).await.unwrap()), ["acme/api"]);
-    assert_eq!(names(service.repositories(&caller, "acme", "acme", None, 50).await.unwrap()), ["acme/api"]);
-    assert!(matches!(service.repository(&caller, "acme", &web).await, Err(Error::Forbidden(_))));
-    assert!(matches!(service.delete_repository(&caller, "acme", &web).await, Err(Error::Forbidden(_))));
-    assert!(matches!(service.create_repository(&caller, "acme", "acme/new").await, Err(Error::Forbidden(_))));
+    assert_eq!(
+        names(service.repositories().list(&world.access(&caller).await, "", None, 50).await.unwrap()),
+        ["acme/api"]
+    );
+    assert_eq!(
+        names(service.repositories().list(&world.access(&caller).await, "acme", None, 50).await.unwrap()),
+        ["acme/api"]
+    );
+    assert!(matches!(service.repositories().get(&world.access(&caller).await, &web).await, Err(Error::Forbidden(_))));
+    assert!(matches!(
+        service.repositories().delete(&world.access(&caller).await, &web).await,
+        Err(Error::Forbidden(_))
+    ));
+    assert!(matches!(
+        service.repositories().create(&world.access(&caller).await, "acme/new").await,
+        Err(Error::Forbidden(_))
+    ));
     // Deleting the last one leaves a token that reaches nothing, not one that reaches all.
     let admin_of_repositories = world.person(world.acme, Role::Admin).await;
-    service.delete_repository(&admin_of_repositories, "acme", "acme/api").await.unwrap();
-    assert_eq!(names(service.repositories(&caller, "acme", "", None, 50).await.unwrap()), Vec::<String>::new());
+    service.repositories().delete(&world.access(&admin_of_repositories).await, "acme/api").await.unwrap();
+    assert_eq!(
+        names(service.repositories().list(&world.access(&caller).await, "", None, 50).await.unwrap()),
+        Vec::<String>::new()
+    );
 }
 
 async fn last_use_survives_shutdown_and_never_goes_back(world: &World) {
@@ -172,13 +194,13 @@ async fn last_use_survives_shutdown_and_never_goes_back(world: &World) {
     let id = created.detail.token.id.to_string();
     let other = world.replica();
     world.clock.advance_seconds(10);
-    other.authenticate(created.secret.reveal(), &origin("198.51.100.1")).await.unwrap();
+    common::authenticate(&other, created.secret.reveal(), &origin("198.51.100.1")).await.unwrap();
     world.clock.advance_seconds(10);
-    world.service.authenticate(created.secret.reveal(), &origin("198.51.100.2")).await.unwrap();
-    assert_eq!(world.service.waiting_uses(), 1);
-    world.service.flush_uses().await.unwrap();
-    other.flush_uses().await.unwrap();
-    let token = world.replica().token(&admin, "acme", &id).await.unwrap().token;
+    common::authenticate(&world.service, created.secret.reveal(), &origin("198.51.100.2")).await.unwrap();
+    assert_eq!(world.service.maintenance().waiting_uses(), 1);
+    world.service.maintenance().flush_uses().await.unwrap();
+    other.maintenance().flush_uses().await.unwrap();
+    let token = world.replica().tokens().get(&world.access(&admin).await, &id).await.unwrap().token;
     let last = token.last_use.unwrap();
     assert_eq!(last.at, START.plus_seconds(20));
     assert_eq!(last.address, Some("198.51.100.2".parse().unwrap()));
@@ -186,10 +208,10 @@ async fn last_use_survives_shutdown_and_never_goes_back(world: &World) {
 
 async fn a_demo_is_filled_once(world: &World) {
     // The organization of the demo is `acme`, which this world has: filling fails whole and leaves nothing.
-    assert!(world.service.fill_demo().await.is_err());
-    assert!(world.service.is_new().await.unwrap());
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
-    assert!(world.service.fill_demo().await.unwrap().is_none());
+    assert!(world.service.setup().fill_demo().await.is_err());
+    assert!(world.service.setup().is_pending().await.unwrap());
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
+    assert!(world.service.setup().fill_demo().await.unwrap().is_none());
 }
 
 /// Tokens with long lists are heavy; one that is too heavy for its place is read each time.
@@ -215,28 +237,36 @@ async fn what_is_remembered_has_a_budget_in_bytes(world: &World) {
         let random = Arc::new(SystemRandom);
         let service = Service::with_settings(world.store.clone(), catalogue, clock, random, key, settings);
         for secret in secrets.iter().chain(&secrets) {
-            let Principal::ApiToken(token) = service.authenticate(secret.reveal(), &origin("192.0.2.7")).await.unwrap()
+            let Principal::ApiToken(token) =
+                common::authenticate(&service, secret.reveal(), &origin("192.0.2.7")).await.unwrap()
             else {
                 panic!("an API token");
             };
             assert_eq!(token.repositories.len(), 500);
-            assert!(service.stats().cache_bytes <= memory, "{} of {memory}", service.stats().cache_bytes);
+            assert!(
+                service.health().stats().cache_bytes <= memory,
+                "{} of {memory}",
+                service.health().stats().cache_bytes
+            );
         }
         for _ in 0..3_000 {
             let nobody = Secret::generate(SecretKind::ApiToken, |bytes| SystemRandom.fill(bytes));
-            let refused = service.authenticate(nobody.reveal(), &origin("192.0.2.7")).await;
+            let refused = common::authenticate(&service, nobody.reveal(), &origin("192.0.2.7")).await;
             assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Unknown))));
         }
-        assert!(service.stats().cache_bytes <= memory);
-        assert_eq!(service.stats().cached_tokens > 0, memory > 100 * 1024, "one has 8 KB");
+        assert!(service.health().stats().cache_bytes <= memory);
+        assert_eq!(service.health().stats().cached_tokens > 0, memory > 100 * 1024, "one has 8 KB");
     }
 }
 
 async fn present(service: &Service, secret: &Secret, signature: &Signature) -> Result<(), Error> {
     let (request, origin) = (signed_request(), origin("192.0.2.7"));
-    let presented =
-        PresentedCredential { bearer: secret.reveal(), origin: &origin, signature: Some((signature, request)) };
-    service.authenticate_signed(&presented).await.map(drop)
+    let presented = PresentedCredential {
+        bearer: &Bearer::parse(secret.reveal()),
+        origin: &origin,
+        signature: Some((signature, request)),
+    };
+    service.authentication().authenticate(&presented).await.map(drop)
 }
 
 fn signed_request() -> SignedRequest<'static> {
@@ -262,7 +292,7 @@ async fn a_clock_that_is_set_back_makes_no_nonce_good_again(world: &World) {
     let used = sign(world, &secret, 0, "used");
     present(&world.service, &secret, &used).await.unwrap();
     world.clock.advance_seconds(3_600);
-    world.service.forget_nonces().await.unwrap();
+    world.service.maintenance().forget_nonces().await.unwrap();
     world.clock.advance_seconds(-3_600);
     let other = world.replica();
     assert!(is_lost(present(&other, &secret, &used).await), "its nonce is deleted");
@@ -272,7 +302,7 @@ async fn a_clock_that_is_set_back_makes_no_nonce_good_again(world: &World) {
     assert!(is_lost(present(&other, &secret, &used).await));
     // Within their time, nonces stay.
     world.clock.advance_seconds(290);
-    world.service.forget_nonces().await.unwrap();
+    world.service.maintenance().forget_nonces().await.unwrap();
     let replayed = present(&other, &secret, &sign(world, &secret, -290, "later")).await;
     assert!(matches!(replayed, Err(Error::Unauthenticated(AuthenticationError::Replayed))), "{replayed:?}");
 }
@@ -283,7 +313,7 @@ async fn nobody_knows_what_a_database_is_after_a_long_stop(world: &World) {
     let used = sign(world, &secret, 290, "ahead");
     present(&world.service, &secret, &used).await.unwrap();
     for (pause, lost) in [(15, false), (16, true)] {
-        world.service.beat_nonces(false).await.unwrap();
+        world.service.maintenance().confirm_nonces().await.unwrap();
         world.clock.advance_seconds(pause);
         let next = world.replica();
         let fresh = sign(world, &secret, 0, &format!("fresh {pause}"));

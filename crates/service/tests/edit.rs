@@ -31,7 +31,7 @@ async fn edit(
     id: &str,
     asked: EditToken,
 ) -> Result<TokenDetail, Error> {
-    world.service.edit_token(caller, "acme", id, asked).await
+    world.service.tokens().edit(&world.access(caller).await, id, asked).await
 }
 
 async fn made(world: &World, asked: CreateToken) -> (CreatedToken, String) {
@@ -49,7 +49,7 @@ fn only(names: &[&str]) -> Option<ChosenRepositories> {
 }
 
 async fn refusal(service: &latchkey_service::Service, secret: &latchkey_domain::Secret) -> Option<AuthenticationError> {
-    match service.authenticate(secret.reveal(), &common::origin("198.51.100.9")).await {
+    match common::authenticate(service, secret.reveal(), &common::origin("198.51.100.9")).await {
         Ok(_) => None,
         Err(Error::Unauthenticated(refusal)) => Some(refusal),
         Err(error) => panic!("{error:?}"),
@@ -68,7 +68,11 @@ async fn an_edit_changes_what_it_names_and_nothing_else(world: &World) {
     // Found by its new name, and not by its old one.
     for (query, found) in [("weekly", 1), ("nightly", 0), ("chat", 1)] {
         let list = latchkey_service::ListTokens { query: query.into(), ..listing(StateFilter::All) };
-        assert_eq!(world.service.tokens(&admin, "acme", list).await.unwrap().tokens.len(), found, "{query}");
+        assert_eq!(
+            world.service.tokens().list(&world.access(&admin).await, list).await.unwrap().tokens.len(),
+            found,
+            "{query}"
+        );
     }
     let everything = EditToken {
         description: Some("new".into()),
@@ -119,20 +123,25 @@ async fn a_narrowed_token_can_do_less_at_once_everywhere(world: &World) {
     let replica = world.replica();
     let caller = async |service: &latchkey_service::Service| {
         let origin = common::origin("198.51.100.9");
-        let principal = service.authenticate(created.secret.reveal(), &origin).await.unwrap();
+        let principal = common::authenticate(service, created.secret.reveal(), &origin).await.unwrap();
         latchkey_service::Caller { principal, origin }
     };
     for service in [&world.service, &replica] {
-        assert!(service.tokens(&caller(service).await, "acme", listing(StateFilter::All)).await.is_ok());
+        assert!(
+            service.tokens().list(&world.access(&caller(service).await).await, listing(StateFilter::All)).await.is_ok()
+        );
     }
     let narrowed =
         EditToken { scopes: texts(&["repos:read"]), repositories: only(&["acme/api"]), ..EditToken::default() };
     edit(world, &admin, &id, narrowed).await.unwrap();
     for service in [&world.service, &replica] {
         let caller = caller(service).await;
-        let refused = service.tokens(&caller, "acme", listing(StateFilter::All)).await;
+        let refused = service.tokens().list(&world.access(&caller).await, listing(StateFilter::All)).await;
         assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::MissingScope(_)))), "{refused:?}");
-        assert_eq!(service.repositories(&caller, "acme", "", None, 50).await.unwrap().repositories.len(), 1);
+        assert_eq!(
+            service.repositories().list(&world.access(&caller).await, "", None, 50).await.unwrap().repositories.len(),
+            1
+        );
     }
     let elsewhere = EditToken { allowed_networks: texts(&["192.0.2.0/24"]), ..EditToken::default() };
     edit(world, &admin, &id, elsewhere).await.unwrap();
@@ -237,16 +246,16 @@ async fn members_edit_and_rotate_what_they_may_create(world: &World) {
     let (_, theirs) = made(world, of_project("theirs")).await;
     let rename = |name: &str| EditToken { name: Some(name.into()), ..EditToken::default() };
     edit(world, &member, &own, rename("mine")).await.unwrap();
-    world.service.rotate_token(&member, "acme", &own, RotateToken::default()).await.unwrap();
+    world.service.tokens().rotate(&world.access(&member).await, &own, RotateToken::default()).await.unwrap();
     assert!(matches!(edit(world, &member, &theirs, rename("x")).await, Err(Error::Forbidden(_))));
-    let rotated = world.service.rotate_token(&member, "acme", &theirs, RotateToken::default()).await;
+    let rotated = world.service.tokens().rotate(&world.access(&member).await, &theirs, RotateToken::default()).await;
     assert!(matches!(rotated, Err(Error::Forbidden(AuthorizationError::MissingRole("admin")))));
     let powerful = EditToken { scopes: texts(&["tokens:manage"]), ..EditToken::default() };
     let refused = edit(world, &member, &own, powerful.clone()).await;
     assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::ScopeNeedsRole(..)))), "{refused:?}");
     // An admin may, and from then on the member can't get at its secret any more.
     edit(world, &world.admin().await, &own, powerful).await.unwrap();
-    let refused = world.service.rotate_token(&member, "acme", &own, RotateToken::default()).await;
+    let refused = world.service.tokens().rotate(&world.access(&member).await, &own, RotateToken::default()).await;
     assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::ScopeNeedsRole(..)))), "{refused:?}");
     let viewer = world.person(world.acme, Role::Viewer).await;
     assert!(matches!(edit(world, &viewer, &own, rename("x")).await, Err(Error::Forbidden(_))));
@@ -255,7 +264,7 @@ async fn members_edit_and_rotate_what_they_may_create(world: &World) {
 async fn ended_tokens_stay_as_they_are(world: &World) {
     let admin = world.admin().await;
     let (_, revoked) = made(world, asked("revoked")).await;
-    world.service.revoke_token(&admin, "acme", &revoked).await.unwrap();
+    world.service.tokens().revoke(&world.access(&admin).await, &revoked).await.unwrap();
     let (_, expired) = made(world, CreateToken { expires: ExpiresIn::Days(1), ..asked("expired") }).await;
     world.clock.advance_days(1);
     let longer = EditToken { expires: Some(ExpiresIn::Never), ..EditToken::default() };
@@ -264,7 +273,7 @@ async fn ended_tokens_stay_as_they_are(world: &World) {
             edit(world, &admin, id, longer.clone()).await,
             Err(Error::Precondition(PreconditionError::Ended))
         ));
-        let rotated = world.service.rotate_token(&admin, "acme", id, RotateToken::default()).await;
+        let rotated = world.service.tokens().rotate(&world.access(&admin).await, id, RotateToken::default()).await;
         assert!(matches!(rotated, Err(Error::Precondition(PreconditionError::Ended))));
     }
 }
@@ -275,7 +284,7 @@ async fn an_edit_of_what_has_changed_meanwhile_is_refused(world: &World) {
     let seen = created.detail.version();
     // A use is no change.
     world.pipeline(&created).await;
-    assert_eq!(world.service.token(&admin, "acme", &id).await.unwrap().version(), seen);
+    assert_eq!(world.service.tokens().get(&world.access(&admin).await, &id).await.unwrap().version(), seen);
     let change = |name: &str, version: &str| EditToken {
         name: Some(name.into()),
         expected: texts(&["another", version]),
@@ -290,16 +299,16 @@ async fn an_edit_of_what_has_changed_meanwhile_is_refused(world: &World) {
     let expected = texts(&[&seen]);
     let stale = RotateToken { expected: expected.clone(), ..RotateToken::default() };
     assert!(matches!(
-        world.service.rotate_token(&admin, "acme", &id, stale).await,
+        world.service.tokens().rotate(&world.access(&admin).await, &id, stale).await,
         Err(Error::Precondition(PreconditionError::Changed))
     ));
-    let revoked = world.service.revoke_token_if(&admin, "acme", &id, expected.as_deref()).await;
+    let revoked = world.service.tokens().revoke_if_match(&world.access(&admin).await, &id, expected.as_deref()).await;
     assert!(matches!(revoked, Err(Error::Precondition(PreconditionError::Changed))));
     let fresh = RotateToken { expected: texts(&[&version]), ..RotateToken::default() };
-    let rotated = world.service.rotate_token(&admin, "acme", &id, fresh).await.unwrap();
+    let rotated = world.service.tokens().rotate(&world.access(&admin).await, &id, fresh).await.unwrap();
     assert_ne!(rotated.detail.version(), version);
     let expected = [rotated.detail.version()];
-    world.service.revoke_token_if(&admin, "acme", &id, Some(&expected)).await.unwrap();
+    world.service.tokens().revoke_if_match(&world.access(&admin).await, &id, Some(&expected)).await.unwrap();
 }
 
 async fn a_rotated_secret_stops_at_once(world: &World) {
@@ -307,7 +316,8 @@ async fn a_rotated_secret_stops_at_once(world: &World) {
     let (created, id) = made(world, asked("CI")).await;
     let replica = world.replica();
     assert_eq!(refusal(&replica, &created.secret).await, None);
-    let rotated = world.service.rotate_token(&admin, "acme", &id, RotateToken::default()).await.unwrap();
+    let rotated =
+        world.service.tokens().rotate(&world.access(&admin).await, &id, RotateToken::default()).await.unwrap();
     assert_eq!(rotated.detail.token.id, created.detail.token.id);
     assert_eq!(rotated.detail.token.prefix, rotated.secret.reveal()[..8]);
     for service in [&world.service, &replica] {
@@ -315,14 +325,14 @@ async fn a_rotated_secret_stops_at_once(world: &World) {
         assert_eq!(refusal(service, &rotated.secret).await, None);
     }
     // Also two rotations later it is known for what it is; and the new prefix finds the token.
-    let third = world.service.rotate_token(&admin, "acme", &id, RotateToken::default()).await.unwrap();
+    let third = world.service.tokens().rotate(&world.access(&admin).await, &id, RotateToken::default()).await.unwrap();
     assert_eq!(refusal(&replica, &created.secret).await, Some(AuthenticationError::Rotated));
     assert_eq!(refusal(&replica, &rotated.secret).await, Some(AuthenticationError::Rotated));
     for (secret, found) in [(&third.secret, 1), (&rotated.secret, 0)] {
         let list = latchkey_service::ListTokens { query: secret.reveal().into(), ..listing(StateFilter::All) };
-        assert_eq!(world.service.tokens(&admin, "acme", list).await.unwrap().tokens.len(), found);
+        assert_eq!(world.service.tokens().list(&world.access(&admin).await, list).await.unwrap().tokens.len(), found);
     }
-    world.service.revoke_token(&admin, "acme", &id).await.unwrap();
+    world.service.tokens().revoke(&world.access(&admin).await, &id).await.unwrap();
     assert_eq!(refusal(&replica, &created.secret).await, Some(AuthenticationError::Revoked));
     assert_eq!(world.events("token.rotated").await, 2);
 }
@@ -331,7 +341,7 @@ async fn an_overlap_ends_with_the_first_use_or_in_time(world: &World) {
     let admin = world.admin().await;
     let replica = world.replica();
     let overlap = |text: &str| RotateToken { overlap: Some(text.into()), ..RotateToken::default() };
-    let rotate = async |id: &str, asked| world.service.rotate_token(&admin, "acme", id, asked).await;
+    let rotate = async |id: &str, asked| world.service.tokens().rotate(&world.access(&admin).await, id, asked).await;
     for wrong in ["8d", "0s", "soon", "-1h", ""] {
         let (_, id) = made(world, asked(&format!("wrong {wrong}"))).await;
         assert_eq!(fields(rotate(&id, overlap(wrong)).await.unwrap_err()), ["overlap"], "{wrong}");
@@ -363,7 +373,7 @@ async fn an_overlap_ends_with_the_first_use_or_in_time(world: &World) {
     let elsewhere = CreateToken { allowed_networks: vec!["198.51.100.0/24".into()], ..asked("twice") };
     let (first, id) = made(world, elsewhere).await;
     let second = rotate(&id, overlap("1h")).await.unwrap();
-    let refused = world.service.authenticate(second.secret.reveal(), &common::origin("192.0.2.1")).await;
+    let refused = common::authenticate(&world.service, second.secret.reveal(), &common::origin("192.0.2.1")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Network))));
     assert_eq!(refusal(&world.service, &first.secret).await, None);
     let third = rotate(&id, overlap("1h")).await.unwrap();
@@ -379,24 +389,24 @@ async fn nobody_rotates_a_token_that_can_do_more(world: &World) {
     let (_, powerful) = made(world, scoped("powerful", &["scans:read", "scans:trigger"])).await;
     let (lesser, lesser_id) =
         made(world, CreateToken { all_repositories: true, ..scoped("lesser", &["scans:read"]) }).await;
-    let refused = world.service.rotate_token(&caller, "acme", &powerful, RotateToken::default()).await;
+    let refused = world.service.tokens().rotate(&world.access(&caller).await, &powerful, RotateToken::default()).await;
     assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::Exceeds(_)))), "{refused:?}");
-    world.service.rotate_token(&caller, "acme", &lesser_id, RotateToken::default()).await.unwrap();
+    world.service.tokens().rotate(&world.access(&caller).await, &lesser_id, RotateToken::default()).await.unwrap();
     assert_eq!(refusal(&world.service, &lesser.secret).await, Some(AuthenticationError::Rotated));
     // Itself it may rotate.
-    world.service.rotate_token(&caller, "acme", &own_id, RotateToken::default()).await.unwrap();
+    world.service.tokens().rotate(&world.access(&caller).await, &own_id, RotateToken::default()).await.unwrap();
     let reader = world.pipeline(&made(world, scoped("reader", &["tokens:read"])).await.0).await;
-    let refused = world.service.rotate_token(&reader, "acme", &lesser_id, RotateToken::default()).await;
+    let refused = world.service.tokens().rotate(&world.access(&reader).await, &lesser_id, RotateToken::default()).await;
     assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::MissingScope(_)))));
 }
 
 async fn a_retired_secret_rotates_nothing(world: &World) {
     let (stolen, id) = made(world, scoped("maker", &["tokens:manage"])).await;
     let overlap = RotateToken { overlap: Some("1h".into()), ..RotateToken::default() };
-    world.service.rotate_token(&world.admin().await, "acme", &id, overlap.clone()).await.unwrap();
+    world.service.tokens().rotate(&world.access(&world.admin().await).await, &id, overlap.clone()).await.unwrap();
     // Works on, but does not lead to the secret that was made to be rid of it.
     let thief = world.pipeline(&stolen).await;
-    let refused = world.service.rotate_token(&thief, "acme", &id, overlap).await;
+    let refused = world.service.tokens().rotate(&world.access(&thief).await, &id, overlap).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Rotated))), "{refused:?}");
 }
 
@@ -404,9 +414,9 @@ async fn another_organizations_tokens_are_not_there(world: &World) {
     let (_, id) = made(world, asked("CI")).await;
     let stranger = world.person(world.globex, Role::Owner).await;
     for organization in ["acme", "globex"] {
-        let edited = world.service.edit_token(&stranger, organization, &id, EditToken::default()).await;
+        let edited = within!(world, &stranger, organization, tokens.edit(&id, EditToken::default()));
         assert!(matches!(edited, Err(Error::NotFound(_))));
-        let rotated = world.service.rotate_token(&stranger, organization, &id, RotateToken::default()).await;
+        let rotated = within!(world, &stranger, organization, tokens.rotate(&id, RotateToken::default()));
         assert!(matches!(rotated, Err(Error::NotFound(_))));
     }
     let foreign = EditToken {

@@ -39,7 +39,7 @@ fn same(a: &CreatedToken, b: &CreatedToken) -> bool {
 
 async fn count(world: &World) -> usize {
     let admin = world.admin().await;
-    world.service.tokens(&admin, "acme", listing(StateFilter::All)).await.unwrap().tokens.len()
+    world.service.tokens().list(&world.access(&admin).await, listing(StateFilter::All)).await.unwrap().tokens.len()
 }
 
 fn replica(world: &World, keys: &[[u8; 32]]) -> Service {
@@ -62,20 +62,24 @@ async fn nothing_is_answered_again_to_who_may_it_no_more(world: &World) {
     let own = membership(world, "acme", &admin).await;
     let made = world.create(&admin, keyed("k1", "CI")).await.unwrap().detail.token.id.to_string();
     let rotate = || RotateToken { idempotency: once("k2", "rotate"), ..RotateToken::default() };
-    service.rotate_token(&admin, "acme", &made, rotate()).await.unwrap();
+    service.tokens().rotate(&world.access(&admin).await, &made, rotate()).await.unwrap();
     world.create(&admin, keyed("k3", "Other")).await.unwrap();
     let add = async || {
         let once = once("k4", "add");
-        service.create_repository_idempotent(&admin, "acme", "acme/new", once.as_ref()).await
+        service.repositories().create_idempotent(&world.access(&admin).await, "acme/new", once.as_ref()).await
     };
     add().await.unwrap();
     for role in [Role::Member, Role::Viewer] {
-        service.change_role(&owner, "acme", &own, role).await.unwrap();
+        service.members().set_role(&world.access(&owner).await, &own, role).await.unwrap();
         assert_eq!(outcome(world.create(&admin, keyed("k3", "Other")).await), "forbidden", "{role:?}");
-        assert_eq!(outcome(service.rotate_token(&admin, "acme", &made, rotate()).await), "forbidden", "{role:?}");
+        assert_eq!(
+            outcome(service.tokens().rotate(&world.access(&admin).await, &made, rotate()).await),
+            "forbidden",
+            "{role:?}"
+        );
         assert_eq!(outcome(add().await), "forbidden", "{role:?}");
     }
-    service.change_role(&owner, "acme", &own, Role::Admin).await.unwrap();
+    service.members().set_role(&world.access(&owner).await, &own, Role::Admin).await.unwrap();
     world.create(&admin, keyed("k3", "Other")).await.unwrap();
 
     // A token that was narrowed gets nothing that is wider than itself; nor does one when what it made was widened.
@@ -94,11 +98,11 @@ async fn nothing_is_answered_again_to_who_may_it_no_more(world: &World) {
         outcome(world.create(&world.pipeline(&maker).await, asked).await)
     };
     assert_eq!(again().await, "ok");
-    service.edit_token(&owner, "acme", &lesser, scopes(&["scans:read", "drifts:read"])).await.unwrap();
+    service.tokens().edit(&world.access(&owner).await, &lesser, scopes(&["scans:read", "drifts:read"])).await.unwrap();
     assert_eq!(again().await, "forbidden");
-    service.edit_token(&owner, "acme", &lesser, scopes(&["scans:read"])).await.unwrap();
+    service.tokens().edit(&world.access(&owner).await, &lesser, scopes(&["scans:read"])).await.unwrap();
     assert_eq!(again().await, "ok");
-    service.edit_token(&owner, "acme", &id, scopes(&["tokens:manage"])).await.unwrap();
+    service.tokens().edit(&world.access(&owner).await, &id, scopes(&["tokens:manage"])).await.unwrap();
     assert_eq!(again().await, "forbidden");
 }
 
@@ -115,7 +119,7 @@ async fn a_creation_sent_again_answers_the_same(world: &World) {
     assert!(matches!(other, Err(Error::Precondition(PreconditionError::KeyReused))), "{other:?}");
     // Once the secret is no longer the token's, it is not told again.
     let id = first.detail.token.id.to_string();
-    world.service.rotate_token(&admin, "acme", &id, RotateToken::default()).await.unwrap();
+    world.service.tokens().rotate(&world.access(&admin).await, &id, RotateToken::default()).await.unwrap();
     assert!(matches!(
         world.create(&admin, keyed("k1", "CI")).await,
         Err(Error::Precondition(PreconditionError::Spent))
@@ -128,10 +132,11 @@ async fn two_at_once_make_one_token(world: &World) {
     let (one, two) = (replica(world, &[[5; 32]]), replica(world, &[[5; 32]]));
     for round in 0..10 {
         let form = keyed(&format!("k{round}"), &format!("CI {round}"));
+        let access = world.access(&admin).await;
         let (a, b, c) = tokio::join!(
-            one.create_token(&admin, "acme", form.clone()),
-            two.create_token(&admin, "acme", form.clone()),
-            one.create_token(&admin, "acme", form.clone()),
+            one.tokens().create(&access, form.clone()),
+            two.tokens().create(&access, form.clone()),
+            one.tokens().create(&access, form.clone()),
         );
         let made: Vec<_> = [&a, &b, &c].into_iter().filter_map(|result| result.as_ref().ok()).collect();
         assert!(!made.is_empty() && made.iter().all(|other| same(made[0], other)));
@@ -152,13 +157,13 @@ async fn a_key_is_its_callers_and_its_requests(world: &World) {
     // Nor does the key of a creation mean anything to a rotation.
     let id = first.detail.token.id.to_string();
     let rotation = RotateToken { idempotency: once("k", "one"), ..RotateToken::default() };
-    let rotated = world.service.rotate_token(&one, "acme", &id, rotation).await.unwrap();
+    let rotated = world.service.tokens().rotate(&world.access(&one).await, &id, rotation).await.unwrap();
     assert_ne!(rotated.secret.reveal(), first.secret.reveal());
     // Whoever may no longer create is not answered again either.
     let made = world.create(&one, scoped("maker", &["tokens:manage", "scans:read", "repos:read"])).await.unwrap();
     world.create(&world.pipeline(&made).await, keyed("k", "three")).await.unwrap();
     let narrowed = EditToken { scopes: Some(vec!["repos:read".into()]), ..EditToken::default() };
-    world.service.edit_token(&one, "acme", &made.detail.token.id.to_string(), narrowed).await.unwrap();
+    world.service.tokens().edit(&world.access(&one).await, &made.detail.token.id.to_string(), narrowed).await.unwrap();
     let refused = world.create(&world.pipeline(&made).await, keyed("k", "three")).await;
     assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
 }
@@ -187,15 +192,15 @@ async fn a_rotation_sent_again_answers_the_same(world: &World) {
         expected: Some(vec![created.detail.version()]),
         idempotency: once("k", "rotate"),
     };
-    let first = world.service.rotate_token(&admin, "acme", &id, asked.clone()).await.unwrap();
+    let first = world.service.tokens().rotate(&world.access(&admin).await, &id, asked.clone()).await.unwrap();
     // The version is another by now, because of this very request.
-    let again = world.service.rotate_token(&admin, "acme", &id, asked.clone()).await.unwrap();
+    let again = world.service.tokens().rotate(&world.access(&admin).await, &id, asked.clone()).await.unwrap();
     assert!(same(&first, &again));
     assert_eq!(world.events("token.rotated").await, 1);
     world.pipeline(&created).await;
     let next = RotateToken { idempotency: once("k2", "rotate"), ..RotateToken::default() };
-    world.service.rotate_token(&admin, "acme", &id, next).await.unwrap();
-    let late = world.service.rotate_token(&admin, "acme", &id, asked).await;
+    world.service.tokens().rotate(&world.access(&admin).await, &id, next).await.unwrap();
+    let late = world.service.tokens().rotate(&world.access(&admin).await, &id, asked).await;
     assert!(matches!(late, Err(Error::Precondition(PreconditionError::Spent))), "{late:?}");
 }
 
@@ -203,19 +208,19 @@ async fn what_failed_is_not_remembered(world: &World) {
     let admin = world.admin().await;
     let taken = world.create(&admin, asked("CI")).await.unwrap();
     assert!(matches!(world.create(&admin, keyed("k", "CI")).await, Err(Error::Conflict(_))));
-    world.service.revoke_token(&admin, "acme", &taken.detail.token.id.to_string()).await.unwrap();
+    world.service.tokens().revoke(&world.access(&admin).await, &taken.detail.token.id.to_string()).await.unwrap();
     world.create(&admin, keyed("k", "CI")).await.unwrap();
 }
 
 async fn a_rotated_root_key_still_answers(world: &World) {
     let admin = world.admin().await;
     let before = replica(world, &[[1; 32]]);
-    let first = before.create_token(&admin, "acme", keyed("k", "CI")).await.unwrap();
+    let first = before.tokens().create(&world.access(&admin).await, keyed("k", "CI")).await.unwrap();
     let rotated = replica(world, &[[2; 32], [1; 32]]);
-    assert!(same(&first, &rotated.create_token(&admin, "acme", keyed("k", "CI")).await.unwrap()));
+    assert!(same(&first, &rotated.tokens().create(&world.access(&admin).await, keyed("k", "CI")).await.unwrap()));
     // Without the old key the secret can't be told again; no other one is told in its place.
     let forgotten = replica(world, &[[2; 32]]);
-    let refused = forgotten.create_token(&admin, "acme", keyed("k", "CI")).await;
+    let refused = forgotten.tokens().create(&world.access(&admin).await, keyed("k", "CI")).await;
     assert!(matches!(refused, Err(Error::Precondition(PreconditionError::Spent))), "{refused:?}");
     // Nor does who reads the database find anything that another key would open.
     assert_eq!(count(world).await, 1);
@@ -225,13 +230,13 @@ async fn a_repository_is_added_once(world: &World) {
     let admin = world.admin().await;
     let add = async |name: &str, key: &str| {
         let once = IdempotentRequest::new(key, name.as_bytes()).unwrap();
-        world.service.create_repository_idempotent(&admin, "acme", name, Some(&once)).await
+        world.service.repositories().create_idempotent(&world.access(&admin).await, name, Some(&once)).await
     };
     let first = add("acme/new", "k").await.unwrap();
     assert_eq!(add("acme/new", "k").await.unwrap(), first);
     assert_eq!(world.events("repository.created").await, 1);
     assert!(matches!(add("acme/other", "k").await, Err(Error::Precondition(PreconditionError::KeyReused))));
     assert!(matches!(add("acme/new", "k2").await, Err(Error::Conflict(_))), "another key is another request");
-    world.service.delete_repository(&admin, "acme", &first.id.to_string()).await.unwrap();
+    world.service.repositories().delete(&world.access(&admin).await, &first.id.to_string()).await.unwrap();
     assert!(matches!(add("acme/new", "k").await, Err(Error::Precondition(PreconditionError::Spent))));
 }

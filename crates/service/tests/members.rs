@@ -38,30 +38,59 @@ async fn roles_decide_who_does_what(world: &World) {
         let list = ListMembers::default();
         let name = |what: &str| format!("{what}-{}", role.as_str());
         let seen = [
-            ("organization", outcome(service.organization(&caller, "acme").await.map(drop)), reads),
-            ("members", outcome(service.members(&caller, "acme", &list, None, 10).await), reads),
-            ("projects", outcome(service.list_projects(&caller, "acme", None, 10).await), reads),
-            ("audit", outcome(service.events(&caller, "acme", &events()).await), manages),
-            ("instance", outcome(service.instance_events(&caller, &events()).await), "forbidden"),
-            ("invitations", outcome(service.sent_invitations(&caller, "acme", None, 10).await), manages),
-            ("invite admin", outcome(service.invite(&caller, "acme", &invited("a", role), Role::Admin).await), manages),
-            ("invite owner", outcome(service.invite(&caller, "acme", &invited("o", role), Role::Owner).await), owns),
-            ("project", outcome(service.create_project(&caller, "acme", &name("p")).await), manages),
-            ("no project", outcome(service.delete_project(&caller, "acme", &name("p")).await), manages),
-            ("promote", outcome(change(service, &caller, &id(Role::Viewer).await, Role::Admin).await), manages),
-            ("demote admin", outcome(change(service, &caller, &id(Role::Admin).await, Role::Viewer).await), manages),
-            ("make owner", outcome(change(service, &caller, &id(Role::Admin).await, Role::Owner).await), owns),
-            ("unmake owner", outcome(change(service, &caller, &id(Role::Owner).await, Role::Viewer).await), owns),
-            ("remove", outcome(service.remove_member(&caller, "acme", &id(Role::Admin).await).await), manages),
-            ("remove owner", outcome(service.remove_member(&caller, "acme", &id(Role::Owner).await).await), owns),
+            ("organization", outcome(world.organization(&caller, "acme").await), reads),
+            ("members", outcome(service.members().list(&world.access(&caller).await, &list, None, 10).await), reads),
+            ("projects", outcome(service.projects().list(&world.access(&caller).await, None, 10).await), reads),
+            ("audit", outcome(service.audit().list(&world.access(&caller).await, &events()).await), manages),
+            ("instance", outcome(service.audit().list_of_instance(&caller, &events()).await), "forbidden"),
+            (
+                "invitations",
+                outcome(service.invitations().list_sent(&world.access(&caller).await, None, 10).await),
+                manages,
+            ),
+            (
+                "invite admin",
+                outcome(
+                    service.invitations().create(&world.access(&caller).await, &invited("a", role), Role::Admin).await,
+                ),
+                manages,
+            ),
+            (
+                "invite owner",
+                outcome(
+                    service.invitations().create(&world.access(&caller).await, &invited("o", role), Role::Owner).await,
+                ),
+                owns,
+            ),
+            ("project", outcome(service.projects().create(&world.access(&caller).await, &name("p")).await), manages),
+            ("no project", outcome(service.projects().delete(&world.access(&caller).await, &name("p")).await), manages),
+            ("promote", outcome(change(world, &caller, &id(Role::Viewer).await, Role::Admin).await), manages),
+            ("demote admin", outcome(change(world, &caller, &id(Role::Admin).await, Role::Viewer).await), manages),
+            ("make owner", outcome(change(world, &caller, &id(Role::Admin).await, Role::Owner).await), owns),
+            ("unmake owner", outcome(change(world, &caller, &id(Role::Owner).await, Role::Viewer).await), owns),
+            (
+                "remove",
+                outcome(service.members().remove(&world.access(&caller).await, &id(Role::Admin).await).await),
+                manages,
+            ),
+            (
+                "remove owner",
+                outcome(service.members().remove(&world.access(&caller).await, &id(Role::Owner).await).await),
+                owns,
+            ),
             (
                 "raise oneself",
-                outcome(change(service, &caller, &membership(world, "acme", &caller).await, Role::Owner).await),
+                outcome(change(world, &caller, &membership(world, "acme", &caller).await, Role::Owner).await),
                 owns,
             ),
             (
                 "leave",
-                outcome(service.remove_member(&caller, "acme", &membership(world, "acme", &caller).await).await),
+                outcome(
+                    service
+                        .members()
+                        .remove(&world.access(&caller).await, &membership(world, "acme", &caller).await)
+                        .await,
+                ),
                 "ok",
             ),
         ];
@@ -70,7 +99,11 @@ async fn roles_decide_who_does_what(world: &World) {
         }
         let another = world.person(world.acme, role).await;
         if role != Role::Owner {
-            assert_eq!(outcome(service.delete_organization(&another, "acme").await), "forbidden", "{role:?}");
+            assert_eq!(
+                outcome(service.organizations().delete(&world.access(&another).await).await),
+                "forbidden",
+                "{role:?}"
+            );
         }
     }
 }
@@ -88,7 +121,7 @@ async fn tokens_do_what_their_scopes_say(world: &World) {
     let confined = token("confined", &["org:read"], Some("Website")).await;
     let invites = instance_token(world, &["members:invite", "orgs:create"]).await;
     let instance = instance_token(world, &["org:read"]).await;
-    service.create_project(&admin, "acme", "Elsewhere").await.unwrap();
+    service.projects().create(&world.access(&admin).await, "Elsewhere").await.unwrap();
     let list = ListMembers::default();
     for (what, caller, expected) in [
         ("none", &none, ["scope", "scope", "scope", "scope", "scope", "forbidden"]),
@@ -98,37 +131,42 @@ async fn tokens_do_what_their_scopes_say(world: &World) {
         ("instance", &instance, ["ok", "ok", "ok", "scope", "scope", "ok"]),
     ] {
         let seen = [
-            outcome(service.organization(caller, "acme").await.map(drop)),
-            outcome(service.members(caller, "acme", &list, None, 10).await),
-            outcome(service.events(caller, "acme", &events()).await),
-            outcome(service.invite(caller, "acme", &format!("{what}@example.com"), Role::Member).await),
-            outcome(service.create_organization(caller, &format!("by-{what}")).await),
-            outcome(service.instance_events(caller, &events()).await),
+            outcome(world.organization(caller, "acme").await),
+            outcome(service.members().list(&world.access(caller).await, &list, None, 10).await),
+            outcome(service.audit().list(&world.access(caller).await, &events()).await),
+            outcome(
+                service
+                    .invitations()
+                    .create(&world.access(caller).await, &format!("{what}@example.com"), Role::Member)
+                    .await,
+            ),
+            outcome(service.organizations().create(caller, &format!("by-{what}")).await),
+            outcome(service.audit().list_of_instance(caller, &events()).await),
         ];
         assert_eq!(seen, expected, "{what}");
         // For people only, whatever the scopes.
         let seen = [
-            outcome(change(service, caller, &id, Role::Viewer).await),
-            outcome(service.remove_member(caller, "acme", &id).await),
-            outcome(service.create_project(caller, "acme", "x").await),
-            outcome(service.delete_project(caller, "acme", &website).await),
-            outcome(service.delete_organization(caller, "acme").await),
-            outcome(service.own_memberships(caller, None, 10).await),
-            outcome(service.received_invitations(caller, None, 10).await),
+            outcome(change(world, caller, &id, Role::Viewer).await),
+            outcome(service.members().remove(&world.access(caller).await, &id).await),
+            outcome(service.projects().create(&world.access(caller).await, "x").await),
+            outcome(service.projects().delete(&world.access(caller).await, &website).await),
+            outcome(service.organizations().delete(&world.access(caller).await).await),
+            outcome(service.memberships().list(caller, None, 10).await),
+            outcome(service.invitations().list_received(caller, None, 10).await),
         ];
         assert_eq!(seen, ["people"; 7], "{what}");
     }
     let names = async |caller| -> Vec<_> {
-        let page = service.list_projects(caller, "acme", None, 10).await.unwrap();
+        let page = service.projects().list(&world.access(caller).await, None, 10).await.unwrap();
         page.items.into_iter().map(|project| project.name).collect()
     };
     assert_eq!(
         (names(&reads).await, names(&confined).await),
         (vec!["Elsewhere".into(), "Website".into()], vec!["Website".into()])
     );
-    assert_eq!(outcome(service.project(&confined, "acme", "Elsewhere").await), "not found");
+    assert_eq!(outcome(service.projects().get(&world.access(&confined).await, "Elsewhere").await), "not found");
     let organizations = async |caller| -> Vec<_> {
-        let page = service.list_organizations(caller, None, 10).await.unwrap();
+        let page = service.organizations().list(caller, None, 10).await.unwrap();
         page.items.into_iter().map(|listed| listed.organization.name).collect()
     };
     assert_eq!(organizations(&confined).await, ["acme"]);
@@ -139,44 +177,53 @@ async fn another_organization_is_not_there(world: &World) {
     let (service, owner) = (&world.service, world.person(world.acme, Role::Owner).await);
     let stranger = world.person(world.globex, Role::Owner).await;
     let id = membership(world, "acme", &owner).await;
-    let invitation =
-        service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().invitation.id.to_string();
+    let invitation = service
+        .invitations()
+        .create(&world.access(&owner).await, "bob@example.com", Role::Member)
+        .await
+        .unwrap()
+        .invitation
+        .id
+        .to_string();
     let project = world.project.to_string();
     for organization in ["acme", "globex"] {
         for (what, seen) in [
-            ("member", outcome(service.member(&stranger, organization, &id).await)),
-            ("role", outcome(service.change_role(&stranger, organization, &id, Role::Viewer).await)),
-            ("remove", outcome(service.remove_member(&stranger, organization, &id).await)),
-            ("invitation", outcome(service.revoke_invitation(&stranger, organization, &invitation).await)),
-            ("project", outcome(service.project(&stranger, organization, &project).await)),
-            ("no project", outcome(service.delete_project(&stranger, organization, &project).await)),
+            ("member", outcome(within!(world, &stranger, organization, members.get(&id)))),
+            ("role", outcome(within!(world, &stranger, organization, members.set_role(&id, Role::Viewer)))),
+            ("remove", outcome(within!(world, &stranger, organization, members.remove(&id)))),
+            ("invitation", outcome(within!(world, &stranger, organization, invitations.revoke(&invitation)))),
+            ("project", outcome(within!(world, &stranger, organization, projects.get(&project)))),
+            ("no project", outcome(within!(world, &stranger, organization, projects.delete(&project)))),
         ] {
             assert_eq!(seen, "not found", "{what} in {organization}");
         }
     }
     let list = ListMembers::default();
     for (what, seen) in [
-        ("organization", outcome(service.organization(&stranger, "acme").await.map(drop))),
-        ("delete", outcome(service.delete_organization(&stranger, "acme").await)),
-        ("members", outcome(service.members(&stranger, "acme", &list, None, 10).await)),
-        ("pages", outcome(service.numbered_members(&stranger, "acme", &list, 1, 10).await)),
-        ("invite", outcome(service.invite(&stranger, "acme", "eve@example.com", Role::Owner).await)),
-        ("sent", outcome(service.sent_invitations(&stranger, "acme", None, 10).await)),
-        ("accept", outcome(service.accept_invitation(&stranger, &invitation).await)),
-        ("leave", outcome(service.leave(&stranger, &id).await)),
-        ("current", outcome(service.set_current_membership(&stranger, &id).await)),
-        ("own", outcome(service.own_membership(&stranger, "acme").await)),
-        ("projects", outcome(service.list_projects(&stranger, "acme", None, 10).await)),
-        ("create", outcome(service.create_project(&stranger, "acme", "x").await)),
-        ("audit", outcome(service.events(&stranger, "acme", &events()).await)),
+        ("organization", outcome(world.organization(&stranger, "acme").await)),
+        ("delete", outcome(within!(world, &stranger, "acme", organizations.delete()))),
+        ("members", outcome(within!(world, &stranger, "acme", members.list(&list, None, 10)))),
+        ("pages", outcome(within!(world, &stranger, "acme", members.list_numbered(&list, 1, 10)))),
+        ("invite", outcome(within!(world, &stranger, "acme", invitations.create("eve@example.com", Role::Owner)))),
+        ("sent", outcome(within!(world, &stranger, "acme", invitations.list_sent(None, 10)))),
+        ("accept", outcome(service.invitations().accept(&stranger, &invitation).await)),
+        ("leave", outcome(service.memberships().leave(&stranger, &id).await)),
+        ("current", outcome(service.memberships().set_current(&stranger, &id).await)),
+        ("own", outcome(within!(world, &stranger, "acme", memberships.get()))),
+        ("projects", outcome(within!(world, &stranger, "acme", projects.list(None, 10)))),
+        ("create", outcome(within!(world, &stranger, "acme", projects.create("x")))),
+        ("audit", outcome(within!(world, &stranger, "acme", audit.list(&events())))),
     ] {
         assert_eq!(seen, "not found", "{what}");
     }
     let by_id = ListMembers { id: Some(id.clone()), ..list };
-    assert_eq!(service.members(&stranger, "globex", &by_id, None, 10).await.unwrap().items, []);
-    let own = service.list_organizations(&stranger, None, 10).await.unwrap().items;
+    assert_eq!(
+        service.members().list(&world.access_to(&stranger, "globex").await, &by_id, None, 10).await.unwrap().items,
+        []
+    );
+    let own = service.organizations().list(&stranger, None, 10).await.unwrap().items;
     assert_eq!(own.iter().map(|listed| listed.organization.name.as_str()).collect::<Vec<_>>(), ["globex"]);
-    assert_eq!(service.member(&owner, "acme", &id).await.unwrap().role, Role::Owner);
+    assert_eq!(service.members().get(&world.access(&owner).await, &id).await.unwrap().role, Role::Owner);
 }
 
 async fn an_organization_keeps_an_owner(world: &World) {
@@ -184,18 +231,18 @@ async fn an_organization_keeps_an_owner(world: &World) {
     let id = membership(world, "acme", &owner).await;
     let root = nobody(world, "root@example.com", true).await;
     for caller in [&owner, &root] {
-        assert_eq!(outcome(change(service, caller, &id, Role::Admin).await), "conflict");
-        assert_eq!(outcome(service.remove_member(caller, "acme", &id).await), "conflict");
+        assert_eq!(outcome(change(world, caller, &id, Role::Admin).await), "conflict");
+        assert_eq!(outcome(service.members().remove(&world.access(caller).await, &id).await), "conflict");
     }
-    assert_eq!(outcome(service.leave(&owner, &id).await), "conflict");
-    change(service, &owner, &id, Role::Owner).await.unwrap();
+    assert_eq!(outcome(service.memberships().leave(&owner, &id).await), "conflict");
+    change(world, &owner, &id, Role::Owner).await.unwrap();
     assert_eq!(world.events("member.role_changed").await, 0);
     // With another owner, one may go, and what they made stays.
     let created = world.create(&owner, asked("CI")).await.unwrap();
     let other = world.admin().await;
-    change(service, &owner, &membership(world, "acme", &other).await, Role::Owner).await.unwrap();
-    service.leave(&owner, &id).await.unwrap();
-    assert_eq!(outcome(service.organization(&owner, "acme").await.map(drop)), "not found");
+    change(world, &owner, &membership(world, "acme", &other).await, Role::Owner).await.unwrap();
+    service.memberships().leave(&owner, &id).await.unwrap();
+    assert_eq!(outcome(world.organization(&owner, "acme").await), "not found");
     world.pipeline(&created).await;
     assert_eq!((world.events("member.left").await, world.events("member.role_changed").await), (1, 1));
 }
@@ -205,16 +252,18 @@ async fn owners_who_demote_each_other_leave_one(world: &World) {
     for round in 0..10 {
         let [a, b] = [membership(world, "acme", &owners[0]).await, membership(world, "acme", &owners[1]).await];
         let other = world.replica();
+        let first = world.access(&owners[0]).await;
+        let second = world.access(&owners[1]).await;
         let (one, two) = tokio::join!(
-            world.service.change_role(&owners[0], "acme", &b, Role::Admin),
-            other.change_role(&owners[1], "acme", &a, Role::Admin)
+            world.service.members().set_role(&first, &b, Role::Admin),
+            other.members().set_role(&second, &a, Role::Admin)
         );
         let (demoted, owner) = match (&one, &two) {
             (Ok(_), Err(_)) => (&b, &owners[0]),
             (Err(_), Ok(_)) => (&a, &owners[1]),
             both => panic!("round {round}: {both:?}"),
         };
-        change(&world.service, owner, demoted, Role::Owner).await.unwrap();
+        change(world, owner, demoted, Role::Owner).await.unwrap();
     }
 }
 
@@ -227,14 +276,16 @@ async fn a_power_that_was_just_taken_away_is_gone(world: &World) {
     world.person(world.acme, Role::Owner).await;
     for _ in 0..10 {
         let replica = world.replica();
+        let first = world.access(&owner).await;
+        let second = world.access(&fallen).await;
         let (demoted, attempt) = tokio::join!(
-            service.change_role(&owner, "acme", &fallen_id, Role::Viewer),
-            replica.change_role(&fallen, "acme", &victim, Role::Viewer)
+            service.members().set_role(&first, &fallen_id, Role::Viewer),
+            replica.members().set_role(&second, &victim, Role::Viewer)
         );
         // Whichever came first, the other had no power any more.
         assert!(demoted.is_ok() != attempt.is_ok(), "{demoted:?} {attempt:?}");
         let (winner, restored) = if demoted.is_ok() { (&owner, &fallen_id) } else { (&fallen, &victim) };
-        change(service, winner, restored, Role::Owner).await.unwrap();
+        change(world, winner, restored, Role::Owner).await.unwrap();
     }
 }
 
@@ -267,14 +318,14 @@ async fn members_are_found_by_what_they_are(world: &World) {
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
-            let page = service.members(ada, "acme", list, cursor.as_deref(), 2).await.unwrap();
+            let page = service.members().list(&world.access(ada).await, list, cursor.as_deref(), 2).await.unwrap();
             seen.extend(page.items.into_iter().map(|member| member.user.email.replace("@example.com", "")));
             cursor = page.next;
             if cursor.is_none() {
                 break;
             }
         }
-        let numbered = service.numbered_members(ada, "acme", list, 1, 100).await.unwrap();
+        let numbered = service.members().list_numbered(&world.access(ada).await, list, 1, 100).await.unwrap();
         assert_eq!((numbered.members.len(), numbered.total as usize), (seen.len(), seen.len()));
         seen
     };
@@ -290,14 +341,27 @@ async fn members_are_found_by_what_they_are(world: &World) {
     let by_id = |role| ListMembers { id: Some(ids[1].0.clone()), role, ..list("", "", None) };
     assert_eq!(emails(&by_id(Some(Role::Viewer))).await, ["adam"]);
     assert_eq!(emails(&by_id(Some(Role::Owner))).await, Vec::<String>::new());
-    let second = service.numbered_members(ada, "acme", &list("", "", None), 2, 2).await.unwrap();
+    let second = service.members().list_numbered(&world.access(ada).await, &list("", "", None), 2, 2).await.unwrap();
     assert_eq!((second.members[0].user.email.as_str(), second.total), ("bo_b@example.com", 5));
     let long = "x".repeat(255);
-    assert_eq!(fields(service.members(ada, "acme", &list(&long, "", None), None, 2).await.unwrap_err()), ["email"]);
-    assert_eq!(fields(service.members(ada, "acme", &list("", "", None), Some("zz"), 2).await.unwrap_err()), ["cursor"]);
-    assert_eq!(fields(service.members(ada, "acme", &list("", "", None), None, 101).await.unwrap_err()), ["limit"]);
+    assert_eq!(
+        fields(service.members().list(&world.access(ada).await, &list(&long, "", None), None, 2).await.unwrap_err()),
+        ["email"]
+    );
+    assert_eq!(
+        fields(service.members().list(&world.access(ada).await, &list("", "", None), Some("zz"), 2).await.unwrap_err()),
+        ["cursor"]
+    );
+    assert_eq!(
+        fields(service.members().list(&world.access(ada).await, &list("", "", None), None, 101).await.unwrap_err()),
+        ["limit"]
+    );
     for (page, size, field) in [(0, 10, "page"), (101, 100, "page"), (u32::MAX, 100, "page"), (1, 0, "page_size")] {
-        let refused = service.numbered_members(ada, "acme", &list("", "", None), page, size).await.unwrap_err();
+        let refused = service
+            .members()
+            .list_numbered(&world.access(ada).await, &list("", "", None), page, size)
+            .await
+            .unwrap_err();
         assert_eq!(fields(refused), [field]);
     }
 }

@@ -23,29 +23,39 @@ on_both_engines!(
 async fn whoever_makes_an_organization_owns_it(world: &World) {
     let (service, ada) = (&world.service, nobody(world, "ada@example.com", false).await);
     assert!(matches!(
-        service.organization_of(&ada, None).await,
+        service.organizations().resolve(&ada, None).await,
         Err(Error::Forbidden(AuthorizationError::NoOrganization))
     ));
-    let made = service.create_organization(&ada, "initech").await.unwrap();
-    assert_eq!(service.organization(&ada, "initech").await.unwrap().organization, made);
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
-    let own = service.own_memberships(&ada, None, 10).await.unwrap().items;
+    let made = service.organizations().create(&ada, "initech").await.unwrap();
+    assert_eq!(world.organization(&ada, "initech").await.unwrap(), made);
+    assert_eq!(service.organizations().resolve(&ada, None).await.unwrap(), "initech");
+    let own = service.memberships().list(&ada, None, 10).await.unwrap().items;
     assert_eq!((own.len(), own[0].member.role, own[0].current), (1, Role::Owner, true));
     let other = world.admin().await;
-    assert_eq!(outcome(service.create_organization(&other, "initech").await), "conflict");
+    assert_eq!(outcome(service.organizations().create(&other, "initech").await), "conflict");
     for wrong in ["", "Initech", "a b", "-a", &"a".repeat(64)] {
-        assert_eq!(fields(service.create_organization(&ada, wrong).await.unwrap_err()), ["name"], "{wrong}");
+        assert_eq!(fields(service.organizations().create(&ada, wrong).await.unwrap_err()), ["name"], "{wrong}");
     }
     world.clock.advance_seconds(1);
     // One that a pipeline makes has nobody in it, until somebody accepts; and its owner is not for a token to name.
     let pipeline = instance_token(world, &["orgs:create", "members:invite"]).await;
-    service.create_organization(&pipeline, "hooli").await.unwrap();
+    service.organizations().create(&pipeline, "hooli").await.unwrap();
     for role in [Role::Owner, Role::Admin] {
-        assert_eq!(outcome(service.invite(&pipeline, "hooli", "ada@example.com", role).await), "people");
+        assert_eq!(
+            outcome(
+                service.invitations().create(&world.access_to(&pipeline, "hooli").await, "ada@example.com", role).await
+            ),
+            "people"
+        );
     }
     let root = nobody(world, "root@example.com", true).await;
-    let invitation = service.invite(&root, "hooli", "ADA@example.com", Role::Owner).await.unwrap().invitation;
-    let joined = service.accept_invitation(&ada, &invitation.id.to_string()).await.unwrap();
+    let invitation = service
+        .invitations()
+        .create(&world.access_to(&root, "hooli").await, "ADA@example.com", Role::Owner)
+        .await
+        .unwrap()
+        .invitation;
+    let joined = service.invitations().accept(&ada, &invitation.id.to_string()).await.unwrap();
     assert_eq!((joined.organization.name.as_str(), joined.member.role, joined.current), ("hooli", Role::Owner, false));
 }
 
@@ -55,10 +65,10 @@ async fn making_organizations_can_be_restricted(world: &World) {
     let key = RootKey::new(&[7; 32]).unwrap();
     let service = Service::with_settings(world.store.clone(), catalogue, world.clock.clone(), random, key, settings);
     let owner = world.person(world.acme, Role::Owner).await;
-    assert_eq!(outcome(service.create_organization(&owner, "initech").await), "forbidden");
+    assert_eq!(outcome(service.organizations().create(&owner, "initech").await), "forbidden");
     let admin = nobody(world, "root@example.com", true).await;
-    service.create_organization(&admin, "initech").await.unwrap();
-    service.create_organization(&instance_token(world, &["orgs:create"]).await, "hooli").await.unwrap();
+    service.organizations().create(&admin, "initech").await.unwrap();
+    service.organizations().create(&instance_token(world, &["orgs:create"]).await, "hooli").await.unwrap();
 }
 
 async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
@@ -67,47 +77,55 @@ async fn a_deleted_organization_takes_its_tokens_along(world: &World) {
     let of_project = CreateToken { project: Some("Website".into()), ..asked("site") };
     let of_project = world.create(&owner, of_project).await.unwrap();
     let foreign = world.person(world.globex, Role::Owner).await;
-    let theirs = service.create_token(&foreign, "globex", asked("CI")).await.unwrap();
-    let invitation =
-        service.invite(&owner, "acme", "bob@example.com", Role::Member).await.unwrap().invitation.id.to_string();
+    let theirs = service.tokens().create(&world.access_to(&foreign, "globex").await, asked("CI")).await.unwrap();
+    let invitation = service
+        .invitations()
+        .create(&world.access(&owner).await, "bob@example.com", Role::Member)
+        .await
+        .unwrap()
+        .invitation
+        .id
+        .to_string();
     world.pipeline(&created).await;
     let replica = world.replica();
-    replica.authenticate(of_project.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
+    common::authenticate(&replica, of_project.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
 
-    service.delete_organization(&owner, "acme").await.unwrap();
+    service.organizations().delete(&world.access(&owner).await).await.unwrap();
     for created in [&created, &of_project] {
         for service in [service, &replica] {
-            let refused = service.authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
+            let refused = common::authenticate(service, created.secret.reveal(), &origin("198.51.100.9")).await;
             assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))), "{refused:?}");
         }
     }
-    service.authenticate(theirs.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
-    assert_eq!(outcome(service.organization(&owner, "acme").await.map(drop)), "not found");
-    assert_eq!(outcome(service.tokens(&owner, "acme", listing(StateFilter::All)).await), "not found");
-    assert_eq!(outcome(service.delete_organization(&owner, "acme").await), "not found");
-    assert!(service.own_memberships(&owner, None, 10).await.unwrap().items.is_empty());
+    common::authenticate(service, theirs.secret.reveal(), &origin("198.51.100.9")).await.unwrap();
+    assert_eq!(outcome(world.organization(&owner, "acme").await), "not found");
+    assert_eq!(outcome(within!(world, &owner, "acme", tokens.list(listing(StateFilter::All)))), "not found");
+    assert_eq!(outcome(within!(world, &owner, "acme", organizations.delete())), "not found");
+    assert!(service.memberships().list(&owner, None, 10).await.unwrap().items.is_empty());
     let bob = nobody(world, "bob@example.com", false).await;
-    assert!(service.received_invitations(&bob, None, 10).await.unwrap().items.is_empty());
-    assert_eq!(outcome(service.accept_invitation(&bob, &invitation).await), "not found");
+    assert!(service.invitations().list_received(&bob, None, 10).await.unwrap().items.is_empty());
+    assert_eq!(outcome(service.invitations().accept(&bob, &invitation).await), "not found");
     // What happened is kept, and the instance admin reads of it.
     assert_eq!((world.events("token.revoked").await, world.events("organization.deleted").await), (2, 1));
     let root = nobody(world, "root@example.com", true).await;
-    let seen = service.instance_events(&root, &events()).await.unwrap().items;
+    let seen = service.audit().list_of_instance(&root, &events()).await.unwrap().items;
     assert_eq!((seen[0].action.as_str(), seen[0].target_name.as_str()), ("organization.deleted", "acme"));
     // The name stays taken, so that nobody can pass for it, until an instance admin frees it.
-    assert_eq!(outcome(service.create_organization(&bob, "acme").await), "conflict");
-    assert_eq!(outcome(service.deleted_organizations(&bob, None, 10).await), "forbidden");
-    assert_eq!(outcome(service.free_name(&bob, "acme").await), "forbidden");
-    let taken = service.deleted_organizations(&root, None, 10).await.unwrap().items;
+    assert_eq!(outcome(service.organizations().create(&bob, "acme").await), "conflict");
+    assert_eq!(outcome(service.organizations().list_deleted(&bob, None, 10).await), "forbidden");
+    assert_eq!(outcome(service.organizations().free_name(&bob, "acme").await), "forbidden");
+    let taken = service.organizations().list_deleted(&root, None, 10).await.unwrap().items;
     assert_eq!(taken.iter().map(|taken| taken.name.as_str()).collect::<Vec<_>>(), ["acme"]);
-    assert_eq!(outcome(service.free_name(&root, "globex").await), "not found");
-    service.free_name(&root, "acme").await.unwrap();
-    assert!(service.deleted_organizations(&root, None, 10).await.unwrap().items.is_empty());
+    assert_eq!(outcome(service.organizations().free_name(&root, "globex").await), "not found");
+    service.organizations().free_name(&root, "acme").await.unwrap();
+    assert!(service.organizations().list_deleted(&root, None, 10).await.unwrap().items.is_empty());
     // What comes after has nothing of what was before.
-    service.create_organization(&bob, "acme").await.unwrap();
-    assert!(service.tokens(&bob, "acme", listing(StateFilter::All)).await.unwrap().tokens.is_empty());
-    assert!(service.list_projects(&bob, "acme", None, 10).await.unwrap().items.is_empty());
-    assert_eq!(outcome(service.organization(&owner, "acme").await.map(drop)), "not found");
+    service.organizations().create(&bob, "acme").await.unwrap();
+    assert!(
+        service.tokens().list(&world.access(&bob).await, listing(StateFilter::All)).await.unwrap().tokens.is_empty()
+    );
+    assert!(service.projects().list(&world.access(&bob).await, None, 10).await.unwrap().items.is_empty());
+    assert_eq!(outcome(world.organization(&owner, "acme").await), "not found");
 }
 
 /// More tokens than one transaction revokes.
@@ -117,9 +135,9 @@ async fn a_large_organization_is_deleted_in_steps(world: &World) {
     for number in 0..501 {
         last = Some(world.create(&owner, asked(&format!("token {number}"))).await.unwrap());
     }
-    world.service.delete_organization(&owner, "acme").await.unwrap();
+    world.service.organizations().delete(&world.access(&owner).await).await.unwrap();
     assert_eq!((world.events("token.revoked").await, world.events("organization.deleted").await), (501, 1));
-    let refused = world.service.authenticate(last.unwrap().secret.reveal(), &origin("198.51.100.9")).await;
+    let refused = common::authenticate(&world.service, last.unwrap().secret.reveal(), &origin("198.51.100.9")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))));
 }
 
@@ -136,10 +154,11 @@ async fn a_token_is_not_made_while_its_organization_goes(world: &World) {
         }
         made
     };
-    let (made, deleted) = tokio::join!(make, world.service.delete_organization(&owner, "acme"));
+    let access = world.access(&owner).await;
+    let (made, deleted) = tokio::join!(make, world.service.organizations().delete(&access));
     deleted.unwrap();
     for created in made {
-        let refused = world.replica().authenticate(created.secret.reveal(), &origin("198.51.100.9")).await;
+        let refused = common::authenticate(&world.replica(), created.secret.reveal(), &origin("198.51.100.9")).await;
         assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))), "{refused:?}");
     }
 }
@@ -147,55 +166,61 @@ async fn a_token_is_not_made_while_its_organization_goes(world: &World) {
 async fn a_person_chooses_the_current_organization(world: &World) {
     let (service, ada) = (&world.service, nobody(world, "ada@example.com", false).await);
     for name in ["initech", "hooli", "cyberdyne"] {
-        service.create_organization(&ada, name).await.unwrap();
+        service.organizations().create(&ada, name).await.unwrap();
         world.clock.advance_seconds(1);
     }
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
+    assert_eq!(service.organizations().resolve(&ada, None).await.unwrap(), "initech");
     let hooli = membership(world, "hooli", &ada).await;
-    assert!(service.set_current_membership(&ada, &hooli).await.unwrap().current);
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "hooli");
+    assert!(service.memberships().set_current(&ada, &hooli).await.unwrap().current);
+    assert_eq!(service.organizations().resolve(&ada, None).await.unwrap(), "hooli");
     let current = async |after, limit| -> Vec<_> {
-        let page = service.own_memberships(&ada, after, limit).await.unwrap();
+        let page = service.memberships().list(&ada, after, limit).await.unwrap();
         page.items.into_iter().map(|own| (own.organization.name, own.current)).collect()
     };
     let all = [("cyberdyne".to_owned(), false), ("hooli".to_owned(), true), ("initech".to_owned(), false)];
     assert_eq!(current(None, 10).await, all);
-    let first = service.own_memberships(&ada, None, 2).await.unwrap();
+    let first = service.memberships().list(&ada, None, 2).await.unwrap();
     assert_eq!(current(first.next.as_deref(), 2).await, all[2..]);
     // Whoever leaves it falls back to the oldest one.
     let bob = nobody(world, "bob@example.com", false).await;
-    let invitation = service.invite(&ada, "hooli", "bob@example.com", Role::Owner).await.unwrap().invitation;
-    service.accept_invitation(&bob, &invitation.id.to_string()).await.unwrap();
-    service.leave(&ada, &hooli).await.unwrap();
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "initech");
-    service.delete_organization(&ada, "initech").await.unwrap();
-    assert_eq!(service.organization_of(&ada, None).await.unwrap(), "cyberdyne");
+    let invitation = service
+        .invitations()
+        .create(&world.access_to(&ada, "hooli").await, "bob@example.com", Role::Owner)
+        .await
+        .unwrap()
+        .invitation;
+    service.invitations().accept(&bob, &invitation.id.to_string()).await.unwrap();
+    service.memberships().leave(&ada, &hooli).await.unwrap();
+    assert_eq!(service.organizations().resolve(&ada, None).await.unwrap(), "initech");
+    service.organizations().delete(&world.access_to(&ada, "initech").await).await.unwrap();
+    assert_eq!(service.organizations().resolve(&ada, None).await.unwrap(), "cyberdyne");
 }
 
 async fn a_project_goes_when_its_tokens_are_revoked(world: &World) {
     let (service, admin) = (&world.service, world.admin().await);
-    let project = service.create_project(&admin, "acme", " API ").await.unwrap();
-    assert_eq!(outcome(service.create_project(&admin, "acme", "API").await), "conflict");
-    assert_eq!(fields(service.create_project(&admin, "acme", " ").await.unwrap_err()), ["name"]);
+    let project = service.projects().create(&world.access(&admin).await, " API ").await.unwrap();
+    assert_eq!(outcome(service.projects().create(&world.access(&admin).await, "API").await), "conflict");
+    assert_eq!(fields(service.projects().create(&world.access(&admin).await, " ").await.unwrap_err()), ["name"]);
     let in_project = || CreateToken { project: Some("API".into()), ..asked("CI") };
     let token = world.create(&admin, in_project()).await.unwrap().detail.token.id.to_string();
-    assert_eq!(outcome(service.delete_project(&admin, "acme", "API").await), "conflict");
-    service.revoke_token(&admin, "acme", &token).await.unwrap();
+    assert_eq!(outcome(service.projects().delete(&world.access(&admin).await, "API").await), "conflict");
+    service.tokens().revoke(&world.access(&admin).await, &token).await.unwrap();
     let replica = world.replica();
+    let access = world.access(&admin).await;
     let (deleted, made) =
-        tokio::join!(service.delete_project(&admin, "acme", "API"), replica.create_token(&admin, "acme", in_project()));
+        tokio::join!(service.projects().delete(&access, "API"), replica.tokens().create(&access, in_project()));
     match (outcome(deleted), made) {
         ("conflict", Ok(made)) => {
-            service.revoke_token(&admin, "acme", &made.detail.token.id.to_string()).await.unwrap();
-            service.delete_project(&admin, "acme", &project.id.to_string()).await.unwrap();
+            service.tokens().revoke(&world.access(&admin).await, &made.detail.token.id.to_string()).await.unwrap();
+            service.projects().delete(&world.access(&admin).await, &project.id.to_string()).await.unwrap();
         }
         ("ok", Err(Error::NotFound(_) | Error::Invalid(_))) => {}
         (deleted, made) => panic!("{deleted} {made:?}"),
     }
-    assert_eq!(outcome(service.delete_project(&admin, "acme", "API").await), "not found");
+    assert_eq!(outcome(service.projects().delete(&world.access(&admin).await, "API").await), "not found");
     assert_eq!(fields(world.create(&admin, in_project()).await.unwrap_err()), ["project"]);
     // The revoked token still says what it was of, and the name is free.
-    assert_eq!(service.token(&admin, "acme", &token).await.unwrap().token.project_name, "API");
-    assert_ne!(service.create_project(&admin, "acme", "API").await.unwrap().id, project.id);
+    assert_eq!(service.tokens().get(&world.access(&admin).await, &token).await.unwrap().token.project_name, "API");
+    assert_ne!(service.projects().create(&world.access(&admin).await, "API").await.unwrap().id, project.id);
     assert_eq!((world.events("project.created").await, world.events("project.deleted").await), (2, 1));
 }

@@ -1,20 +1,20 @@
 //! Power that is taken away counts at once, also for what is under way: every write looks at its caller again. A caller
-//! who was checked and then waited is made here by keeping the `Caller` of before.
+//! who was checked and then waited is made here by keeping the `Caller`, or the `OrganizationAccess`, of before.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use common::people::{instance_token, membership, nobody};
-use common::use_cases::{READS, Targets, WRITES, ask, targets, write};
+use common::use_cases::{READS, Targets, WITHOUT_CALLER, WRITES, ask, targets, write};
 use common::{World, asked, listing, scoped};
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
-    AuthorizationError, Caller, CreateToken, EditToken, Error, ExpiresIn, ListTokens, Principal, RotateToken,
-    StateFilter, SweepKind,
+    AuthorizationError, Caller, CreateToken, EditToken, Error, ExpiresIn, ListTokens, OrganizationAccess, Principal,
+    RotateToken, StateFilter, SweepKind,
 };
 use latchkey_store::WritePriority;
 use sqlx::Connection;
@@ -34,8 +34,8 @@ async fn everything(world: &World, name: &str) -> Caller {
     let caller = nobody(world, &format!("{name}@example.com"), true).await;
     let owner = world.person(world.acme, Role::Owner).await;
     let email = caller.principal.person().unwrap().email.clone();
-    let invited = world.service.invite(&owner, "acme", &email, Role::Owner).await.unwrap();
-    world.service.accept_invitation(&caller, &invited.invitation.id.to_string()).await.unwrap();
+    let invited = world.service.invitations().create(&world.access(&owner).await, &email, Role::Owner).await.unwrap();
+    world.service.invitations().accept(&caller, &invited.invitation.id.to_string()).await.unwrap();
     caller
 }
 
@@ -44,10 +44,10 @@ async fn nothing_is_written_for_a_person_whose_power_is_gone(world: &World) {
     let caller = everything(world, "ada").await;
     let on = targets(world, &caller).await;
     let person = caller.principal.person().unwrap().clone();
-    let refused = async |caller: &Caller, names: &[&str], why: &str| {
+    let refused = async |access: &OrganizationAccess, names: &[&str], why: &str| {
         let before = world.newest_events().await;
         for name in names {
-            let done = write(service, name, caller, &on).await;
+            let done = write(service, name, access, &on).await;
             assert!(
                 matches!(done, Err(Error::Unauthenticated(_) | Error::Forbidden(_) | Error::NotFound(_))),
                 "{name} by somebody {why}: {done:?}"
@@ -58,58 +58,67 @@ async fn nothing_is_written_for_a_person_whose_power_is_gone(world: &World) {
 
     // In the organization: a role that is not enough, and none.
     let own_affairs = [
-        "create_organization",
-        "set_current_membership",
-        "leave",
-        "accept_invitation",
-        "set_password",
-        "end_credential",
-        "end_credentials",
-        "set_user_locked",
-        "free_name",
+        "organizations.create",
+        "memberships.set_current",
+        "memberships.leave",
+        "invitations.accept",
+        "users.set_password",
+        "credentials.end",
+        "credentials.end_all",
+        "users.set_locked",
+        "organizations.free_name",
     ];
     let in_organization: Vec<_> = WRITES.iter().copied().filter(|name| !own_affairs.contains(name)).collect();
     let member = world.person(world.acme, Role::Owner).await;
     let own = membership(world, "acme", &member).await;
-    service.change_role(&caller, "acme", &own, Role::Viewer).await.unwrap();
-    refused(&member, &in_organization, "demoted").await;
-    service.remove_member(&caller, "acme", &own).await.unwrap();
-    refused(&member, &in_organization, "removed").await;
+    let before = world.access(&member).await;
+    service.members().set_role(&world.access(&caller).await, &own, Role::Viewer).await.unwrap();
+    refused(&before, &in_organization, "demoted").await;
+    refused(&world.access(&member).await, &in_organization, "demoted, who asks now").await;
+    service.members().remove(&world.access(&caller).await, &own).await.unwrap();
+    refused(&before, &in_organization, "removed").await;
 
     // Signed out, with a session and with a user token; then locked.
     let mut gone = caller.clone();
     if let Principal::Session(person) = &mut gone.principal {
         person.credential = on.own_session.parse().unwrap();
     }
-    service.end_credential(&caller, "me", &on.own_session).await.unwrap();
-    refused(&gone, WRITES, "signed out").await;
+    service.credentials().end(&caller, "me", &on.own_session).await.unwrap();
+    refused(&world.access(&gone).await, WRITES, "signed out").await;
     let token = Caller { principal: Principal::UserToken(gone.principal.person().unwrap().clone()), ..gone };
-    refused(&token, WRITES, "whose user token is gone").await;
-    service.set_user_locked(&root, &person.id.to_string(), true).await.unwrap();
-    refused(&caller, WRITES, "locked").await;
+    refused(&world.access(&token).await, WRITES, "whose user token is gone").await;
+    service.users().set_locked(&root, &person.id.to_string(), true).await.unwrap();
+    refused(&world.access(&caller).await, WRITES, "locked").await;
 
     // The same is done for who may: or the refusals above would mean nothing.
     let caller = everything(world, "grace").await;
     let mut on = targets_again(on, world, &caller).await;
     for name in WRITES {
-        if *name == "revoke_token_if" || *name == "revoke_tokens" || *name == "rotate_token" {
+        if *name == "tokens.revoke_if_match" || *name == "tokens.revoke_many" || *name == "tokens.rotate" {
             on.token = world.create(&caller, asked(name)).await.unwrap().detail.token.id.to_string();
         }
-        if *name == "leave" || *name == "delete_organization" {
+        if *name == "memberships.leave" || *name == "organizations.delete" {
             continue;
         }
-        write(service, name, &caller, &on)
+        write(service, name, &world.access(&caller).await, &on)
             .await
-            .unwrap_or_else(|error| assert!(*name == "remove_member", "{name}: {error:?}"));
+            .unwrap_or_else(|error| assert!(*name == "members.remove", "{name}: {error:?}"));
     }
-    write(service, "delete_organization", &caller, &on).await.unwrap();
+    write(service, "organizations.delete", &world.access(&caller).await, &on).await.unwrap();
 }
 
 async fn targets_again(on: Targets, world: &World, caller: &Caller) -> Targets {
     let foreign = world.person(world.globex, Role::Owner).await;
     let email = &caller.principal.person().unwrap().email;
-    let received =
-        world.service.invite(&foreign, "globex", email, Role::Member).await.unwrap().invitation.id.to_string();
+    let received = world
+        .service
+        .invitations()
+        .create(&world.access_to(&foreign, "globex").await, email, Role::Member)
+        .await
+        .unwrap()
+        .invitation
+        .id
+        .to_string();
     let mut tx = world.store.begin(WritePriority::Normal).await.unwrap();
     let session: CredentialId = common::session(&mut tx, caller.principal.person().unwrap().id).await;
     tx.commit().await.unwrap();
@@ -122,14 +131,14 @@ async fn nothing_is_written_with_a_token_whose_power_is_gone(world: &World) {
     let on = targets(world, &everything(world, "ada").await).await;
     let scopes = ["tokens:manage", "repos:write", "repos:read", "scans:read", "tokens:read"];
     let writes = [
-        "create_token",
-        "edit_token",
-        "rotate_token",
-        "revoke_token",
-        "revoke_tokens",
-        "create_repository",
-        "create_repository_idempotent",
-        "delete_repository",
+        "tokens.create",
+        "tokens.edit",
+        "tokens.rotate",
+        "tokens.revoke",
+        "tokens.revoke_many",
+        "repositories.create",
+        "repositories.create_idempotent",
+        "repositories.delete",
     ];
     let less = EditToken { scopes: Some(vec!["scans:read".into()]), ..EditToken::default() };
     let near = EditToken { allowed_networks: Some(vec!["192.0.2.0/24".into()]), ..EditToken::default() };
@@ -138,34 +147,38 @@ async fn nothing_is_written_with_a_token_whose_power_is_gone(world: &World) {
         let made = CreateToken { expires: ExpiresIn::Days(1), ..scoped(way, &scopes) };
         let made = world.create(&admin, made).await.unwrap();
         let (id, caller) = (made.detail.token.id.to_string(), world.pipeline(&made).await);
+        let access = world.access(&caller).await;
         match way {
-            "revoked" => drop(service.revoke_token(&admin, "acme", &id).await.unwrap()),
-            "rotated" => drop(service.rotate_token(&admin, "acme", &id, RotateToken::default()).await.unwrap()),
-            "narrowed" => drop(service.edit_token(&admin, "acme", &id, less.clone()).await.unwrap()),
-            "elsewhere" => drop(service.edit_token(&admin, "acme", &id, near.clone()).await.unwrap()),
-            "signing" => drop(service.edit_token(&admin, "acme", &id, signed.clone()).await.unwrap()),
+            "revoked" => drop(service.tokens().revoke(&world.access(&admin).await, &id).await.unwrap()),
+            "rotated" => {
+                drop(service.tokens().rotate(&world.access(&admin).await, &id, RotateToken::default()).await.unwrap())
+            }
+            "narrowed" => drop(service.tokens().edit(&world.access(&admin).await, &id, less.clone()).await.unwrap()),
+            "elsewhere" => drop(service.tokens().edit(&world.access(&admin).await, &id, near.clone()).await.unwrap()),
+            "signing" => drop(service.tokens().edit(&world.access(&admin).await, &id, signed.clone()).await.unwrap()),
             _ => world.clock.advance_days(1),
         }
         let before = world.newest_events().await;
         for name in writes {
-            let done = write(service, name, &caller, &on).await;
+            let done = write(service, name, &access, &on).await;
             assert!(matches!(done, Err(Error::Unauthenticated(_) | Error::Forbidden(_))), "{name}, {way}: {done:?}");
         }
         // It can't give itself back what was taken, nor end anything with what it no longer is.
         let back = EditToken { scopes: Some(scopes.map(str::to_owned).to_vec()), ..EditToken::default() };
-        assert!(service.edit_token(&caller, "acme", &id, back).await.is_err(), "{way}");
-        assert!(service.rotate_token(&caller, "acme", &id, RotateToken::default()).await.is_err(), "{way}");
+        assert!(service.tokens().edit(&access, &id, back).await.is_err(), "{way}");
+        assert!(service.tokens().rotate(&access, &id, RotateToken::default()).await.is_err(), "{way}");
         assert_eq!(world.newest_events().await, before, "{way}");
     }
-    let caller = world.pipeline(&world.create(&admin, scoped("alive", &scopes)).await.unwrap()).await;
-    for name in ["create_token", "edit_token", "create_repository", "delete_repository", "revoke_token"] {
-        write(service, name, &caller, &on).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    let alive = world.pipeline(&world.create(&admin, scoped("alive", &scopes)).await.unwrap()).await;
+    let access = world.access(&alive).await;
+    for name in ["tokens.create", "tokens.edit", "repositories.create", "repositories.delete", "tokens.revoke"] {
+        write(service, name, &access, &on).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
     let instance = instance_token(world, &["orgs:create", "members:invite"]).await;
     let Principal::ApiToken(own) = &instance.principal else { panic!("a token") };
-    service.revoke_token(&instance, "", &own.id.to_string()).await.unwrap();
-    assert!(matches!(service.create_organization(&instance, "initech").await, Err(Error::Unauthenticated(_))));
-    let invited = service.invite(&instance, "acme", "eve@example.com", Role::Member).await;
+    service.tokens().revoke(&world.access_to(&instance, "").await, &own.id.to_string()).await.unwrap();
+    assert!(matches!(service.organizations().create(&instance, "initech").await, Err(Error::Unauthenticated(_))));
+    let invited = service.invitations().create(&world.access(&instance).await, "eve@example.com", Role::Member).await;
     assert!(matches!(invited, Err(Error::Unauthenticated(_))), "{invited:?}");
 }
 
@@ -175,7 +188,8 @@ async fn a_write_under_way_comes_before_the_end_or_not_at_all(world: &World) {
     let (service, admin) = (&world.service, world.admin().await);
     let tokens = async || {
         service
-            .tokens(&admin, "acme", ListTokens { limit: 100, ..listing(StateFilter::All) })
+            .tokens()
+            .list(&world.access(&admin).await, ListTokens { limit: 100, ..listing(StateFilter::All) })
             .await
             .unwrap()
             .tokens
@@ -186,21 +200,21 @@ async fn a_write_under_way_comes_before_the_end_or_not_at_all(world: &World) {
         let own = membership(world, "acme", &member).await;
         let token =
             world.create(&admin, scoped(&format!("round {round}"), &["tokens:manage", "scans:read"])).await.unwrap();
-        let caller = if by_token { world.pipeline(&token).await } else { member };
+        let access = world.access(&if by_token { world.pipeline(&token).await } else { member }).await;
         let mut writers = tokio::task::JoinSet::new();
         for number in 0..WRITERS {
-            let (service, caller) = (service.clone(), caller.clone());
+            let (service, access) = (service.clone(), access.clone());
             writers.spawn(async move {
                 let asked = scoped(&format!("{round} {number}"), &["scans:read"]);
-                service.create_token(&caller, "acme", asked).await.is_ok()
+                service.tokens().create(&access, asked).await.is_ok()
             });
         }
         // Some are through, some wait.
         let first = writers.join_next().await.unwrap().unwrap();
         if by_token {
-            service.revoke_token(&admin, "acme", &token.detail.token.id.to_string()).await.unwrap();
+            service.tokens().revoke(&world.access(&admin).await, &token.detail.token.id.to_string()).await.unwrap();
         } else {
-            service.remove_member(&admin, "acme", &own).await.unwrap();
+            service.members().remove(&world.access(&admin).await, &own).await.unwrap();
         }
         let then = tokens().await;
         let made = writers.join_all().await.into_iter().filter(|made| *made).count();
@@ -222,11 +236,12 @@ async fn writes_and_endings_do_not_wait_for_each_other(world: &World) {
         }
         let mut writers = tokio::task::JoinSet::new();
         for number in 0..12 {
-            let (service, caller) = (service.clone(), if number % 2 == 0 { admin.clone() } else { other.clone() });
+            let access = world.access(if number % 2 == 0 { &admin } else { &other }).await;
+            let service = service.clone();
             let asked = scoped(&format!("{round} {number}"), &["scans:read"]);
-            writers.spawn(async move { service.create_token(&caller, "acme", asked).await.map(drop) });
+            writers.spawn(async move { service.tokens().create(&access, asked).await.map(drop) });
         }
-        let ended = service.end_credentials(&admin, "me").await;
+        let ended = service.credentials().end_all(&admin, "me").await;
         for done in writers.join_all().await.into_iter().chain([ended.map(drop)]) {
             assert!(matches!(done, Ok(()) | Err(Error::Unauthenticated(_))), "{done:?}");
         }
@@ -238,22 +253,24 @@ async fn no_token_does_what_its_maker_may_not(world: &World) {
     let service = &world.service;
     let on = targets(world, &everything(world, "ada").await).await;
     // What these end would not be there for the next one.
-    let ends = ["delete_organization", "delete_repository", "delete_project", "remove_member", "leave"];
+    let ends =
+        ["organizations.delete", "repositories.delete", "projects.delete", "members.remove", "memberships.leave"];
     let names: Vec<_> = WRITES.iter().chain(READS).filter(|name| !ends.contains(name)).collect();
     let scopes: Vec<_> = service.catalogue().scopes().map(|info| info.name.to_string()).collect();
     let mut made = 0;
     for role in Role::ALL {
         let person = world.person(world.acme, role).await;
+        let own_access = world.access(&person).await;
         for (level, project) in [("organization", None), ("project", Some("Website".to_owned()))] {
             for scope in &scopes {
                 let name = format!("{role:?} {level} {scope}");
                 let asked = CreateToken { project: project.clone(), ..scoped(&name, &[scope]) };
                 let Ok(token) = world.create(&person, asked).await else { continue };
                 made += 1;
-                let token = world.pipeline(&token).await;
+                let token = world.access(&world.pipeline(&token).await).await;
                 for what in &names {
                     if ask(service, what, &token, &on).await.is_ok() {
-                        let own = ask(service, what, &person, &on).await;
+                        let own = ask(service, what, &own_access, &on).await;
                         let may = !matches!(own, Err(Error::Forbidden(_) | Error::NotFound(_)));
                         assert!(may, "{name} does {what}, which its maker may not: {own:?}");
                     }
@@ -275,28 +292,28 @@ async fn no_token_does_what_its_maker_may_not(world: &World) {
 
 async fn a_token_of_a_project_stays_in_it(world: &World) {
     let (service, admin) = (&world.service, world.admin().await);
-    service.create_project(&admin, "acme", "Elsewhere").await.unwrap();
+    service.projects().create(&world.access(&admin).await, "Elsewhere").await.unwrap();
     for (name, project) in [("org", None), ("web", Some("Website")), ("else", Some("Elsewhere"))] {
         let asked = CreateToken { project: project.map(str::to_owned), ..asked(name) };
         world.create(&admin, asked).await.unwrap();
     }
-    service.set_auto_revoke(&admin, "acme", 30).await.unwrap();
+    service.auto_revoke().set(&world.access(&admin).await, 30).await.unwrap();
     world.clock.advance_days(40);
     let scopes = ["repos:write", "repos:read", "tokens:read", "tokens:manage", "org:read"];
     let asked = CreateToken { project: Some("Website".into()), ..scoped("confined", &scopes) };
     let confined = world.pipeline(&world.create(&admin, asked).await.unwrap()).await;
-    let preview = service.preview_auto_revoke(&confined, "acme", 30).await.unwrap();
+    let preview = service.auto_revoke().preview(&world.access(&confined).await, 30).await.unwrap();
     let names: Vec<_> = preview.tokens.iter().map(|detail| detail.token.name.as_str()).collect();
     assert_eq!((names, preview.would_revoke, preview.active), (vec!["web"], 1, 2));
-    assert_eq!(service.preview_auto_revoke(&admin, "acme", 30).await.unwrap().would_revoke, 3);
-    service.sweep(SweepKind::Manual).await.unwrap();
-    assert!(service.auto_revoke(&confined, "acme").await.unwrap().sweeps.is_empty());
-    assert_eq!(service.auto_revoke(&admin, "acme").await.unwrap().sweeps.len(), 1);
-    let projects = service.projects(&confined, "acme").await.unwrap();
+    assert_eq!(service.auto_revoke().preview(&world.access(&admin).await, 30).await.unwrap().would_revoke, 3);
+    service.auto_revoke().sweep(SweepKind::Manual).await.unwrap();
+    assert!(service.auto_revoke().get(&world.access(&confined).await).await.unwrap().sweeps.is_empty());
+    assert_eq!(service.auto_revoke().get(&world.access(&admin).await).await.unwrap().sweeps.len(), 1);
+    let projects = service.projects().options(&world.access(&confined).await).await.unwrap();
     assert_eq!(projects.iter().map(|project| project.name.as_str()).collect::<Vec<_>>(), ["Website"]);
     for refused in [
-        service.create_repository(&confined, "acme", "acme/mine").await.map(drop),
-        service.delete_repository(&confined, "acme", "acme/api").await,
+        service.repositories().create(&world.access(&confined).await, "acme/mine").await.map(drop),
+        service.repositories().delete(&world.access(&confined).await, "acme/api").await,
     ] {
         assert!(matches!(refused, Err(Error::Forbidden(AuthorizationError::BeyondProject))), "{refused:?}");
     }
@@ -311,16 +328,18 @@ async fn a_token_of_a_project_stays_in_it(world: &World) {
         let asked =
             CreateToken { all_repositories: false, repositories: vec![name.into()], ..scoped("x", &["repos:read"]) };
         let answers = [
-            format!("{:?}", service.repository(&few, "acme", name).await.unwrap_err()),
-            format!("{:?}", service.delete_repository(&few, "acme", name).await.unwrap_err()),
-            format!("{:?}", service.create_token(&few, "acme", asked).await.unwrap_err()),
+            format!("{:?}", service.repositories().get(&world.access(&few).await, name).await.unwrap_err()),
+            format!("{:?}", service.repositories().delete(&world.access(&few).await, name).await.unwrap_err()),
+            format!("{:?}", service.tokens().create(&world.access(&few).await, asked).await.unwrap_err()),
         ];
         let expected = ["Forbidden(MissingRepository(None))"; 2];
         assert_eq!(
             (&answers[..2], &*answers[2]),
             (&expected.map(str::to_owned)[..], "Forbidden(Exceeds(\"its repositories\"))")
         );
-        assert!(service.repositories_by_id(&few, "acme", &[name.to_owned()]).await.unwrap().is_empty());
+        assert!(
+            service.repositories().get_many(&world.access(&few).await, &[name.to_owned()]).await.unwrap().is_empty()
+        );
     }
 }
 
@@ -342,7 +361,7 @@ async fn however_many_ask_whether_it_is_ready_one_write_a_second_is_made(world: 
             asked.spawn(async move {
                 // Some go away before they are answered.
                 let patience = if number % 3 == 0 { Duration::ZERO } else { Duration::from_secs(60) };
-                let answer = tokio::time::timeout(patience, service.ready()).await;
+                let answer = tokio::time::timeout(patience, service.health().ready()).await;
                 assert!(answer.is_err() || answer == Ok(Ok(())));
             });
         }
@@ -351,7 +370,7 @@ async fn however_many_ask_whether_it_is_ready_one_write_a_second_is_made(world: 
         world.clock.advance_seconds(1);
     }
     world.store.close().await;
-    assert!(world.service.ready().await.is_err());
+    assert!(world.service.health().ready().await.is_err());
 }
 
 /// What takes power away has a way to the database that nothing else is on.
@@ -363,6 +382,7 @@ async fn taking_power_away_waits_for_no_other_write() {
     let pipeline = world.create(&caller, scoped("pipeline", &["tokens:manage", "scans:read"])).await.unwrap();
     let pipeline = world.pipeline(&pipeline).await;
     let leaked = world.create(&caller, asked("leaked")).await.unwrap().detail.token.id.to_string();
+    let access = world.access(&caller).await;
     // As many as there may be of all others.
     let mut held = Vec::new();
     for _ in 0..12 {
@@ -370,32 +390,32 @@ async fn taking_power_away_waits_for_no_other_write() {
     }
     let others = [
         tokio::spawn({
-            let (service, pipeline) = (service.clone(), pipeline.clone());
-            async move { service.create_token(&pipeline, "acme", scoped("other", &["scans:read"])).await.map(drop) }
+            let (service, access) = (service.clone(), world.access(&pipeline).await);
+            async move { service.tokens().create(&access, scoped("other", &["scans:read"])).await.map(drop) }
         }),
         tokio::spawn({
             let service = service.clone();
-            async move { service.forget_nonces().await }
+            async move { service.maintenance().forget_nonces().await }
         }),
     ];
-    service.revoke_token(&pipeline, "acme", &leaked).await.unwrap();
+    service.tokens().revoke(&world.access(&pipeline).await, &leaked).await.unwrap();
     for name in [
-        "edit_token",
-        "rotate_token",
-        "revoke_tokens",
-        "delete_repository",
-        "delete_project",
-        "revoke_invitation",
-        "set_auto_revoke",
-        "change_role",
-        "set_user_locked",
-        "remove_member",
-        "end_credential",
-        "end_credentials",
+        "tokens.edit",
+        "tokens.rotate",
+        "tokens.revoke_many",
+        "repositories.delete",
+        "projects.delete",
+        "invitations.revoke",
+        "auto_revoke.set",
+        "members.set_role",
+        "users.set_locked",
+        "members.remove",
+        "credentials.end",
+        "credentials.end_all",
     ] {
-        write(service, name, &caller, &on).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        write(service, name, &access, &on).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
-    service.lock_by_operator(&caller.principal.person().unwrap().email, true).await.unwrap();
+    service.operator().set_locked(&caller.principal.person().unwrap().email, true).await.unwrap();
     assert!(others.iter().all(|other| !other.is_finished()));
     drop(held);
     for other in others {
@@ -419,10 +439,10 @@ async fn what_takes_power_away_is_tried_again_after_a_deadlock() {
         }
     };
     let cases = [
-        ("revoke_token", "api_tokens", &on.token, "organizations", world.acme.to_string()),
-        ("revoke_tokens", "api_tokens", &on.token, "organizations", world.acme.to_string()),
-        ("end_credential", "sessions", &person.credential.to_string(), "users", person.id.to_string()),
-        ("end_credentials", "sessions", &person.credential.to_string(), "users", person.id.to_string()),
+        ("tokens.revoke", "api_tokens", &on.token, "organizations", world.acme.to_string()),
+        ("tokens.revoke_many", "api_tokens", &on.token, "organizations", world.acme.to_string()),
+        ("credentials.end", "sessions", &person.credential.to_string(), "users", person.id.to_string()),
+        ("credentials.end_all", "sessions", &person.credential.to_string(), "users", person.id.to_string()),
     ];
     for (name, theirs, id, ours, our_id) in cases {
         let lock = async |connection: &mut sqlx::PgConnection, table: &str, id: &str| {
@@ -433,8 +453,8 @@ async fn what_takes_power_away_is_tried_again_after_a_deadlock() {
         sqlx::raw_sql("SET deadlock_timeout = '1h'; BEGIN").execute(&mut other).await.unwrap();
         lock(&mut other, theirs, id).await.unwrap();
         let done = tokio::spawn({
-            let (service, caller, on) = (world.service.clone(), caller.clone(), on.clone());
-            async move { write(&service, name, &caller, &on).await }
+            let (service, access, on) = (world.service.clone(), world.access(&caller).await, on.clone());
+            async move { write(&service, name, &access, &on).await }
         });
         waiting("%FOR %").await;
         lock(&mut other, ours, &our_id).await.unwrap();
@@ -445,27 +465,47 @@ async fn what_takes_power_away_is_tried_again_after_a_deadlock() {
 
 #[test]
 fn every_use_case_is_known_here() {
-    let mut found = BTreeSet::new();
-    let mut unattended = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |path, text| {
-        for piece in text.split("    pub async fn ").skip(1) {
-            let (signature, body) = piece.split_once("{\n").unwrap();
-            let name = signature.split('(').next().unwrap().to_owned();
-            if signature.contains("caller: &Caller") {
-                found.insert(name);
-            }
-            let body = body.split("\n    }\n").next().unwrap();
-            if signature.contains("caller: &Caller") && body.contains("begin_system") {
-                unattended.push(piece.lines().next().unwrap().to_owned());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let handles = std::fs::read_to_string(source.join("handles.rs")).unwrap();
+    let (_, handles) = handles.split_once("\nhandles! {\n").unwrap();
+    let handles: BTreeMap<_, _> = handles
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(',')?.split_once(": "))
+        .map(|(method, handle)| (handle.to_owned(), method.to_owned()))
+        .collect();
+    let (mut found, mut without_caller, mut unattended) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    walk(&source, &mut |path, text| {
+        for block in text.split("\nimpl ").skip(1) {
+            let (of, rest) = block.split_once(" {\n").unwrap();
+            let block = rest.split("\n}\n").next().unwrap();
+            let handle = of.strip_suffix("<'_>").and_then(|name| handles.get(name));
+            for piece in block.split("    pub ").skip(1) {
+                let Some((signature, body)) = piece.split_once(" {\n") else { continue };
+                let Some(name) = signature.split("fn ").nth(1).map(|name| name.split(['(', '<']).next().unwrap())
+                else {
+                    continue;
+                };
+                let asks = signature.contains(": &Caller") || signature.contains("OrganizationAccess");
+                let body = body.split("\n    }\n").next().unwrap();
+                match handle {
+                    Some(handle) if asks => drop(found.insert(format!("{handle}.{name}"))),
+                    Some(handle) => drop(without_caller.insert(format!("{handle}.{name}"))),
+                    // Whatever takes a caller is a use case, and use cases are methods of handles.
+                    None => assert!(!signature.contains(": &Caller"), "{}: {of} {name}", path.display()),
+                }
+                if asks && body.contains("begin_system") {
+                    unattended.push(format!("{of} {name}"));
+                }
             }
         }
         let ways = text.matches(".store().begin(").count();
         assert!(ways == 0 || path.ends_with("transaction.rs"), "{} begins a write by itself", path.display());
     });
-    let known: BTreeSet<_> = WRITES.iter().chain(READS).map(|name| (*name).to_owned()).collect();
-    assert_eq!(found, known, "say in WRITES or READS what it does");
+    let set = |names: &[&[&str]]| names.concat().iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(found, set(&[WRITES, READS]), "say in WRITES or READS what it does");
+    assert_eq!(without_caller, set(&[WITHOUT_CALLER]), "say in WITHOUT_CALLER that nobody's power is needed for it");
     // What comes after the organization is gone; see `organizations/delete.rs`.
-    assert_eq!(unattended, ["delete_organization(&self, caller: &Caller, organization: &str) -> Result<(), Error> {"]);
+    assert_eq!(unattended, ["Organizations<'_> delete"]);
 }
 
 fn walk(folder: &Path, each: &mut impl FnMut(&Path, &str)) {

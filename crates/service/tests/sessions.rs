@@ -53,7 +53,7 @@ fn pending(state: &str) -> PendingSignIn {
 }
 
 async fn sign_in(world: &World) -> SignedIn {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     world.service.sign_in(&origin(HOME), Browser::default(), EMAIL, PASSWORD).await.unwrap()
 }
 
@@ -122,13 +122,13 @@ async fn saving_does_not_bring_back_what_has_ended(world: &World) {
         browser.begin_sign_in(&pending("state")).await.unwrap();
         match how {
             "sign-out" => service.sign_out(&origin(HOME), signed_in.session).await.unwrap(),
-            "end all" => assert!(service.end_credentials(&caller(&other), "me").await.unwrap() > 0),
-            "operator ends" => drop(service.end_by_operator(signed_in.person.credential.0).await.unwrap()),
+            "end all" => assert!(service.credentials().end_all(&caller(&other), "me").await.unwrap() > 0),
+            "operator ends" => drop(service.operator().end(signed_in.person.credential.0).await.unwrap()),
             "operator locks" => {
-                service.lock_by_operator(EMAIL, true).await.unwrap();
-                service.lock_by_operator(EMAIL, false).await.unwrap();
+                service.operator().set_locked(EMAIL, true).await.unwrap();
+                service.operator().set_locked(EMAIL, false).await.unwrap();
             }
-            "operator's password" => service.set_password_by_operator(EMAIL, PASSWORD).await.unwrap(),
+            "operator's password" => service.operator().set_password(EMAIL, PASSWORD).await.unwrap(),
             _ => {
                 let browser = Browser { session: Some(signed_in.session), device: None };
                 service.sign_in(&origin(HOME), browser, EMAIL, PASSWORD).await.unwrap();
@@ -191,7 +191,7 @@ async fn a_planted_id_is_not_adopted(world: &World) {
     assert_eq!(world.service.session(browser.id().unwrap()).await.unwrap(), None);
 
     // Signing in ends it, and has an id of its own.
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let started = Browser { session: browser.id(), device: None };
     let signed_in = world.service.sign_in(&origin(HOME), started, EMAIL, PASSWORD).await.unwrap();
     assert_ne!(Some(signed_in.session), browser.id());
@@ -258,11 +258,11 @@ async fn a_fresh_password_renews_the_session_that_asks(world: &World) {
     let service = &world.service;
     let fresh = "staple battery horse";
     let (here, elsewhere) = (sign_in(world).await, sign_in(world).await);
-    let wrong = service.set_password(&caller(&here), "me", Some("wrong"), fresh).await;
+    let wrong = service.users().set_password(&caller(&here), "me", Some("wrong"), fresh).await;
     assert!(matches!(wrong, Err(Error::Invalid(_))));
     assert!(service.session(here.session).await.unwrap().is_some(), "what fails leaves the session as it is");
 
-    let renewed = service.set_password(&caller(&here), "me", Some(PASSWORD), fresh).await.unwrap().unwrap();
+    let renewed = service.users().set_password(&caller(&here), "me", Some(PASSWORD), fresh).await.unwrap().unwrap();
     for ended in [&here, &elsewhere] {
         assert_eq!(service.session(ended.session).await.unwrap(), None);
     }
@@ -270,10 +270,10 @@ async fn a_fresh_password_renews_the_session_that_asks(world: &World) {
     assert_eq!(renewed.person.id, here.person.id);
     assert_ne!(renewed.person.credential, here.person.credential);
     // Whoever has asked for something with the old id, and waits, gets nothing any more.
-    let late = service.end_credentials(&caller(&here), "me").await;
+    let late = service.credentials().end_all(&caller(&here), "me").await;
     assert!(matches!(late, Err(Error::Unauthenticated(AuthenticationError::SessionEnded))), "{late:?}");
     let now = Caller { principal: Principal::Session(renewed.person.clone()), origin: origin(HOME) };
-    let listed = service.credentials(&now, "me", None, 10).await.unwrap().items;
+    let listed = service.credentials().list(&now, "me", None, 10).await.unwrap().items;
     assert_eq!(
         listed.iter().map(|one| (one.credential.id, one.current)).collect::<Vec<_>>(),
         [(renewed.person.credential, true)]
@@ -284,7 +284,7 @@ async fn a_fresh_password_renews_the_session_that_asks(world: &World) {
         world.clock.advance_seconds(8 * 3_600);
         assert!(service.session(renewed.session).await.unwrap().is_some());
     }
-    let renewed = service.set_password(&now, "me", Some(fresh), PASSWORD).await.unwrap().unwrap();
+    let renewed = service.users().set_password(&now, "me", Some(fresh), PASSWORD).await.unwrap().unwrap();
     world.clock.advance_seconds(8 * 3_600 + 1);
     assert_eq!(service.session(renewed.session).await.unwrap(), None);
 
@@ -292,12 +292,12 @@ async fn a_fresh_password_renews_the_session_that_asks(world: &World) {
     let bob = common::people::nobody(world, "bob@example.com", false).await;
     let bob = bob.principal.person().unwrap().id.to_string();
     let admin = sign_in(world).await;
-    assert!(service.set_password(&caller(&admin), &bob, None, fresh).await.unwrap().is_none());
+    assert!(service.users().set_password(&caller(&admin), &bob, None, fresh).await.unwrap().is_none());
     assert!(service.session(admin.session).await.unwrap().is_some());
     let token = service.log_in(&origin(HOME), EMAIL, PASSWORD).await.unwrap().token;
-    let principal = service.authenticate(token.reveal(), &origin(HOME)).await.unwrap();
+    let principal = common::authenticate(service, token.reveal(), &origin(HOME)).await.unwrap();
     let with_token = Caller { principal, origin: origin(HOME) };
-    assert!(service.set_password(&with_token, "me", Some(PASSWORD), fresh).await.unwrap().is_none());
+    assert!(service.users().set_password(&with_token, "me", Some(PASSWORD), fresh).await.unwrap().is_none());
 }
 
 async fn nothing_can_fail_once_a_session_is_replaced(world: &World) {

@@ -61,7 +61,7 @@ async fn ended(world: &World) -> u64 {
 }
 
 async fn guesses_are_slowed_down_where_they_come_from(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let here = async |password| world.service.sign_in(&origin(HOME), STRANGER, EMAIL, password).await;
     for _ in 0..5 {
         assert_eq!(said(here("wrong").await), "wrong");
@@ -87,7 +87,7 @@ async fn guesses_are_slowed_down_where_they_come_from(world: &World) {
 }
 
 async fn strangers_lock_nobody_out(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let known = signed_in(world, HOME).await;
     for number in 0..100 {
         let from = format!("198.51.100.{}", number / 4);
@@ -104,9 +104,9 @@ async fn strangers_lock_nobody_out(world: &World) {
     // Who guesses there is not told that the account is known there, by the answer or by what it costs.
     let mut told = Vec::new();
     for from in [HOME, "192.0.2.3"] {
-        let before = world.service.stats().hashed;
+        let before = world.service.health().stats().hashed;
         let answer = world.service.sign_in(&origin(from), STRANGER, EMAIL, "wrong").await.unwrap_err().to_string();
-        told.push((answer, world.service.stats().hashed - before));
+        told.push((answer, world.service.health().stats().hashed - before));
     }
     assert_eq!(told[0], told[1]);
     assert!(told[0].0.starts_with("too many attempts") && told[0].1 == 1, "{told:?}");
@@ -120,7 +120,7 @@ async fn strangers_lock_nobody_out(world: &World) {
 }
 
 async fn a_known_browser_has_guesses_of_its_own(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let known = signed_in(world, HOME).await;
     let cookie = known.device.reveal().to_owned();
     assert!(!cookie.contains(EMAIL) && !format!("{known:?}").contains(&cookie));
@@ -166,7 +166,7 @@ async fn a_known_browser_has_guesses_of_its_own(world: &World) {
 }
 
 async fn of_many_at_once_as_many_are_looked_at_as_the_rule_allows(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let replica = world.replica();
     let at_once = async |from: &'static str, email: fn(usize) -> String| {
         let tasks: Vec<_> = (0..200)
@@ -183,9 +183,9 @@ async fn of_many_at_once_as_many_are_looked_at_as_the_rule_allows(world: &World)
         }
         counted(answers)
     };
-    let before = world.service.stats().hashed + replica.stats().hashed;
+    let before = world.service.health().stats().hashed + replica.health().stats().hashed;
     assert_eq!(at_once(HOME, |_| EMAIL.to_owned()).await, BTreeMap::from([("wait", 195), ("wrong", 5)]));
-    assert_eq!(world.service.stats().hashed + replica.stats().hashed - before, 5);
+    assert_eq!(world.service.health().stats().hashed + replica.health().stats().hashed - before, 5);
     let made_up = at_once("198.51.100.1", |number| format!("user{number}@example.com")).await;
     assert_eq!(made_up, BTreeMap::from([("wait", 180), ("wrong", 20)]));
     // Each is in the log, also of those whom nobody knows: else the time to write it would tell who has an account.
@@ -193,7 +193,7 @@ async fn of_many_at_once_as_many_are_looked_at_as_the_rule_allows(world: &World)
 }
 
 async fn what_is_right_is_given_back_and_no_more(world: &World) {
-    world.service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+    world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     // An office of people who know their passwords never waits.
     for _ in 0..25 {
         assert_eq!(attempt(world, HOME, None, EMAIL, PASSWORD).await, "in");
@@ -215,31 +215,32 @@ async fn what_is_right_is_given_back_and_no_more(world: &World) {
 
 async fn a_link_is_looked_at_before_a_password(world: &World) {
     let service = &world.service;
-    let link = service.setup_link().await.unwrap().unwrap();
+    let link = service.setup().new_link().await.unwrap().unwrap();
     let made_up = Secret::generate(SecretKind::Setup, |bytes| bytes.fill(1));
     let invited = Secret::generate(SecretKind::Invitation, |bytes| bytes.fill(1));
-    let set_up =
-        async |from: &str, link: &str| said(service.set_up(&origin(from), STRANGER, link, EMAIL, PASSWORD).await);
+    let set_up = async |from: &str, link: &str| {
+        said(service.setup().complete(&origin(from), STRANGER, link, EMAIL, PASSWORD).await)
+    };
     let mut answers = Vec::new();
     for number in 0..300 {
         answers.push(set_up(HOME, if number % 2 == 0 { made_up.reveal() } else { "nonsense" }).await);
     }
     assert_eq!(counted(answers), BTreeMap::from([("no link", 20), ("wait", 280)]));
-    assert_eq!(said(service.join(&origin(HOME), STRANGER, invited.reveal(), PASSWORD).await), "wait");
-    let elsewhere = said(service.join(&origin("192.0.2.1"), STRANGER, invited.reveal(), PASSWORD).await);
-    assert_eq!((elsewhere, service.stats().hashed), ("no link", 0));
+    assert_eq!(said(service.invitations().join(&origin(HOME), STRANGER, invited.reveal(), PASSWORD).await), "wait");
+    let elsewhere = said(service.invitations().join(&origin("192.0.2.1"), STRANGER, invited.reveal(), PASSWORD).await);
+    assert_eq!((elsewhere, service.health().stats().hashed), ("no link", 0));
 
     // A right link is no guess, however often its form comes back.
     for _ in 0..30 {
-        let short = service.set_up(&origin("192.0.2.1"), STRANGER, link.reveal(), EMAIL, "short").await;
+        let short = service.setup().complete(&origin("192.0.2.1"), STRANGER, link.reveal(), EMAIL, "short").await;
         assert_eq!(common::fields(short.unwrap_err()), ["password"]);
     }
-    assert_eq!((set_up("192.0.2.1", link.reveal()).await, service.stats().hashed), ("in", 1));
+    assert_eq!((set_up("192.0.2.1", link.reveal()).await, service.health().stats().hashed), ("in", 1));
     // Once it is done, nothing is hashed, counted or said.
     for _ in 0..30 {
         assert_eq!(set_up("192.0.2.2", link.reveal()).await, "no link");
     }
-    assert_eq!(service.stats().hashed, 1);
+    assert_eq!(service.health().stats().hashed, 1);
     assert_eq!(
         attempt(world, HOME, None, EMAIL, PASSWORD).await,
         "in",
@@ -251,7 +252,8 @@ async fn links_are_counted_by_the_networks_around_an_address(world: &World) {
     let flood = async |addresses: &mut dyn Iterator<Item = String>| {
         let mut answers = Vec::new();
         for address in addresses {
-            answers.push(said(world.service.join(&origin(&address), STRANGER, "nonsense", PASSWORD).await));
+            answers
+                .push(said(world.service.invitations().join(&origin(&address), STRANGER, "nonsense", PASSWORD).await));
         }
         counted(answers)
     };
@@ -266,13 +268,13 @@ async fn links_are_counted_by_the_networks_around_an_address(world: &World) {
 
 async fn a_new_session_ends_the_one_before(world: &World) {
     let service = &world.service;
-    let link = service.setup_link().await.unwrap().unwrap();
+    let link = service.setup().new_link().await.unwrap().unwrap();
     let from = origin(HOME);
     let live = async |session: &SignedIn| service.session(session.session).await.unwrap().is_some();
     let again = async |session: Option<SessionId>| {
         service.sign_in(&from, Browser { session, device: None }, EMAIL, PASSWORD).await.unwrap()
     };
-    let set_up = service.set_up(&from, STRANGER, link.reveal(), EMAIL, PASSWORD).await.unwrap();
+    let set_up = service.setup().complete(&from, STRANGER, link.reveal(), EMAIL, PASSWORD).await.unwrap();
 
     let second = again(Some(set_up.session)).await;
     assert!(!live(&set_up).await && live(&second).await);
@@ -298,9 +300,13 @@ async fn a_new_session_ends_the_one_before(world: &World) {
 
     // Whoever joins by a link in a browser where somebody else is signed in.
     let admin = Caller { principal: Principal::Session(one.person.clone()), origin: from.clone() };
-    let invited = service.invite(&admin, "default", "carl@example.com", Role::Viewer).await.unwrap();
+    let invited = service
+        .invitations()
+        .create(&world.access_to(&admin, "default").await, "carl@example.com", Role::Viewer)
+        .await
+        .unwrap();
     let browser = Browser { session: Some(one.session), device: Some(one.device.reveal()) };
-    let carl = service.join(&from, browser, invited.link.unwrap().reveal(), PASSWORD).await.unwrap();
+    let carl = service.invitations().join(&from, browser, invited.link.unwrap().reveal(), PASSWORD).await.unwrap();
     assert!(!live(&one).await && live(&carl).await);
     assert_eq!((carl.person.email.as_str(), ended(world).await), ("carl@example.com", 3));
     // The browser is known to both now.

@@ -35,18 +35,29 @@ async fn a_token_is_made_used_and_revoked(world: &World) {
     assert_eq!(created.detail.token.prefix, created.secret.reveal()[..8]);
 
     let pipeline = world.pipeline(&created).await;
-    assert_eq!(world.service.repositories(&pipeline, "acme", "", None, 50).await.unwrap().repositories.len(), 3);
+    assert_eq!(
+        world
+            .service
+            .repositories()
+            .list(&world.access(&pipeline).await, "", None, 50)
+            .await
+            .unwrap()
+            .repositories
+            .len(),
+        3
+    );
     // Seen in the list before it is written.
     let id = created.detail.token.id.to_string();
-    let seen = world.service.token(&admin, "acme", &id).await.unwrap();
+    let seen = world.service.tokens().get(&world.access(&admin).await, &id).await.unwrap();
     assert_eq!(seen.token.last_use.unwrap().address, Some("198.51.100.9".parse().unwrap()));
 
-    let revoked = world.service.revoke_token(&admin, "acme", &id).await.unwrap();
+    let revoked = world.service.tokens().revoke(&world.access(&admin).await, &id).await.unwrap();
     assert_eq!((revoked.state, revoked.revocable), (TokenState::Revoked, false));
-    let refused = world.replica().authenticate(created.secret.reveal(), &common::origin("198.51.100.9")).await;
+    let refused =
+        common::authenticate(&world.replica(), created.secret.reveal(), &common::origin("198.51.100.9")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(AuthenticationError::Revoked))));
     // Again changes nothing, and says nothing new.
-    assert_eq!(world.service.revoke_token(&admin, "acme", &id).await.unwrap(), revoked);
+    assert_eq!(world.service.tokens().revoke(&world.access(&admin).await, &id).await.unwrap(), revoked);
     assert_eq!((world.events("token.created").await, world.events("token.revoked").await), (1, 1));
 }
 
@@ -86,7 +97,7 @@ async fn a_name_is_free_again_after_revocation(world: &World) {
     assert!(
         matches!(world.create(&admin, asked("deploy")).await, Err(Error::Conflict(field)) if field.field == "name")
     );
-    world.service.revoke_token(&admin, "acme", &first.detail.token.id.to_string()).await.unwrap();
+    world.service.tokens().revoke(&world.access(&admin).await, &first.detail.token.id.to_string()).await.unwrap();
     world.create(&admin, asked("DEPLOY")).await.unwrap();
     // Another owner's names are another matter.
     let of_project = CreateToken { project: Some("Website".into()), ..asked("Deploy") };
@@ -95,14 +106,24 @@ async fn a_name_is_free_again_after_revocation(world: &World) {
 
 async fn a_form_sent_twice_makes_one_token(world: &World) {
     let admin = world.admin().await;
-    let form = CreateToken { creation_key: Some(world.service.creation_key()), ..asked("CI") };
+    let form = CreateToken { creation_key: Some(world.service.tokens().creation_key()), ..asked("CI") };
     let (a, b) = tokio::join!(world.create(&admin, form.clone()), world.create(&admin, form.clone()));
     let (made, refused) = if a.is_ok() { (a, b) } else { (b, a) };
     let made = made.unwrap().detail.token.id;
     let name_or_key = refused.unwrap_err();
     // Whichever index the database looks at first, the answer is the same.
     assert!(matches!(name_or_key, Error::AlreadyCreated(id) if id == made), "{name_or_key:?}");
-    assert_eq!(world.service.overview(&admin, "acme", listing(StateFilter::All)).await.unwrap().counts.active, 1);
+    assert_eq!(
+        world
+            .service
+            .tokens()
+            .overview(&world.access(&admin).await, listing(StateFilter::All))
+            .await
+            .unwrap()
+            .counts
+            .active,
+        1
+    );
     // Somebody else's form with the same key is another form.
     let other = world.admin().await;
     world.create(&other, CreateToken { name: "Other".into(), ..form }).await.unwrap();
@@ -124,7 +145,7 @@ async fn roles_decide_who_creates_and_revokes(world: &World) {
         assert_eq!(made.is_ok(), project, "{role:?}");
         let instance = CreateToken { instance: true, ..asked(&format!("i {role:?}")) };
         assert!(matches!(world.create(&caller, instance).await, Err(Error::Forbidden(_))), "{role:?}");
-        let threshold = world.service.set_auto_revoke(&caller, "acme", 90).await;
+        let threshold = world.service.auto_revoke().set(&world.access(&caller).await, 90).await;
         assert_eq!(threshold.is_ok(), organization, "{role:?}");
     }
     let member = world.person(world.acme, Role::Member).await;
@@ -136,10 +157,10 @@ async fn roles_decide_who_creates_and_revokes(world: &World) {
     // A member ends what they made, and nothing else.
     let own = world.create(&member, of_project("own")).await.unwrap().detail.token.id.to_string();
     let others = world.create(&world.admin().await, of_project("theirs")).await.unwrap().detail.token.id.to_string();
-    assert!(world.service.revoke_token(&member, "acme", &others).await.is_err());
-    assert!(world.service.revoke_token(&member, "acme", &own).await.is_ok());
+    assert!(world.service.tokens().revoke(&world.access(&member).await, &others).await.is_err());
+    assert!(world.service.tokens().revoke(&world.access(&member).await, &own).await.is_ok());
     let viewer = world.person(world.acme, Role::Viewer).await;
-    assert!(world.service.revoke_token(&viewer, "acme", &others).await.is_err());
+    assert!(world.service.tokens().revoke(&world.access(&viewer).await, &others).await.is_err());
 }
 
 async fn a_token_makes_only_lesser_tokens(world: &World) {
@@ -179,7 +200,7 @@ async fn a_token_makes_only_lesser_tokens(world: &World) {
         matches!(&refused, Error::Forbidden(AuthorizationError::MissingScope(scope)) if scope.as_str() == "tokens:manage")
     );
     assert!(matches!(
-        world.service.set_auto_revoke(&maker, "acme", 90).await,
+        world.service.auto_revoke().set(&world.access(&maker).await, 90).await,
         Err(Error::Forbidden(AuthorizationError::PeopleOnly))
     ));
 }
@@ -195,31 +216,57 @@ async fn organizations_do_not_see_each_other(world: &World) {
         assert!(matches!(result, Err(Error::NotFound(_))), "{what}: {result:?}");
     };
     for organization in ["acme", "globex"] {
-        not_found("token", service.token(&stranger, organization, &id).await.map(drop));
-        not_found("revoke", service.revoke_token(&stranger, organization, &id).await.map(drop));
-        not_found("repository", service.repository(&stranger, organization, &repository).await.map(drop));
-        not_found("delete", service.delete_repository(&stranger, organization, &repository).await);
+        not_found("token", within!(world, &stranger, organization, tokens.get(&id)).map(drop));
+        not_found("revoke", within!(world, &stranger, organization, tokens.revoke(&id)).map(drop));
+        not_found("repository", within!(world, &stranger, organization, repositories.get(&repository)).map(drop));
+        not_found("delete", within!(world, &stranger, organization, repositories.delete(&repository)));
     }
-    not_found("list", service.tokens(&stranger, "acme", listing(StateFilter::All)).await.map(drop));
-    not_found("overview", service.overview(&stranger, "acme", listing(StateFilter::All)).await.map(drop));
-    not_found("create", service.create_token(&stranger, "acme", asked("x")).await.map(drop));
-    not_found("preview", service.preview_auto_revoke(&stranger, "acme", 1).await.map(drop));
-    not_found("setting", service.auto_revoke(&stranger, "acme").await.map(drop));
-    not_found("set", service.set_auto_revoke(&stranger, "acme", 1).await);
-    not_found("repositories", service.repositories(&stranger, "acme", "", None, 10).await.map(drop));
-    not_found("projects", service.projects(&stranger, "acme").await.map(drop));
-    assert_eq!(service.revoke_tokens(&stranger, "globex", std::slice::from_ref(&id)).await.unwrap().revoked, []);
-    assert_eq!(service.tokens_by_id(&stranger, "globex", std::slice::from_ref(&id)).await.unwrap(), []);
-    assert_eq!(service.tokens(&stranger, "globex", listing(StateFilter::All)).await.unwrap().tokens, []);
+    not_found("list", within!(world, &stranger, "acme", tokens.list(listing(StateFilter::All))).map(drop));
+    not_found("overview", within!(world, &stranger, "acme", tokens.overview(listing(StateFilter::All))).map(drop));
+    not_found("create", within!(world, &stranger, "acme", tokens.create(asked("x"))).map(drop));
+    not_found("preview", within!(world, &stranger, "acme", auto_revoke.preview(1)).map(drop));
+    not_found("setting", within!(world, &stranger, "acme", auto_revoke.get()).map(drop));
+    not_found("set", within!(world, &stranger, "acme", auto_revoke.set(1)));
+    not_found("repositories", within!(world, &stranger, "acme", repositories.list("", None, 10)).map(drop));
+    not_found("projects", within!(world, &stranger, "acme", projects.options()).map(drop));
+    assert_eq!(
+        service
+            .tokens()
+            .revoke_many(&world.access_to(&stranger, "globex").await, std::slice::from_ref(&id))
+            .await
+            .unwrap()
+            .revoked,
+        []
+    );
+    assert_eq!(
+        service
+            .tokens()
+            .get_many(&world.access_to(&stranger, "globex").await, std::slice::from_ref(&id))
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        service
+            .tokens()
+            .list(&world.access_to(&stranger, "globex").await, listing(StateFilter::All))
+            .await
+            .unwrap()
+            .tokens,
+        []
+    );
     // Nor by a token, whatever its scopes.
     let created = world.create(&admin, scoped("all", &["tokens:read", "repos:read"])).await.unwrap();
     let pipeline = world.pipeline(&created).await;
-    not_found("by token", service.tokens(&pipeline, "globex", listing(StateFilter::All)).await.map(drop));
+    not_found(
+        "by token",
+        service.tokens().list(&world.access_to(&pipeline, "globex").await, listing(StateFilter::All)).await.map(drop),
+    );
     assert!(matches!(
-        service.organization_of(&pipeline, Some("globex")).await,
+        service.organizations().resolve(&pipeline, Some("globex")).await,
         Err(Error::Forbidden(AuthorizationError::OtherOrganization))
     ));
-    assert_eq!(service.token(&admin, "acme", &id).await.unwrap().state, TokenState::Active);
+    assert_eq!(service.tokens().get(&world.access(&admin).await, &id).await.unwrap().state, TokenState::Active);
 }
 
 async fn a_project_token_sees_its_project_only(world: &World) {
@@ -227,9 +274,9 @@ async fn a_project_token_sees_its_project_only(world: &World) {
     let of_project = CreateToken { project: Some("Website".into()), ..scoped("mine", &["tokens:read"]) };
     let caller = world.pipeline(&world.create(&admin, of_project).await.unwrap()).await;
     let other = world.create(&admin, asked("organization's")).await.unwrap().detail.token.id.to_string();
-    let seen = world.service.tokens(&caller, "acme", listing(StateFilter::All)).await.unwrap();
+    let seen = world.service.tokens().list(&world.access(&caller).await, listing(StateFilter::All)).await.unwrap();
     assert_eq!(seen.tokens.iter().map(|seen| seen.token.name.as_str()).collect::<Vec<_>>(), ["mine"]);
-    assert!(matches!(world.service.token(&caller, "acme", &other).await, Err(Error::NotFound(_))));
+    assert!(matches!(world.service.tokens().get(&world.access(&caller).await, &other).await, Err(Error::NotFound(_))));
 }
 
 async fn the_list_finds_what_is_asked_for(world: &World) {
@@ -244,7 +291,7 @@ async fn the_list_finds_what_is_asked_for(world: &World) {
     world.create(&admin, CreateToken { description: "posts to chat".into(), ..asked("Nightly") }).await.unwrap();
     world.create(&admin, CreateToken { project: Some("Website".into()), ..asked("Site") }).await.unwrap();
     let names = async |list| {
-        let found = world.service.overview(&admin, "acme", list).await.unwrap();
+        let found = world.service.tokens().overview(&world.access(&admin).await, list).await.unwrap();
         assert_eq!(found.total as usize, found.page.tokens.len());
         found.page.tokens.into_iter().map(|detail| detail.token.name).collect::<Vec<_>>()
     };
@@ -274,7 +321,8 @@ async fn the_list_finds_what_is_asked_for(world: &World) {
     world.clock.advance_days(31);
     assert_eq!(names(listing(StateFilter::Expired)).await, ["Deploy api"]);
     assert_eq!(names(listing(StateFilter::Unused)).await, ["Nightly", "Site"]);
-    let counts = world.service.overview(&admin, "acme", listing(StateFilter::All)).await.unwrap().counts;
+    let counts =
+        world.service.tokens().overview(&world.access(&admin).await, listing(StateFilter::All)).await.unwrap().counts;
     assert_eq!((counts.active, counts.expiring_soon, counts.unused), (2, 0, 2));
 }
 
@@ -284,20 +332,23 @@ async fn names_are_seen_and_told_apart(world: &World) {
         assert_eq!(fields(world.create(&owner, asked(unseen)).await.unwrap_err()), ["name"], "{unseen:?}");
         let described = CreateToken { description: unseen.into(), ..asked("CI") };
         assert_eq!(fields(world.create(&owner, described).await.unwrap_err()), ["description"], "{unseen:?}");
-        let project = world.service.create_project(&owner, "acme", unseen).await;
+        let project = world.service.projects().create(&world.access(&owner).await, unseen).await;
         assert_eq!(fields(project.unwrap_err()), ["name"], "{unseen:?}");
     }
     for name in ["Cafe\u{301}", "👩\u{200d}💻", "می\u{200c}خواهم"] {
         let token = world.create(&owner, asked(name)).await.unwrap().detail.token;
-        let project = world.service.create_project(&owner, "acme", name).await.unwrap();
+        let project = world.service.projects().create(&world.access(&owner).await, name).await.unwrap();
         assert_eq!(project.name, token.name);
         // A project is meant by any form of its name.
         let same = name.replace("Cafe\u{301}", "CAFÉ");
-        assert_eq!(world.service.project(&owner, "acme", &same).await.unwrap(), project);
+        assert_eq!(world.service.projects().get(&world.access(&owner).await, &same).await.unwrap(), project);
     }
     for same in ["Café", "CAFE\u{301}", "Ｃａｆé"] {
         assert!(matches!(world.create(&owner, asked(same)).await, Err(Error::Conflict(_))), "{same}");
-        assert!(matches!(world.service.create_project(&owner, "acme", same).await, Err(Error::Conflict(_))), "{same}");
+        assert!(
+            matches!(world.service.projects().create(&world.access(&owner).await, same).await, Err(Error::Conflict(_))),
+            "{same}"
+        );
     }
 }
 
@@ -319,7 +370,7 @@ async fn a_name_of_before_goes_on(world: &World) {
     tx.commit().await.unwrap();
     let id = created.token.id.to_string();
     let signing = EditToken { require_signing: Some(true), ..EditToken::default() };
-    let after = world.service.edit_token(&admin, "acme", &id, signing).await.unwrap();
+    let after = world.service.tokens().edit(&world.access(&admin).await, &id, signing).await.unwrap();
     assert_eq!((&*after.token.name, &*after.token.description), ("dep\u{ad}loy", "\u{2800}"));
     // What looks like it is it.
     assert!(matches!(world.create(&admin, asked("Deploy")).await, Err(Error::Conflict(_))));
@@ -328,13 +379,15 @@ async fn a_name_of_before_goes_on(world: &World) {
 async fn what_can_not_be_found_is_not_everything(world: &World) {
     let admin = world.admin().await;
     world.create(&admin, scoped("ci_deploy", &["repos:read", "scans:read"])).await.unwrap();
-    let count = async |list: ListTokens| world.service.tokens(&admin, "acme", list).await.unwrap().tokens.len();
+    let count = async |list: ListTokens| {
+        world.service.tokens().list(&world.access(&admin).await, list).await.unwrap().tokens.len()
+    };
     let all = || listing(StateFilter::All);
     for (query, found) in [("ci_dep", 1), (" ", 1), ("%", 0), ("\u{200b}", 0), ("★★★", 0), ("\u{1}", 0)] {
         assert_eq!(count(ListTokens { query: query.into(), ..all() }).await, found, "{query:?}");
     }
     for query in ["%", "\u{200b}", "★★★"] {
-        let found = world.service.repositories(&admin, "acme", query, None, 50).await.unwrap();
+        let found = world.service.repositories().list(&world.access(&admin).await, query, None, 50).await.unwrap();
         assert_eq!(found.repositories, [], "{query:?}");
     }
     for wrong in ["nobody", "%", "\u{200b}", "repos:read scans:read"] {
@@ -348,7 +401,10 @@ async fn what_can_not_be_found_is_not_everything(world: &World) {
             assert_eq!(count(list.clone()).await, 0, "{list:?}");
         }
         let members = ListMembers { name: some(), ..ListMembers::default() };
-        assert_eq!(world.service.members(&admin, "acme", &members, None, 50).await.unwrap().items, []);
+        assert_eq!(
+            world.service.members().list(&world.access(&admin).await, &members, None, 50).await.unwrap().items,
+            []
+        );
     }
 }
 
@@ -359,23 +415,43 @@ async fn bulk_revocation_is_all_or_nothing(world: &World) {
     let own = world.create(&member, of_project).await.unwrap().detail.token.id.to_string();
     let theirs = world.create(&admin, asked("theirs")).await.unwrap().detail.token.id.to_string();
     let both = [own.clone(), theirs.clone()];
-    assert!(matches!(world.service.revoke_tokens(&member, "acme", &both).await, Err(Error::Forbidden(_))));
-    assert_eq!(world.service.overview(&admin, "acme", listing(StateFilter::All)).await.unwrap().counts.active, 2);
-    let done = world.service.revoke_tokens(&admin, "acme", &both).await.unwrap();
+    assert!(matches!(
+        world.service.tokens().revoke_many(&world.access(&member).await, &both).await,
+        Err(Error::Forbidden(_))
+    ));
+    assert_eq!(
+        world
+            .service
+            .tokens()
+            .overview(&world.access(&admin).await, listing(StateFilter::All))
+            .await
+            .unwrap()
+            .counts
+            .active,
+        2
+    );
+    let done = world.service.tokens().revoke_many(&world.access(&admin).await, &both).await.unwrap();
     assert_eq!((done.revoked.len(), done.skipped), (2, 0));
-    let again = world.service.revoke_tokens(&admin, "acme", &[own, "nonsense".into()]).await.unwrap();
+    let again =
+        world.service.tokens().revoke_many(&world.access(&admin).await, &[own, "nonsense".into()]).await.unwrap();
     assert_eq!((again.revoked.len(), again.skipped), (0, 2));
     assert_eq!(world.events("token.revoked").await, 2);
-    assert_eq!(fields(world.service.revoke_tokens(&admin, "acme", &[]).await.unwrap_err()), ["ids"]);
-    assert_eq!(fields(world.service.revoke_tokens(&admin, "acme", &vec![theirs; 101]).await.unwrap_err()), ["ids"]);
+    assert_eq!(
+        fields(world.service.tokens().revoke_many(&world.access(&admin).await, &[]).await.unwrap_err()),
+        ["ids"]
+    );
+    assert_eq!(
+        fields(world.service.tokens().revoke_many(&world.access(&admin).await, &vec![theirs; 101]).await.unwrap_err()),
+        ["ids"]
+    );
 }
 
 async fn a_failed_use_case_leaves_no_audit_event(world: &World) {
     let admin = world.admin().await;
     world.create(&admin, asked("CI")).await.unwrap();
     world.create(&admin, asked("CI")).await.unwrap_err();
-    world.service.create_repository(&admin, "acme", "acme/api").await.unwrap_err();
-    world.service.set_auto_revoke(&admin, "acme", 366).await.unwrap_err();
+    world.service.repositories().create(&world.access(&admin).await, "acme/api").await.unwrap_err();
+    world.service.auto_revoke().set(&world.access(&admin).await, 366).await.unwrap_err();
     assert_eq!(world.events("token.created").await, 1);
     assert_eq!(world.events("repository.created").await, 0);
     assert_eq!(world.events("organization.auto_revoke_set").await, 0);

@@ -38,6 +38,7 @@ pub mod memberships;
 pub mod names;
 pub mod nonces;
 pub mod organizations;
+pub mod outbox;
 pub mod projects;
 pub mod repositories;
 pub mod sessions;

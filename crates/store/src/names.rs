@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The form that this release writes: raise it when `TokenName::key`, `search_words` or the words of an object change.
-const FORM: i32 = 2;
+const NAME_FORM: i32 = 2;
 
 const KINDS: [i16; 3] = [1, 2, 3];
 
@@ -42,24 +42,26 @@ struct Row {
 
 /// Renews up to `limit` objects. Others may go on meanwhile; whoever edits one of these waits.
 pub async fn reindex(store: &Store, limit: u32) -> Result<ReindexBatch, StoreError> {
-    const FORMS: &str = "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1";
-    const WALKED: &str = "UPDATE name_forms SET form = $2, next = $3, after_id = $4 WHERE kind = $1";
+    const PROGRESS: &str = "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1";
+    const SET_PROGRESS: &str = "UPDATE name_forms SET form = $2, next = $3, after_id = $4 WHERE kind = $1";
 
     for kind in KINDS {
         // Read first: when all is done, nobody has to wait for a lock.
-        let (form, ..): (i32, i32, Uuid) = reading!(store, db => sqlx::query_as(FORMS).bind(kind).fetch_one(db).await)?;
-        if form >= FORM {
+        let (form, ..): (i32, i32, Uuid) =
+            reading!(store, db => sqlx::query_as(PROGRESS).bind(kind).fetch_one(db).await)?;
+        if form >= NAME_FORM {
             continue;
         }
         let mut tx = store.begin(WritePriority::Background).await?;
-        let sql = tx.dialect(FORMS, "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1 FOR UPDATE");
+        let sql =
+            tx.dialect(PROGRESS, "SELECT f.form, f.next, f.after_id FROM name_forms f WHERE f.kind = $1 FOR UPDATE");
         let (form, next, after): (i32, i32, Uuid) =
             writing!(tx, db => sqlx::query_as(sql).bind(kind).fetch_one(db).await)?;
         // Another replica has ended it, or a newer one goes on.
-        if form >= FORM || next > FORM {
+        if form >= NAME_FORM || next > NAME_FORM {
             continue;
         }
-        let after = if next == FORM { after } else { Uuid::nil() };
+        let after = if next == NAME_FORM { after } else { Uuid::nil() };
         let rows = read(&mut tx, kind, after, limit).await?;
         let mut batch = ReindexBatch { read: rows.len(), duplicates: Vec::new() };
         for row in &rows {
@@ -67,9 +69,9 @@ pub async fn reindex(store: &Store, limit: u32) -> Result<ReindexBatch, StoreErr
                 batch.duplicates.push(row.id);
             }
         }
-        let (form, after) = rows.last().map_or((FORM, Uuid::nil()), |last| (form, last.id));
+        let (form, after) = rows.last().map_or((NAME_FORM, Uuid::nil()), |last| (form, last.id));
         writing!(tx, db => {
-            sqlx::query(WALKED).bind(kind).bind(form).bind(FORM).bind(after).execute(db).await.map(|_| ())
+            sqlx::query(SET_PROGRESS).bind(kind).bind(form).bind(NAME_FORM).bind(after).execute(db).await.map(|_| ())
         })?;
         tx.commit().await?;
         if batch.read > 0 {

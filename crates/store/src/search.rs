@@ -94,7 +94,7 @@ pub(crate) async fn remove(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), 
 }
 
 /// Most terms of a query that may lead its search.
-const LEADERS_MAX: usize = 5;
+const LEADING_TERMS_MAX: usize = 5;
 
 /// The words that a term asks for: from one, and before another.
 type Range = (String, String);
@@ -111,12 +111,12 @@ pub(crate) async fn candidates(
 ) -> Result<Candidates, StoreError> {
     let mut ranges = Vec::with_capacity(terms.len());
     for term in terms {
-        ranges.push(asked(store, list, kind, term).await?);
+        ranges.push(resolve_range(store, list, kind, term).await?);
     }
     ranges.sort_by_key(|(from, _)| std::cmp::Reverse(from.chars().count()));
     let mut best: Option<(&Range, Candidates)> = None;
-    for range in ranges.iter().take(LEADERS_MAX) {
-        let picked = pick(store, list, kind, range, phase).await?;
+    for range in ranges.iter().take(LEADING_TERMS_MAX) {
+        let picked = select_leading(store, list, kind, range, phase).await?;
         let whole = !picked.capped;
         if whole || best.is_none() {
             best = Some((range, picked));
@@ -132,13 +132,13 @@ pub(crate) async fn candidates(
         if ids.is_empty() {
             break;
         }
-        ids = with_word(store, kind, ids, range).await?;
+        ids = filter_by_range(store, kind, ids, range).await?;
     }
     Ok(Candidates { ids, capped })
 }
 
 /// The objects that have a word for one term, as many as one look-up takes.
-async fn pick(
+async fn select_leading(
     store: &Store,
     list: Uuid,
     kind: Kind,
@@ -187,9 +187,9 @@ pub(crate) async fn matching(
         if found.is_empty() {
             break;
         }
-        let mut having = with_word(store, kind, ids.clone(), &range(&term.begins)).await?;
+        let mut having = filter_by_range(store, kind, ids.clone(), &range(&term.begins)).await?;
         if let Some(other) = term.or_begins.as_ref().filter(|_| having.is_empty()) {
-            having = with_word(store, kind, ids.clone(), &range(other)).await?;
+            having = filter_by_range(store, kind, ids.clone(), &range(other)).await?;
         }
         found.retain(|id| having.contains(id));
     }
@@ -197,7 +197,12 @@ pub(crate) async fn matching(
 }
 
 /// Those of `ids` that also have a word of a range.
-async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, (from, to): &Range) -> Result<Vec<Uuid>, StoreError> {
+async fn filter_by_range(
+    store: &Store,
+    kind: Kind,
+    ids: Vec<Uuid>,
+    (from, to): &Range,
+) -> Result<Vec<Uuid>, StoreError> {
     macro_rules! sql {
         ($engine:ident) => {
             concat!(
@@ -215,7 +220,7 @@ async fn with_word(store: &Store, kind: Kind, ids: Vec<Uuid>, (from, to): &Range
 }
 
 /// The words that begin as a term says, or else, if there are none in the list, as it says then.
-async fn asked(store: &Store, list: Uuid, kind: Kind, term: &SearchTerm) -> Result<Range, StoreError> {
+async fn resolve_range(store: &Store, list: Uuid, kind: Kind, term: &SearchTerm) -> Result<Range, StoreError> {
     const ANY: &str = "SELECT s.object_id FROM search_words s \
         WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 ORDER BY s.word, s.object_id DESC LIMIT 1";
     let (from, to) = range(&term.begins);

@@ -131,7 +131,7 @@ pub async fn live(store: &Store, hash: &SecretHash, since: LiveSince) -> Result<
 }
 
 /// The same by id within a transaction, in which the session then can't be ended; under [`users::lock_shared`].
-pub async fn hold(tx: &mut Tx, id: CredentialId, since: LiveSince) -> Result<Option<User>, StoreError> {
+pub async fn lock_shared(tx: &mut Tx, id: CredentialId, since: LiveSince) -> Result<Option<User>, StoreError> {
     let sql = tx.dialect(live!("s.id = $1"), live!("s.id = $1 FOR KEY SHARE OF s"));
     let row: Option<Row> = writing!(tx, db => {
         sqlx::query_as(sql)

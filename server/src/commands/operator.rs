@@ -13,7 +13,7 @@ use super::{CommandError, print};
 const PAGE_SIZE: u32 = 100;
 
 pub(super) async fn revoke(service: &Service, id: Uuid) -> Result<(), CommandError> {
-    match service.end_by_operator(id).await? {
+    match service.operator().end(id).await? {
         Ended::ApiToken(name) => print(&format!("Revoked the API token {name}.")),
         Ended::Credential(email) => print(&format!("Ended the session or user token of {email}.")),
         Ended::Nothing => Err(format!("nothing that is alive has the id {id}").into()),
@@ -23,7 +23,7 @@ pub(super) async fn revoke(service: &Service, id: Uuid) -> Result<(), CommandErr
 pub(super) async fn tokens(service: &Service) -> Result<(), CommandError> {
     let mut after = None;
     loop {
-        let page = service.instance_tokens_for_operator(after, PAGE_SIZE).await?;
+        let page = service.operator().list_instance_tokens(after, PAGE_SIZE).await?;
         for token in &page.tokens {
             let ended = token.revocation.as_ref().map(|revocation| revocation.at);
             let state = match TokenState::at(service.now(), token.expires_at, ended) {
@@ -43,7 +43,7 @@ pub(super) async fn tokens(service: &Service) -> Result<(), CommandError> {
 pub(super) async fn users(service: &Service) -> Result<(), CommandError> {
     let mut after = String::new();
     loop {
-        let users = service.users_for_operator(&after, PAGE_SIZE).await?;
+        let users = service.operator().list_users(&after, PAGE_SIZE).await?;
         for user in &users {
             let role = if user.instance_admin { "  instance admin" } else { "" };
             let locked = if user.locked_at.is_some() { "  locked" } else { "" };
@@ -65,19 +65,19 @@ fn account_error(email: &str, error: Error) -> CommandError {
 }
 
 pub(super) async fn lock(service: &Service, email: &str, locked: bool) -> Result<(), CommandError> {
-    let user = service.lock_by_operator(email, locked).await.map_err(|error| account_error(email, error))?;
+    let user = service.operator().set_locked(email, locked).await.map_err(|error| account_error(email, error))?;
     print(&format!("The account {} is {}.", user.email, if locked { "locked" } else { "open" }))
 }
 
 pub(super) async fn sign_out(service: &Service, email: &str) -> Result<(), CommandError> {
-    let ended = service.sign_out_by_operator(email).await.map_err(|error| account_error(email, error))?;
+    let ended = service.operator().sign_out(email).await.map_err(|error| account_error(email, error))?;
     print(&format!("Ended {ended} sessions and user tokens."))
 }
 
 pub(super) async fn set_password(service: &Service, email: &str) -> Result<(), CommandError> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    let set = service.set_password_by_operator(email, line.trim_end_matches(['\r', '\n'])).await;
+    let set = service.operator().set_password(email, line.trim_end_matches(['\r', '\n'])).await;
     set.map_err(|error| account_error(email, error))?;
     print("The password is set; whatever the account was signed in with has ended.")
 }

@@ -61,8 +61,32 @@ pub(crate) enum Command {
         /// Email of the account
         email: String,
     },
+    /// List, retry or drop messages that wait to be delivered or were given up
+    Outbox {
+        #[command(subcommand)]
+        command: OutboxCommand,
+    },
     /// Check the configuration, the database and the built assets, and end
     Doctor,
+}
+
+/// What can be done with messages.
+#[derive(Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// List the messages that are not delivered, oldest first
+    List,
+    /// Deliver a message that was given up or waits for its next attempt, as if it were new
+    Retry {
+        /// Id of the message
+        #[arg(value_parser = parse_id)]
+        id: Uuid,
+    },
+    /// Remove a message without delivering it
+    Drop {
+        /// Id of the message
+        #[arg(value_parser = parse_id)]
+        id: Uuid,
+    },
 }
 
 fn parse_id(text: &str) -> Result<Uuid, &'static str> {

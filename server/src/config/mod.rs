@@ -24,7 +24,7 @@ use latchkey_service::Settings as InstanceSettings;
 use thiserror::Error;
 
 use self::cli::Cli;
-pub(crate) use self::cli::Command;
+pub(crate) use self::cli::{Command, OutboxCommand};
 pub(crate) use self::log::{LogConfig, LogFormat};
 use self::{
     accounts::AccountsConfig, database::DatabaseConfig, limits::LimitsConfig, server::ServerConfig,

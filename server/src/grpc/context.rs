@@ -1,9 +1,9 @@
-//! `ContextService`: who the credential is.
+//! `ContextService`: the caller.
 
 use latchkey_proto::v1::context_service_current_response::Result as Current;
 use latchkey_proto::v1::context_service_server::ContextService;
 use latchkey_proto::v1::{ContextServiceCurrentRequest, ContextServiceCurrentResponse, OrgItem, OrgMembershipItem};
-use latchkey_service::{CachedToken, Error, Power, Principal};
+use latchkey_service::{CachedToken, Error, Principal};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::convert;
@@ -35,20 +35,18 @@ impl ContextService for Contexts {
 }
 
 impl Contexts {
-    /// The person's membership in the organization that the request acts on. An instance admin who is no member of it
-    /// acts as an owner.
+    /// The user's membership in the organization of the request. An instance admin who is not a member acts as an owner.
     async fn of_person(&self, credential: &Credential) -> Result<Option<OrgMembershipItem>, Error> {
-        let Ok(organization) = credential.organization() else { return Ok(None) };
+        if credential.organization().is_none() {
+            return Ok(None);
+        }
         let service = &self.0.service;
-        if let Some(own) = service.own_membership(&credential.caller, organization).await? {
+        let access = credential.access(service).await?;
+        if let Some(own) = service.memberships().get(&access).await? {
             return Ok(Some(convert::membership(own)));
         }
-        let access = service.organization(&credential.caller, organization).await?;
-        let role = match access.power {
-            Power::Role(role) => convert::role(role),
-            Power::Token => 0,
-        };
-        let org = Some(convert::organization(access.organization));
+        let org = Some(convert::organization(service.organizations().get(&access)?.clone()));
+        let role = access.role().map_or(0, convert::role);
         Ok(Some(OrgMembershipItem { org, role, ..OrgMembershipItem::default() }))
     }
 }

@@ -1,4 +1,4 @@
-//! What several services send: times, roles, people, organizations, memberships.
+//! Conversions that several services need: times, roles, users, organizations, memberships.
 
 use latchkey_domain::{Role, Timestamp};
 use latchkey_proto::v1::{MembershipRole, OrgItem, OrgMembershipItem, User};

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use latchkey_service::AuthenticationError;
+use latchkey_service::{AuthenticationError, OrganizationAccess, Service};
 use tonic::Status;
 
 use super::status::{exceeded, status};
@@ -40,18 +40,22 @@ pub(super) fn read<T>(request: tonic::Request<T>) -> Result<(Credential, T), Sta
     Ok((credential, message))
 }
 
-/// The same with the organization to act on.
-pub(super) fn read_with_organization<T>(request: tonic::Request<T>) -> Result<(Credential, String, T), Status> {
+/// The access to the organization that a call acts on, and its message.
+pub(super) async fn read_access<T>(
+    service: &Service,
+    request: tonic::Request<T>,
+) -> Result<(OrganizationAccess, T), Status> {
     let (credential, message) = read(request)?;
-    let organization = credential.organization().map_err(status)?.to_owned();
-    Ok((credential, organization, message))
+    let access = credential.access(service).await.map_err(status)?;
+    Ok((access, message))
 }
 
-/// The same for what may concern an instance token, which belongs to no organization.
-pub(super) fn read_with_optional_organization<T>(
+/// The same for calls about tokens, which may belong to the instance instead.
+pub(super) async fn read_access_or_instance<T>(
+    service: &Service,
     request: tonic::Request<T>,
-) -> Result<(Credential, String, T), Status> {
+) -> Result<(OrganizationAccess, T), Status> {
     let (credential, message) = read(request)?;
-    let organization = credential.organization_if_any().to_owned();
-    Ok((credential, organization, message))
+    let access = credential.access_or_instance(service).await.map_err(status)?;
+    Ok((access, message))
 }

@@ -1,4 +1,4 @@
-//! No call takes longer than its client waits, nor than a request to REST may.
+//! Deadlines of calls: the client's, and at most that of a REST request.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tonic::Status;
 
-/// As REST: less than `request_limits.rs` gives to the whole of it, so that the call's own status comes first.
+/// As for REST: less than the limit of `request_limits.rs`, so that the status of gRPC comes first.
 const MAX: Duration = crate::http::timeout::API_TIMEOUT;
 
 pub(super) async fn layer(request: Request, next: Next) -> Response {
     let deadline = asked(request.headers()).map_or(MAX, |asked| asked.min(MAX));
-    // Of what is ready at once, `timeout` would not notice that it is too late already.
+    // `timeout` polls first: it would not see a deadline of zero.
     let answer = if deadline.is_zero() { None } else { tokio::time::timeout(deadline, next.run(request)).await.ok() };
     match answer {
         Some(response) => response,

@@ -1,4 +1,4 @@
-//! `StatusService`: what anybody may know of the instance.
+//! `StatusService`: public information about the instance.
 
 use latchkey_proto::v1::status_service_server::StatusService;
 use latchkey_proto::v1::{InfozRequest, InfozResponse, StatuszRequest, StatuszResponse};
@@ -24,7 +24,7 @@ impl StatusService for Instance {
 
     async fn statusz(&self, request: Request<StatuszRequest>) -> Result<Response<StatuszResponse>, Status> {
         if request.get_ref().readiness {
-            self.0.service.ready().await.map_err(unready)?;
+            self.0.service.health().ready().await.map_err(unready)?;
         }
         Ok(Response::new(StatuszResponse {}))
     }

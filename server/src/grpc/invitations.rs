@@ -6,10 +6,10 @@ use latchkey_proto::v1::{
     OrgInvitationServiceListSentRequest, OrgInvitationServiceListSentResponse, OrgInvitationServiceRevokeRequest,
     OrgInvitationServiceRevokeResponse, OrgItem, User,
 };
-use latchkey_service::Invitation;
+use latchkey_service::{Invitation, OrganizationAccess};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::credential::{self, Credential};
+use super::credential;
 use super::list_all::list_all;
 use super::status::{invalid_field, status};
 use super::{PAGE, convert};
@@ -23,11 +23,11 @@ impl OrgInvitationService for Invitations {
         &self,
         request: Request<OrgInvitationServiceCreateRequest>,
     ) -> Result<Response<OrgInvitationServiceCreateResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         #[allow(deprecated, reason = "old clients still send it")]
-        self.same_organization(&credential, &organization, &asked.organization_id).await?;
+        self.same_organization(&access, &asked.organization_id)?;
         let role = convert::required_role(asked.role)?;
-        let made = self.0.service.invite(&credential.caller, &organization, &asked.receiver_email, role).await;
+        let made = self.0.service.invitations().create(&access, &asked.receiver_email, role).await;
         let made = made.map_err(status)?;
         let join_url = made.link.map(|link| self.0.site.join_url(&link));
         Ok(Response::new(OrgInvitationServiceCreateResponse { result: Some(item(made.invitation)), join_url }))
@@ -37,8 +37,8 @@ impl OrgInvitationService for Invitations {
         &self,
         request: Request<OrgInvitationServiceRevokeRequest>,
     ) -> Result<Response<OrgInvitationServiceRevokeResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
-        self.0.service.revoke_invitation(&credential.caller, &organization, &asked.id).await.map_err(status)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
+        self.0.service.invitations().revoke(&access, &asked.id).await.map_err(status)?;
         Ok(Response::new(OrgInvitationServiceRevokeResponse {}))
     }
 
@@ -46,10 +46,9 @@ impl OrgInvitationService for Invitations {
         &self,
         request: Request<OrgInvitationServiceListSentRequest>,
     ) -> Result<Response<OrgInvitationServiceListSentResponse>, Status> {
-        let (credential, organization, _) = credential::read_with_organization(request)?;
+        let (access, _) = credential::read_access(&self.0.service, request).await?;
         let page = async |before: Option<String>| {
-            let sent =
-                self.0.service.sent_invitations(&credential.caller, &organization, before.as_deref(), PAGE).await;
+            let sent = self.0.service.invitations().list_sent(&access, before.as_deref(), PAGE).await;
             let sent = sent.map_err(status)?.map(item);
             Ok((sent.items, sent.next))
         };
@@ -59,14 +58,14 @@ impl OrgInvitationService for Invitations {
 }
 
 impl Invitations {
-    /// Refuses an id that names another organization than the request acts on: ignoring it would invite somebody to
-    /// where nobody meant.
-    async fn same_organization(&self, credential: &Credential, organization: &str, id: &str) -> Result<(), Status> {
+    /// Refuses the id of another organization than that of the request. If it were ignored, the invitation would be to the
+    /// wrong organization.
+    fn same_organization(&self, access: &OrganizationAccess, id: &str) -> Result<(), Status> {
         if id.is_empty() {
             return Ok(());
         }
-        let access = self.0.service.organization(&credential.caller, organization).await.map_err(status)?;
-        if access.organization.id.to_string() == id {
+        let organization = self.0.service.organizations().get(access).map_err(status)?;
+        if organization.id.to_string() == id {
             return Ok(());
         }
         let other = "is not that of the organization of the request; name it in the header latchkey-organization";

@@ -1,15 +1,15 @@
-//! Lists that are answered whole, because existing clients know no pages.
+//! Lists without pages, for existing clients.
 
 use std::future::Future;
 
 use prost::{Message, length_delimiter_len};
 use tonic::Status;
 
-/// Largest answer, in bytes: what clients of gRPC take in unless they are told otherwise.
+/// Largest response, in bytes: the default limit of gRPC clients.
 pub(super) const RESPONSE_MAX: usize = 4 * 1024 * 1024;
 
-/// Gathers a list page by page. One that is larger than an answer is refused, with how it can be read `instead`: a part of
-/// it would look like all of it.
+/// Collects all pages of a list. A list that is larger than a response is refused, with what to use `instead`: a truncated
+/// list would look complete.
 pub(super) async fn list_all<T: Message, C, F>(
     instead: &str,
     mut page: impl FnMut(Option<C>) -> F,
@@ -33,7 +33,7 @@ where
     }
 }
 
-/// With the number of the field, below 16, and the length before it.
+/// The encoded size with the tag (a field number below 16) and the length prefix.
 fn size_in_list(item: &impl Message) -> usize {
     let size = item.encoded_len();
     1 + length_delimiter_len(size) + size

@@ -9,10 +9,10 @@ use latchkey_proto::v1::{
     OrganizationServiceUpdateMembershipRequest, OrganizationServiceUpdateMembershipResponse,
     OrganizationServiceUpdateRequest, OrganizationServiceUpdateResponse,
 };
-use latchkey_service::{Error, ListMembers};
+use latchkey_service::{ListMembers, OrganizationAccess};
 use tonic::{Request, Response, Status, async_trait};
 
-use super::credential::{self, Credential};
+use super::credential;
 use super::status::{invalid_field, status};
 use super::{PAGE, convert};
 use crate::state::ServerState;
@@ -26,7 +26,7 @@ impl OrganizationService for Organizations {
         request: Request<OrganizationServiceCreateRequest>,
     ) -> Result<Response<OrganizationServiceCreateResponse>, Status> {
         let (credential, asked) = credential::read(request)?;
-        let made = self.0.service.create_organization(&credential.caller, &asked.name).await.map_err(status)?;
+        let made = self.0.service.organizations().create(&credential.caller, &asked.name).await.map_err(status)?;
         let result = Some(convert::organization(made));
         Ok(Response::new(OrganizationServiceCreateResponse { result }))
     }
@@ -41,10 +41,12 @@ impl OrganizationService for Organizations {
             return Err(invalid_field("settings", &message));
         }
         if let Some(days) = asked.api_token_max_days_inactive {
-            let set = self.0.service.set_auto_revoke(&credential.caller, &asked.name, days.into()).await;
-            set.map_err(status)?;
+            let access =
+                self.0.service.organizations().access(&credential.caller, &asked.name).await.map_err(status)?;
+            self.0.service.auto_revoke().set(&access, days.into()).await.map_err(status)?;
         }
-        let result = Some(self.item(&credential, &asked.name).await.map_err(status)?);
+        let access = self.0.service.organizations().access(&credential.caller, &asked.name).await.map_err(status)?;
+        let result = Some(self.item(&access)?);
         Ok(Response::new(OrganizationServiceUpdateResponse { result }))
     }
 
@@ -53,7 +55,8 @@ impl OrganizationService for Organizations {
         request: Request<OrganizationServiceDeleteRequest>,
     ) -> Result<Response<OrganizationServiceDeleteResponse>, Status> {
         let (credential, asked) = credential::read(request)?;
-        self.0.service.delete_organization(&credential.caller, &asked.name).await.map_err(status)?;
+        let access = self.0.service.organizations().access(&credential.caller, &asked.name).await.map_err(status)?;
+        self.0.service.organizations().delete(&access).await.map_err(status)?;
         Ok(Response::new(OrganizationServiceDeleteResponse {}))
     }
 
@@ -61,7 +64,7 @@ impl OrganizationService for Organizations {
         &self,
         request: Request<OrganizationServiceListMembershipsRequest>,
     ) -> Result<Response<OrganizationServiceListMembershipsResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let first = OffsetPaginationRequest { page: 1, page_size: PAGE.cast_signed() };
         let OffsetPaginationRequest { page, page_size } = asked.pagination.unwrap_or(first);
         let list = ListMembers {
@@ -72,9 +75,9 @@ impl OrganizationService for Organizations {
         };
         // What is below zero is refused like zero.
         let (number, size) = (u32::try_from(page).unwrap_or(0), u32::try_from(page_size).unwrap_or(0));
-        let found = self.0.service.numbered_members(&credential.caller, &organization, &list, number, size).await;
+        let found = self.0.service.members().list_numbered(&access, &list, number, size).await;
         let found = found.map_err(status)?;
-        let item = self.item(&credential, &organization).await.map_err(status)?;
+        let item = self.item(&access)?;
         let count = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         let pagination = OffsetPaginationResponse {
             page,
@@ -91,8 +94,8 @@ impl OrganizationService for Organizations {
         &self,
         request: Request<OrganizationServiceDeleteMembershipRequest>,
     ) -> Result<Response<OrganizationServiceDeleteMembershipResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
-        let removed = self.0.service.remove_member(&credential.caller, &organization, &asked.membership_id).await;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
+        let removed = self.0.service.members().remove(&access, &asked.membership_id).await;
         removed.map_err(status)?;
         Ok(Response::new(OrganizationServiceDeleteMembershipResponse {}))
     }
@@ -101,19 +104,19 @@ impl OrganizationService for Organizations {
         &self,
         request: Request<OrganizationServiceUpdateMembershipRequest>,
     ) -> Result<Response<OrganizationServiceUpdateMembershipResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let role = convert::required_role(asked.role)?;
-        let changed = self.0.service.change_role(&credential.caller, &organization, &asked.membership_id, role).await;
+        let changed = self.0.service.members().set_role(&access, &asked.membership_id, role).await;
         let changed = changed.map_err(status)?;
-        let item = self.item(&credential, &organization).await.map_err(status)?;
+        let item = self.item(&access)?;
         let result = Some(convert::member(changed, item, false));
         Ok(Response::new(OrganizationServiceUpdateMembershipResponse { result }))
     }
 }
 
 impl Organizations {
-    async fn item(&self, credential: &Credential, organization: &str) -> Result<OrgItem, Error> {
-        let access = self.0.service.organization(&credential.caller, organization).await?;
-        Ok(convert::organization(access.organization))
+    fn item(&self, access: &OrganizationAccess) -> Result<OrgItem, Status> {
+        let organization = self.0.service.organizations().get(access).map_err(status)?;
+        Ok(convert::organization(organization.clone()))
     }
 }

@@ -14,32 +14,35 @@ const DOMAIN: &str = "latchkey";
 
 /// The messages of the first four are what existing clients look at.
 pub(crate) fn status(error: Error) -> Status {
-    let text = error.to_string();
-    match error {
-        Error::Unauthenticated(refusal) => unauthenticated(refusal),
-        Error::Forbidden(AuthorizationError::NoOrganization) => {
-            info(Code::FailedPrecondition, &text, "NO_ORGANIZATION", &text, HashMap::new())
-        }
-        Error::Forbidden(denial) => denied(&denial),
-        Error::NotFound(_) => Status::not_found(text),
-        Error::Invalid(errors) => invalid(errors.into_iter().map(renamed).collect()),
-        Error::Ambiguous(_) => Status::invalid_argument(text),
+    let (text, retry_after) = (error.to_string(), error.retry_after());
+    let code = match error {
+        Error::Unauthenticated(error) => return unauthenticated(error),
+        Error::Forbidden(error) => return forbidden(&error),
+        Error::Invalid(errors) => return invalid(errors.into_iter().map(renamed).collect()),
         Error::Conflict(error) => {
             let taken = matches!(error.field, "name" | "email");
-            Status::new(if taken { Code::AlreadyExists } else { Code::FailedPrecondition }, sentence(&error))
+            return Status::new(if taken { Code::AlreadyExists } else { Code::FailedPrecondition }, sentence(&error));
         }
-        Error::AlreadyCreated(_) => Status::already_exists(text),
-        Error::Precondition(clash) => Status::new(clashing(clash), text),
-        Error::TooManyAttempts { retry_after } => again_in(Code::ResourceExhausted, text, retry_after),
-        Error::TooManyAtOnce { retry_after, .. } => again_in(Code::ResourceExhausted, text, retry_after),
-        Error::Busy { retry_after } => again_in(Code::Unavailable, text, retry_after),
-        Error::Unavailable | Error::NoncesUnavailable | Error::GivenUp => again_in(Code::Unavailable, text, 5),
-        Error::NoncesLost { retry_after } => again_in(Code::Unavailable, text, retry_after),
-        Error::TooManyTokens { .. } => Status::resource_exhausted(text),
+        Error::Precondition(error) => return Status::new(precondition(error), text),
         Error::Internal(source) => {
             tracing::error!(%source, "internal error");
-            internal()
+            return internal();
         }
+        Error::NotFound(_) => Code::NotFound,
+        Error::Ambiguous(_) => Code::InvalidArgument,
+        Error::AlreadyCreated(_) => Code::AlreadyExists,
+        Error::TooManyAttempts { .. } | Error::TooManyAtOnce { .. } | Error::TooManyTokens { .. } => {
+            Code::ResourceExhausted
+        }
+        Error::Busy { .. }
+        | Error::Unavailable
+        | Error::GivenUp
+        | Error::NoncesUnavailable
+        | Error::NoncesLost { .. } => Code::Unavailable,
+    };
+    match retry_after {
+        Some(seconds) => again_in(code, text, seconds),
+        None => Status::new(code, text),
     }
 }
 
@@ -70,29 +73,34 @@ fn again_in(code: Code, text: String, seconds: u64) -> Status {
     Status::with_error_details(code, text, details)
 }
 
-fn unauthenticated(refusal: AuthenticationError) -> Status {
-    let (message, reason) = match refusal {
-        AuthenticationError::Missing => ("JWT token is missing", "CREDENTIAL_MISSING"),
-        AuthenticationError::Expired => ("JWT token has expired", "TOKEN_EXPIRED"),
-        AuthenticationError::Revoked => ("API token revoked", "TOKEN_REVOKED"),
-        AuthenticationError::Rotated => ("Token is invalid", "TOKEN_ROTATED"),
-        AuthenticationError::Malformed => ("Token is invalid", "TOKEN_MALFORMED"),
-        AuthenticationError::Checksum => ("Token is invalid", "TOKEN_CHECKSUM"),
-        AuthenticationError::Unknown => ("Token is invalid", "TOKEN_UNKNOWN"),
-        AuthenticationError::Network => ("Token is invalid", "TOKEN_NETWORK"),
-        AuthenticationError::Unsigned => ("Token is invalid", "TOKEN_UNSIGNED"),
-        AuthenticationError::Signature(_) => ("Token is invalid", "SIGNATURE"),
-        AuthenticationError::Replayed => ("Token is invalid", "REPLAYED"),
-        AuthenticationError::SessionEnded => ("Token is invalid", "SESSION_ENDED"),
-        AuthenticationError::Locked => ("Token is invalid", "ACCOUNT_LOCKED"),
-        AuthenticationError::Password => ("email or password is wrong", "WRONG_PASSWORD"),
+fn unauthenticated(error: AuthenticationError) -> Status {
+    let message = match error {
+        AuthenticationError::Missing => "JWT token is missing",
+        AuthenticationError::Expired => "JWT token has expired",
+        AuthenticationError::Revoked => "API token revoked",
+        AuthenticationError::Password => "email or password is wrong",
+        AuthenticationError::Rotated
+        | AuthenticationError::Malformed
+        | AuthenticationError::Checksum
+        | AuthenticationError::Unknown
+        | AuthenticationError::Network
+        | AuthenticationError::Unsigned
+        | AuthenticationError::Signature(_)
+        | AuthenticationError::Replayed
+        | AuthenticationError::SessionEnded
+        | AuthenticationError::Locked => "Token is invalid",
     };
-    info(Code::Unauthenticated, message, reason, &refusal.to_string(), HashMap::new())
+    info(Code::Unauthenticated, message, &reason(error.code()), &error.to_string(), HashMap::new())
+}
+
+/// The code of an error as reasons of `google.rpc` are written: `TOKEN_EXPIRED` for `token-expired`.
+fn reason(code: &str) -> String {
+    code.to_ascii_uppercase().replace('-', "_")
 }
 
 /// Who may send the same again is told to (`ABORTED`); who may not, is not (`FAILED_PRECONDITION`).
-fn clashing(clash: PreconditionError) -> Code {
-    match clash {
+fn precondition(error: PreconditionError) -> Code {
+    match error {
         PreconditionError::Changed | PreconditionError::RequestInProgress => Code::Aborted,
         PreconditionError::Ended
         | PreconditionError::KeyReused
@@ -101,40 +109,29 @@ fn clashing(clash: PreconditionError) -> Code {
     }
 }
 
-fn denied(denial: &AuthorizationError) -> Status {
+fn forbidden(error: &AuthorizationError) -> Status {
+    let text = error.to_string();
     let mut more = HashMap::new();
-    let reason = match denial {
-        AuthorizationError::MissingScope(scope) => {
-            more.insert("missing_scope".to_owned(), scope.to_string());
-            "MISSING_SCOPE"
-        }
+    let mut more_of = |name: &str, value: String| drop(more.insert(name.to_owned(), value));
+    let mut reason = reason(error.code());
+    match error {
+        AuthorizationError::MissingScope(scope) => more_of("missing_scope", scope.to_string()),
         AuthorizationError::MissingRepository(repository) => {
-            let repository = repository.map_or_else(|| "*".to_owned(), |id| id.to_string());
-            more.insert("missing_repository".to_owned(), repository);
-            "MISSING_REPOSITORY"
+            more_of("missing_repository", repository.map_or_else(|| "*".to_owned(), |id| id.to_string()));
         }
-        AuthorizationError::MissingRole(role) => {
-            more.insert("missing_role".to_owned(), (*role).to_owned());
-            "MISSING_ROLE"
-        }
+        AuthorizationError::MissingRole(role) => more_of("missing_role", (*role).to_owned()),
         AuthorizationError::ScopeNeedsRole(scope, role) => {
-            more.insert("scope".to_owned(), scope.to_string());
-            more.insert("missing_role".to_owned(), role.clone());
-            "MISSING_ROLE"
+            more_of("scope", scope.to_string());
+            more_of("missing_role", role.clone());
         }
-        AuthorizationError::InstanceAdminOnly => "INSTANCE_ADMIN_ONLY",
-        AuthorizationError::BeyondProject => "BEYOND_PROJECT",
-        AuthorizationError::PeopleOnly => "PEOPLE_ONLY",
-        AuthorizationError::ApiTokensOnly => "API_TOKENS_ONLY",
-        AuthorizationError::NoRoute => "NO_ROUTE",
-        AuthorizationError::OtherOrganization => "OTHER_ORGANIZATION",
-        AuthorizationError::NoOrganization => "NO_ORGANIZATION",
-        AuthorizationError::NotPinned => "ORGANIZATION_NOT_PINNED",
-        AuthorizationError::PinnedToNone => "PINNED_ORGANIZATION_UNKNOWN",
-        AuthorizationError::OrganizationUnsigned => "ORGANIZATION_UNSIGNED",
-        AuthorizationError::Exceeds(_) => "EXCEEDS_OWN",
-    };
-    info(Code::PermissionDenied, "operation not allowed", reason, &denial.to_string(), more)
+        // REST tells it as a missing role; clients of gRPC know it by this.
+        AuthorizationError::InstanceAdminOnly => "INSTANCE_ADMIN_ONLY".clone_into(&mut reason),
+        AuthorizationError::NoOrganization => {
+            return info(Code::FailedPrecondition, &text, &reason, &text, more);
+        }
+        _ => {}
+    }
+    info(Code::PermissionDenied, "operation not allowed", &reason, &text, more)
 }
 
 /// A status with `google.rpc.ErrorInfo`, whose metadata says in a sentence what the message keeps short.
@@ -176,7 +173,7 @@ mod tests {
             let status = status(error);
             (status.code(), status.message().to_owned())
         };
-        let refused = |refusal: AuthenticationError| of(refusal.into());
+        let refused = |error: AuthenticationError| of(error.into());
         assert_eq!(refused(AuthenticationError::Missing), (Code::Unauthenticated, "JWT token is missing".to_owned()));
         assert_eq!(refused(AuthenticationError::Unknown), (Code::Unauthenticated, "Token is invalid".to_owned()));
         assert_eq!(refused(AuthenticationError::Expired), (Code::Unauthenticated, "JWT token has expired".to_owned()));

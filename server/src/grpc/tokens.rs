@@ -29,9 +29,9 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceCreateRequest>,
     ) -> Result<Response<ApiTokenServiceCreateResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let asked = self.asked(asked)?;
-        let created = self.0.service.create_token(&credential.caller, &organization, asked).await.map_err(status)?;
+        let created = self.0.service.tokens().create(&access, asked).await.map_err(status)?;
         Ok(Response::new(ApiTokenServiceCreateResponse { result: full(created) }))
     }
 
@@ -39,11 +39,11 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceListRequest>,
     ) -> Result<Response<ApiTokenServiceListResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_organization(request)?;
+        let (access, asked) = credential::read_access(&self.0.service, request).await?;
         let paged = asked.page_size != 0;
         let list = listing(asked)?;
         let page = async |list: ListTokens| {
-            let page = self.0.service.tokens(&credential.caller, &organization, list).await.map_err(status)?;
+            let page = self.0.service.tokens().list(&access, list).await.map_err(status)?;
             Ok::<_, Status>((page.tokens.into_iter().map(item).collect::<Vec<_>>(), page.next))
         };
         let (result, next) = if paged {
@@ -61,11 +61,10 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRevokeRequest>,
     ) -> Result<Response<ApiTokenServiceRevokeResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_optional_organization(request)?;
+        let (access, asked) = credential::read_access_or_instance(&self.0.service, request).await?;
         check_id(&asked.id)?;
-        // Not the use case of REST, where revoking again is no error: this one says whether it was this call.
-        let done =
-            self.0.service.revoke_tokens(&credential.caller, &organization, &[asked.id]).await.map_err(status)?;
+        // Unlike in REST, revoking a revoked token is an error: so not the same use case.
+        let done = self.0.service.tokens().revoke_many(&access, &[asked.id]).await.map_err(status)?;
         if done.revoked.is_empty() {
             return Err(status(Error::NotFound("token")));
         }
@@ -76,10 +75,10 @@ impl ApiTokenService for ApiTokens {
         &self,
         request: Request<ApiTokenServiceRotateRequest>,
     ) -> Result<Response<ApiTokenServiceRotateResponse>, Status> {
-        let (credential, organization, asked) = credential::read_with_optional_organization(request)?;
+        let (access, asked) = credential::read_access_or_instance(&self.0.service, request).await?;
         let rotation = RotateToken { overlap: duration(asked.overlap, "overlap")?, ..RotateToken::default() };
         check_id(&asked.id)?;
-        let rotated = self.0.service.rotate_token(&credential.caller, &organization, &asked.id, rotation).await;
+        let rotated = self.0.service.tokens().rotate(&access, &asked.id, rotation).await;
         Ok(Response::new(ApiTokenServiceRotateResponse { result: full(rotated.map_err(status)?) }))
     }
 }
@@ -109,10 +108,10 @@ impl ApiTokens {
     }
 }
 
-/// As use cases read it, in whole seconds.
+/// A duration as the use cases take it, in whole seconds.
 fn duration(given: Option<prost_types::Duration>, field: &'static str) -> Result<Option<String>, Status> {
     let Some(prost_types::Duration { seconds, nanos }) = given else { return Ok(None) };
-    // What a Duration may be (google/protobuf/duration.proto): 10,000 years, and both parts of one sign.
+    // The range of a Duration (google/protobuf/duration.proto): 10,000 years, and both parts have the same sign.
     let in_range =
         (-315_576_000_000..=315_576_000_000).contains(&seconds) && (-999_999_999..=999_999_999).contains(&nanos);
     if !in_range || seconds.signum() * i64::from(nanos.signum()) < 0 {
@@ -159,12 +158,12 @@ fn listing(asked: ApiTokenServiceListRequest) -> Result<ListTokens, Status> {
             let message = "must be the next_page_token of an earlier answer";
             invalid_field("page_token", message)
         })?,
-        // The use case refuses what is beyond 100, and 0, as which everything below is counted.
+        // The use case refuses more than 100, and 0, which stands for negative sizes.
         limit: if asked.page_size == 0 { PAGE } else { u32::try_from(asked.page_size).unwrap_or(0) },
     })
 }
 
-/// What a reference names. An empty one is refused: it would stand for no project, and the token would reach them all.
+/// The id or name of a reference. An empty one is refused: it would mean no project, and the token could access all.
 fn named(reference: IdentityReference, field: &'static str) -> Result<String, Status> {
     let one = match (reference.id, reference.name) {
         (Some(id), None) if Uuid::try_parse(&id).is_err() => return Err(invalid_field(field, "the id must be a UUID")),

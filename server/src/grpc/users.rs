@@ -22,7 +22,7 @@ impl UserService for Users {
     ) -> Result<Response<UserServiceListMembershipsResponse>, Status> {
         let (credential, _) = credential::read(request)?;
         let page = async |after: Option<String>| {
-            let own = self.0.service.own_memberships(&credential.caller, after.as_deref(), PAGE).await;
+            let own = self.0.service.memberships().list(&credential.caller, after.as_deref(), PAGE).await;
             let own = own.map_err(status)?.map(convert::membership);
             Ok((own.items, own.next))
         };
@@ -35,7 +35,7 @@ impl UserService for Users {
         request: Request<SetCurrentMembershipRequest>,
     ) -> Result<Response<SetCurrentMembershipResponse>, Status> {
         let (credential, asked) = credential::read(request)?;
-        let own = self.0.service.set_current_membership(&credential.caller, &asked.membership_id).await;
+        let own = self.0.service.memberships().set_current(&credential.caller, &asked.membership_id).await;
         let result = Some(convert::membership(own.map_err(status)?));
         Ok(Response::new(SetCurrentMembershipResponse { result }))
     }
@@ -45,7 +45,7 @@ impl UserService for Users {
         request: Request<DeleteMembershipRequest>,
     ) -> Result<Response<DeleteMembershipResponse>, Status> {
         let (credential, asked) = credential::read(request)?;
-        self.0.service.leave(&credential.caller, &asked.membership_id).await.map_err(status)?;
+        self.0.service.memberships().leave(&credential.caller, &asked.membership_id).await.map_err(status)?;
         Ok(Response::new(DeleteMembershipResponse {}))
     }
 }

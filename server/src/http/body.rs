@@ -8,8 +8,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
-use latchkey_domain::Secret;
-use latchkey_service::Error;
+use latchkey_service::{Bearer, Error};
 use tokio::time::{Instant, timeout_at};
 
 use super::body_budget::BodyMeter;
@@ -66,8 +65,12 @@ pub(crate) async fn already_read(request: Request) -> Result<(Parts, Bytes), Pro
 
 /// The request without its body, if its credential is malformed or has a wrong checksum. Whatever checks the credential
 /// refuses it, as it would have with the body.
-pub(crate) fn without_unauthenticated_body(request: Request) -> Request {
-    let could_be = bearer(request.headers()).is_ok_and(|bearer| Secret::parse(bearer).is_ok());
+pub(crate) fn without_unauthenticated_body(mut request: Request) -> Request {
+    let bearer = bearer(request.headers()).ok().map(Bearer::parse);
+    let could_be = bearer.as_ref().is_some_and(Bearer::is_well_formed);
+    if let Some(bearer) = bearer {
+        request.extensions_mut().insert(bearer);
+    }
     if could_be || HttpBody::is_end_stream(request.body()) {
         return request;
     }

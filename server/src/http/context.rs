@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::log::redacted;
 
-/// What the layer needs.
+/// The state of the layers.
 #[derive(Clone)]
 pub(crate) struct RequestContext {
     pub(crate) service: Service,

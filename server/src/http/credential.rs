@@ -3,7 +3,10 @@
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
-use latchkey_service::{AuthenticationError, AuthorizationError, Caller, Error, Origin, PresentedCredential, Service};
+use latchkey_service::{
+    AuthenticationError, AuthorizationError, Bearer, Caller, Error, OrganizationAccess, Origin, PresentedCredential,
+    Service,
+};
 
 use super::headers::{bearer, named_organization};
 use super::problem::Problem;
@@ -29,14 +32,16 @@ impl Credential {
             .map(ReceivedSignature::parts)
             .transpose()
             .map_err(AuthenticationError::Signature)?;
-        let presented = PresentedCredential { bearer, origin: &origin, signature };
-        let principal = service.authenticate_signed(&presented).await?;
+        // Read already where it was asked whether the body is worth reading.
+        let bearer = extensions.get::<Bearer>().cloned().unwrap_or_else(|| Bearer::parse(bearer));
+        let presented = PresentedCredential { bearer: &bearer, origin: &origin, signature };
+        let principal = service.authentication().authenticate(&presented).await?;
         let named = named.transpose()?;
         if let (Some(named), Some((signature, _))) = (named, presented.signature) {
-            service.covered(&principal, named, signature).await?;
+            service.verification().check_organization_signed(&principal, named, signature).await?;
         }
         let caller = Caller { principal, origin };
-        let organization = match service.organization_of(&caller, named).await {
+        let organization = match service.organizations().resolve(&caller, named).await {
             Ok(organization) => Some(organization),
             Err(Error::Forbidden(AuthorizationError::NoOrganization)) => None,
             Err(error) => return Err(error),
@@ -44,14 +49,19 @@ impl Credential {
         Ok(Self { caller, organization })
     }
 
-    /// The organization to act on, or nothing: for what may belong to the instance.
-    pub(crate) fn organization_if_any(&self) -> &str {
-        self.organization.as_deref().unwrap_or_default()
+    /// The name of the organization to act on, if there is one.
+    pub(crate) fn organization(&self) -> Option<&str> {
+        self.organization.as_deref()
     }
 
-    /// The organization to act on.
-    pub(crate) fn organization(&self) -> Result<&str, Error> {
-        self.organization.as_deref().ok_or(Error::Forbidden(AuthorizationError::NoOrganization))
+    /// The access to the organization to act on.
+    pub(crate) async fn access(&self, service: &Service) -> Result<OrganizationAccess, Error> {
+        service.organizations().access(&self.caller, self.organization.as_deref().unwrap_or_default()).await
+    }
+
+    /// The access to the organization to act on or, if there is none, to the tokens of the instance.
+    pub(crate) async fn access_or_instance(&self, service: &Service) -> Result<OrganizationAccess, Error> {
+        service.organizations().access_or_instance(&self.caller, self.organization.as_deref()).await
     }
 }
 

@@ -9,20 +9,20 @@ use axum::response::{IntoResponseParts, ResponseParts};
 
 use super::problem::Problem;
 
-/// The tag of what an answer shows.
+/// The entity tag of an answer.
 pub(crate) struct ETag(pub(crate) String);
 
-/// The tags of `If-Match`: do it only while one of them holds. `None` without the header, and for `*`.
+/// The tags of `If-Match`: proceed only if one of them is current. `None` without the header, and for `*`.
 ///
-/// They are compared strongly, as they must be (RFC 9110, section 13.1.1): a weak tag never holds. A proxy that compresses
-/// makes our tags weak, or adds its own end to them; who sends such a tag back is told so, since nothing was changed.
+/// The comparison is strong (RFC 9110, section 13.1.1): a weak tag never matches. A proxy that compresses makes our tags
+/// weak, or adds a suffix; a client that sends such a tag gets an error that says so.
 pub(crate) struct IfMatch(pub(crate) Option<Vec<String>>);
 
-/// The tags of `If-None-Match`: the client has these.
+/// The tags of `If-None-Match`: the client has these versions.
 pub(crate) struct IfNoneMatch(Vec<String>);
 
 impl IfNoneMatch {
-    /// Whether the client has this one.
+    /// Whether the client has this version.
     pub(crate) fn holds(&self, tag: &str) -> bool {
         self.0.iter().any(|known| known == "*" || known.trim_start_matches("W/").trim_matches('"') == tag)
     }
@@ -53,7 +53,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// Whether it has the form of our tags, which are versions in hexadecimal.
+/// Whether it is formed as our tags, which are versions in hexadecimal.
 fn is_ours(tag: &str) -> bool {
     !tag.is_empty() && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -77,7 +77,7 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     }
 }
 
-/// The members of a list header as they were sent. None of our tags has a comma in it.
+/// The members of a list header. None of our tags contains a comma.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
     let mut lines = headers.get_all(name).iter().peekable();
     lines.peek()?;

@@ -27,7 +27,7 @@ pub(crate) fn warn_if_untrusted(context: &RequestContext, peer: Option<IpAddr>, 
     tracing::warn!("{}", untrusted_proxy_hint(peer));
     let service = context.service.clone();
     tokio::spawn(async move {
-        if let Err(error) = service.note_untrusted_proxy(peer).await {
+        if let Err(error) = service.health().note_untrusted_proxy(peer).await {
             tracing::warn!(%error, "can't note the proxy that is not trusted");
         }
     });

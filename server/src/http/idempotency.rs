@@ -1,4 +1,4 @@
-//! Requests that can be sent again: `Idempotency-Key`.
+//! `Idempotency-Key`: requests that can be repeated.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
@@ -11,7 +11,7 @@ use super::problem::Problem;
 
 const KEY: &str = "idempotency-key";
 
-/// A JSON body, and the key that it was sent under. For an `Option`, there need not be a body.
+/// A JSON body with its idempotency key. For an `Option`, the body may be missing.
 pub(crate) struct IdempotentJson<T> {
     pub(crate) body: T,
     pub(crate) idempotency: Option<IdempotentRequest>,
@@ -35,7 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for IdempotentJson<T> {
     }
 }
 
-/// The key: a string of RFC 9651, or the same without quotes, as most clients send it.
+/// The key: a string of RFC 9651, or one without quotes, as most clients send it.
 fn key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let refused = |message: &str| Error::from(FieldError { field: "Idempotency-Key", message: message.to_owned() });
     let mut lines = headers.get_all(KEY).iter();

@@ -39,7 +39,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// What serde says, without axum's preamble.
+/// The message of serde, without axum's prefix.
 pub(super) fn reason(text: &str) -> String {
     let preambles = ["into the target type: ", "as JSON: ", "query string: "];
     preambles.iter().find_map(|preamble| text.split_once(preamble)).map_or(text, |(_, reason)| reason).to_owned()

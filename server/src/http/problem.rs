@@ -115,71 +115,27 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed-body", "The body could not be read")
     }
 
-    fn unauthenticated(refusal: AuthenticationError) -> Self {
-        let kind = match refusal {
-            AuthenticationError::Missing => "credential-missing",
-            AuthenticationError::Malformed => "token-malformed",
-            AuthenticationError::Checksum => "token-checksum",
-            AuthenticationError::Unknown => "token-unknown",
-            AuthenticationError::Expired => "token-expired",
-            AuthenticationError::Revoked => "token-revoked",
-            AuthenticationError::Rotated => "token-rotated",
-            AuthenticationError::Network => "token-network",
-            AuthenticationError::Unsigned => "token-unsigned",
-            AuthenticationError::Signature(_) => "signature",
-            AuthenticationError::Replayed => "replayed",
-            AuthenticationError::Password => "wrong-password",
-            AuthenticationError::SessionEnded => "session-ended",
-            AuthenticationError::Locked => "account-locked",
-        };
+    fn unauthenticated(error: AuthenticationError) -> Self {
         let challenge =
-            if refusal == AuthenticationError::Missing { Challenge::Missing } else { Challenge::InvalidToken };
-        let problem = Self::new(StatusCode::UNAUTHORIZED, kind, sentence(&refusal));
+            if error == AuthenticationError::Missing { Challenge::Missing } else { Challenge::InvalidToken };
+        let problem = Self::new(StatusCode::UNAUTHORIZED, error.code(), sentence(&error));
         Self { challenge: Some(challenge), ..problem }
     }
 
-    fn forbidden(denial: AuthorizationError) -> Self {
-        let detail = sentence(&denial);
-        let of = |kind| Self::new(StatusCode::FORBIDDEN, kind, detail.clone());
-        match denial {
+    fn forbidden(error: &AuthorizationError) -> Self {
+        let mut problem = Self::new(StatusCode::FORBIDDEN, error.code(), sentence(error));
+        match error {
             AuthorizationError::MissingScope(scope) => {
-                let mut problem = of("missing-scope");
                 problem.body.missing_scope = Some(scope.to_string());
                 problem.challenge = Some(Challenge::InsufficientScope(Some(scope.to_string())));
-                problem
             }
             AuthorizationError::MissingRepository(repository) => {
-                let mut problem = of("missing-repository");
                 problem.body.missing_repository = Some(repository.map_or_else(|| "*".to_owned(), |id| id.to_string()));
                 problem.challenge = Some(Challenge::InsufficientScope(None));
-                problem
             }
-            AuthorizationError::MissingRole(_)
-            | AuthorizationError::ScopeNeedsRole(..)
-            | AuthorizationError::InstanceAdminOnly => of("missing-role"),
-            AuthorizationError::BeyondProject => of("beyond-project"),
-            AuthorizationError::PeopleOnly => of("people-only"),
-            AuthorizationError::ApiTokensOnly => of("api-tokens-only"),
-            AuthorizationError::NoRoute => of("no-route"),
-            AuthorizationError::OtherOrganization => of("other-organization"),
-            AuthorizationError::NoOrganization => of("no-organization"),
-            AuthorizationError::NotPinned => of("organization-not-pinned"),
-            AuthorizationError::PinnedToNone => of("pinned-organization-unknown"),
-            AuthorizationError::OrganizationUnsigned => of("organization-unsigned"),
-            AuthorizationError::Exceeds(_) => of("exceeds-own"),
+            _ => {}
         }
-    }
-
-    fn clash(clash: PreconditionError) -> Self {
-        let (status, kind, retry_after) = match clash {
-            PreconditionError::Ended => (StatusCode::CONFLICT, "token-ended", None),
-            PreconditionError::Changed => (StatusCode::PRECONDITION_FAILED, "changed", None),
-            PreconditionError::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", None),
-            PreconditionError::RequestInProgress => (StatusCode::CONFLICT, "idempotency-under-way", Some(1)),
-            PreconditionError::SenderLost => (StatusCode::CONFLICT, "invitation-sender-lost", None),
-            PreconditionError::Spent => (StatusCode::CONFLICT, "idempotency-spent", None),
-        };
-        Self { retry_after, ..Self::new(status, kind, sentence(&clash)) }
+        problem
     }
 
     fn invalid(status: StatusCode, kind: &str, errors: Vec<FieldError>) -> Self {
@@ -194,46 +150,36 @@ impl Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Unauthenticated(refusal) => Self::unauthenticated(refusal),
-            Error::Forbidden(denial) => Self::forbidden(denial),
-            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", sentence(&error)),
-            Error::Invalid(errors) => Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, "invalid", errors),
-            Error::Ambiguous(_) => Self::new(StatusCode::BAD_REQUEST, "ambiguous-request", sentence(&error)),
-            Error::Conflict(field) => Self::invalid(StatusCode::CONFLICT, "conflict", vec![field]),
-            Error::AlreadyCreated(_) => Self::new(StatusCode::CONFLICT, "already-created", sentence(&error)),
-            Error::Precondition(clash) => Self::clash(clash),
-            Error::TooManyAttempts { retry_after } => Self {
-                retry_after: Some(retry_after),
-                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-attempts", sentence(&error))
-            },
-            Error::TooManyAtOnce { retry_after, .. } => Self {
-                retry_after: Some(retry_after),
-                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-at-once", sentence(&error))
-            },
-            Error::Busy { retry_after } => Self {
-                retry_after: Some(retry_after),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence(&error))
-            },
-            Error::Unavailable | Error::GivenUp => Self {
-                retry_after: Some(5),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&error))
-            },
-            Error::NoncesUnavailable => Self {
-                retry_after: Some(5),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "nonces-unavailable", sentence(&error))
-            },
-            Error::NoncesLost { retry_after } => Self {
-                retry_after: Some(retry_after),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "nonces-lost", sentence(&error))
-            },
-            Error::TooManyTokens { .. } => Self::new(StatusCode::CONFLICT, "too-many-tokens", sentence(&error)),
+        let (code, detail, retry_after) = (error.code(), sentence(&error), error.retry_after());
+        let status = match error {
+            Error::Unauthenticated(error) => return Self::unauthenticated(error),
+            Error::Forbidden(error) => return Self::forbidden(&error),
+            Error::Invalid(errors) => return Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, code, errors),
+            Error::Conflict(field) => return Self::invalid(StatusCode::CONFLICT, code, vec![field]),
             Error::Internal(source) => {
                 tracing::error!(%source, "internal error");
                 let detail = "Something went wrong on our side; the request id helps the operator to find out what";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, detail);
             }
-        }
+            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::Ambiguous(_) => StatusCode::BAD_REQUEST,
+            Error::AlreadyCreated(_) | Error::TooManyTokens { .. } => StatusCode::CONFLICT,
+            Error::Precondition(error) => match error {
+                PreconditionError::Changed => StatusCode::PRECONDITION_FAILED,
+                PreconditionError::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+                PreconditionError::Ended
+                | PreconditionError::RequestInProgress
+                | PreconditionError::SenderLost
+                | PreconditionError::Spent => StatusCode::CONFLICT,
+            },
+            Error::TooManyAttempts { .. } | Error::TooManyAtOnce { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::Busy { .. }
+            | Error::Unavailable
+            | Error::GivenUp
+            | Error::NoncesUnavailable
+            | Error::NoncesLost { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self { retry_after, ..Self::new(status, code, detail) }
     }
 }
 

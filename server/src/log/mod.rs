@@ -69,6 +69,11 @@ pub(crate) fn counts() -> Counts {
     LOG.get().map(of).unwrap_or_default()
 }
 
+/// Waits until all lines of before are written or lost, which [`counts`] tells apart; false at the timeout.
+pub(crate) fn wait_until_written(timeout: Duration) -> bool {
+    LOG.get().is_none_or(|log| log.queue.wait_until_written(timeout))
+}
+
 /// Writes a last line as it is, and waits until the log is written.
 pub(crate) fn shut_down(line: Option<&str>) {
     match (LOG.get(), line) {

@@ -33,6 +33,9 @@ struct Queue {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
     writing: bool,
+    /// Lines that were ever queued, and those of them that were written or lost since.
+    queued: u64,
+    done: u64,
 }
 
 impl LogQueue {
@@ -58,6 +61,7 @@ impl LogQueue {
         }
         queue.bytes += line.len();
         queue.lines.push_back(line.to_owned());
+        queue.queued += 1;
         drop(queue);
         self.0.changed.notify_all();
     }
@@ -67,6 +71,14 @@ impl LogQueue {
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let is_pending = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();
         drop(self.0.changed.wait_timeout_while(queue, timeout, is_pending));
+    }
+
+    /// Waits until all lines that were queued before are written or lost; false at the timeout.
+    pub(super) fn wait_until_written(&self, timeout: Duration) -> bool {
+        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = queue.queued;
+        let waited = self.0.changed.wait_timeout_while(queue, timeout, |queue| queue.done < last);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     fn write_all(&self, mut into: impl Write, report: &impl Fn()) {
@@ -79,7 +91,10 @@ impl LogQueue {
                     self.0.dropped.fetch_add(lines, Relaxed);
                 }
             }
-            self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).writing = false;
+            let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.writing = false;
+            queue.done += lines;
+            drop(queue);
             self.0.changed.notify_all();
             // What can't be written anyway would only be one more line that is lost.
             if writable && reported_at.elapsed() >= REPORT_INTERVAL {
@@ -171,9 +186,11 @@ mod tests {
         }
         assert!((5..=7).contains(&(queue.dropped() - 1)), "{}", queue.dropped());
         queue.drain(Duration::from_millis(1));
+        assert!(!queue.wait_until_written(Duration::from_millis(1)));
         for _ in 0..10 {
             allow.send(true).unwrap();
         }
+        assert!(queue.wait_until_written(Duration::from_secs(60)));
         assert!(read.recv().unwrap().starts_with(b"kept\n"));
         queue.drain(Duration::from_secs(60));
     }

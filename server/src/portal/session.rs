@@ -142,7 +142,7 @@ mod tests {
         let store = Store::connect(&format!("sqlite://{}", directory.join("latchkey.db").display())).await.unwrap();
         store.migrate().await.unwrap();
         let service = Service::new(store.clone(), Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
-        service.bootstrap(EMAIL, PASSWORD).await.unwrap();
+        service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
         let site = Site { public_url: "https://keys.example".into(), secure, pkg_dir: "pkg".into(), version: "1" };
         let portal = Portal { service, site: Arc::new(site) };
         let router = Router::new()
@@ -184,7 +184,7 @@ mod tests {
     ) -> impl IntoResponse {
         let person = portal.service.session(session.id().unwrap()).await.unwrap().unwrap();
         let caller = Caller { principal: Principal::Session(person), origin: Origin::default() };
-        let renewed = portal.service.set_password(&caller, "me", Some(PASSWORD), PASSWORD).await.unwrap();
+        let renewed = portal.service.users().set_password(&caller, "me", Some(PASSWORD), PASSWORD).await.unwrap();
         session.replace(renewed.unwrap().session).await.unwrap();
         asked_for(&headers)
     }

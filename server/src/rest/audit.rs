@@ -65,9 +65,10 @@ pub(crate) async fn list(
         limit: list.limit.unwrap_or(50),
     };
     let found = match list.level {
-        Some(api::EventLevel::Instance) => state.service.instance_events(&credential.caller, &asked).await?,
+        Some(api::EventLevel::Instance) => state.service.audit().list_of_instance(&credential.caller, &asked).await?,
         None | Some(api::EventLevel::Organization) => {
-            state.service.events(&credential.caller, credential.organization()?, &asked).await?
+            let access = credential.access(&state.service).await?;
+            state.service.audit().list(&access, &asked).await?
         }
     };
     Ok(page(found, event))

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use latchkey_api_types as api;
 use latchkey_domain::InactivityThreshold;
-use latchkey_service::{AutoRevoke, Error, FieldError, Sweep};
+use latchkey_service::{AutoRevokeSetting, Error, FieldError, Sweep};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
     OpenApiRouter::new().routes(routes!(get, set)).routes(routes!(preview))
 }
 
-fn setting(setting: AutoRevoke) -> api::AutoRevoke {
+fn setting(setting: AutoRevokeSetting) -> api::AutoRevoke {
     api::AutoRevoke {
         days: setting.threshold.map_or(0, InactivityThreshold::days),
         next_sweep_at: setting.next_sweep_at,
@@ -53,7 +53,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<api::AutoRevoke>, Problem> {
-    Ok(Json(setting(state.service.auto_revoke(&credential.caller, &name).await?)))
+    let access = state.service.organizations().access(&credential.caller, &name).await?;
+    Ok(Json(setting(state.service.auto_revoke().get(&access).await?)))
 }
 
 /// Set auto-revoke
@@ -74,8 +75,9 @@ pub(crate) async fn set(
     Path(name): Path<String>,
     JsonBody(set): JsonBody<api::Days>,
 ) -> Result<Json<api::AutoRevoke>, Problem> {
-    state.service.set_auto_revoke(&credential.caller, &name, set.days).await.map_err(named)?;
-    Ok(Json(setting(state.service.auto_revoke(&credential.caller, &name).await?)))
+    let access = state.service.organizations().access(&credential.caller, &name).await?;
+    state.service.auto_revoke().set(&access, set.days).await.map_err(named)?;
+    Ok(Json(setting(state.service.auto_revoke().get(&access).await?)))
 }
 
 /// Preview auto-revoke
@@ -95,7 +97,8 @@ pub(crate) async fn preview(
     Path(name): Path<String>,
     QueryParams(preview): QueryParams<api::Days>,
 ) -> Result<Json<api::AutoRevokePreview>, Problem> {
-    let preview = state.service.preview_auto_revoke(&credential.caller, &name, preview.days).await.map_err(named)?;
+    let access = state.service.organizations().access(&credential.caller, &name).await?;
+    let preview = state.service.auto_revoke().preview(&access, preview.days).await.map_err(named)?;
     let now = state.service.now();
     Ok(Json(api::AutoRevokePreview {
         days: preview.days,

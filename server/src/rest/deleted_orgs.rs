@@ -1,4 +1,4 @@
-//! `/api/deleted-orgs`: names that stay taken.
+//! `/api/deleted-orgs`: names of deleted organizations, which stay reserved.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -47,7 +47,7 @@ pub(crate) async fn list(
     QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::DeletedOrganization>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    let found = state.service.deleted_organizations(&credential.caller, list.cursor.as_deref(), limit).await?;
+    let found = state.service.organizations().list_deleted(&credential.caller, list.cursor.as_deref(), limit).await?;
     Ok(page(found, deleted))
 }
 
@@ -65,6 +65,6 @@ pub(crate) async fn free(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    state.service.free_name(&credential.caller, &name).await?;
+    state.service.organizations().free_name(&credential.caller, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

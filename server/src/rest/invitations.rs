@@ -56,7 +56,8 @@ pub(crate) async fn sent(
     QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    Ok(page(state.service.sent_invitations(&credential.caller, &organization, before, limit).await?, invitation))
+    let access = state.service.organizations().access(&credential.caller, &organization).await?;
+    Ok(page(state.service.invitations().list_sent(&access, before, limit).await?, invitation))
 }
 
 /// Invite a person
@@ -78,7 +79,8 @@ pub(crate) async fn create(
     Path(organization): Path<String>,
     JsonBody(create): JsonBody<api::NewInvitation>,
 ) -> Result<impl IntoResponse, Problem> {
-    let made = state.service.invite(&credential.caller, &organization, &create.email, create.role).await?;
+    let access = state.service.organizations().access(&credential.caller, &organization).await?;
+    let made = state.service.invitations().create(&access, &create.email, create.role).await?;
     let link = made.link.map(|link| state.site.join_url(&link).into());
     let body = api::InvitationWithLink { link, invitation: invitation(made.invitation) };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store, no-transform")], Json(body)))
@@ -97,7 +99,8 @@ pub(crate) async fn revoke(
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    state.service.revoke_invitation(&credential.caller, &organization, &id).await?;
+    let access = state.service.organizations().access(&credential.caller, &organization).await?;
+    state.service.invitations().revoke(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -116,7 +119,7 @@ pub(crate) async fn received(
     QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::Invitation>>, Problem> {
     let (limit, before) = (list.limit.unwrap_or(50), list.cursor.as_deref());
-    Ok(page(state.service.received_invitations(&credential.caller, before, limit).await?, invitation))
+    Ok(page(state.service.invitations().list_received(&credential.caller, before, limit).await?, invitation))
 }
 
 /// Accept an invitation
@@ -135,6 +138,6 @@ pub(crate) async fn accept(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<api::Organization>, Problem> {
-    let joined = state.service.accept_invitation(&credential.caller, &id).await?;
+    let joined = state.service.invitations().accept(&credential.caller, &id).await?;
     Ok(Json(orgs::organization(joined.organization, Some(joined.member.role))))
 }

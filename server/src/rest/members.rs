@@ -48,7 +48,8 @@ pub(crate) async fn list(
 ) -> Result<Json<api::Page<api::Member>>, Problem> {
     let (limit, after) = (list.limit.unwrap_or(50), list.cursor.as_deref());
     let filter = ListMembers { email: list.email, name: list.name, role: list.role, id: list.id };
-    Ok(page(state.service.members(&credential.caller, &organization, &filter, after, limit).await?, member))
+    let access = state.service.organizations().access(&credential.caller, &organization).await?;
+    Ok(page(state.service.members().list(&access, &filter, after, limit).await?, member))
 }
 
 /// Show a member
@@ -62,7 +63,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<Json<api::Member>, Problem> {
-    Ok(Json(member(state.service.member(&credential.caller, &organization, &id).await?)))
+    let access = state.service.organizations().access(&credential.caller, &organization).await?;
+    Ok(Json(member(state.service.members().get(&access, &id).await?)))
 }
 
 /// Change the role of a member
@@ -83,7 +85,8 @@ pub(crate) async fn change(
     Path((organization, id)): Path<(String, String)>,
     JsonBody(change): JsonBody<api::MemberChanges>,
 ) -> Result<Json<api::Member>, Problem> {
-    let changed = state.service.change_role(&credential.caller, &organization, &id, change.role).await?;
+    let access = state.service.organizations().access(&credential.caller, &organization).await?;
+    let changed = state.service.members().set_role(&access, &id, change.role).await?;
     Ok(Json(member(changed)))
 }
 
@@ -103,6 +106,7 @@ pub(crate) async fn remove(
     credential: Credential,
     Path((organization, id)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    state.service.remove_member(&credential.caller, &organization, &id).await?;
+    let access = state.service.organizations().access(&credential.caller, &organization).await?;
+    state.service.members().remove(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,4 +1,4 @@
-//! REST: JSON in and out, problem details (RFC 9457) for what goes wrong. Each resource has a file with its routes.
+//! REST: JSON, and problem details (RFC 9457) for errors. Each resource has a file with its routes.
 
 mod audit;
 mod auto_revoke;
@@ -25,10 +25,9 @@ use crate::http::timeout::api_timeout;
 use crate::http::{problem, rate_limit, signature};
 use crate::state::ServerState;
 
-/// What pipelines and scripts use. What checks tokens for others is to be as fast as they are, and goes beside these
-/// routes, not among them.
+/// All routes, with their layers.
 pub(crate) fn router(state: &ServerState) -> OpenApiRouter<ServerState> {
-    // Its credential is in the body.
+    // The credential is in the body.
     let login = map_router(login::routes(), |router| {
         router
             .method_not_allowed_fallback(method_not_allowed)
@@ -52,7 +51,7 @@ pub(crate) fn router(state: &ServerState) -> OpenApiRouter<ServerState> {
         .layer(from_fn_with_state(state.rate_limiter.clone(), rate_limit::layer))
 }
 
-/// All that takes a credential in `Authorization`.
+/// The routes with a credential in `Authorization`.
 fn resources() -> OpenApiRouter<ServerState> {
     OpenApiRouter::new()
         .merge(whoami::routes())

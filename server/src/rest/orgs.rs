@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use latchkey_api_types as api;
 use latchkey_domain::{InactivityThreshold, Role};
-use latchkey_service::{ListedOrganization, Organization, Power};
+use latchkey_service::{ListedOrganization, Organization};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -53,7 +53,7 @@ pub(crate) async fn list(
     QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::ListedOrganization>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(page(state.service.list_organizations(&credential.caller, list.cursor.as_deref(), limit).await?, listed))
+    Ok(page(state.service.organizations().list(&credential.caller, list.cursor.as_deref(), limit).await?, listed))
 }
 
 /// Create an organization
@@ -73,7 +73,7 @@ pub(crate) async fn create(
     credential: Credential,
     JsonBody(create): JsonBody<api::NewOrganization>,
 ) -> Result<impl IntoResponse, Problem> {
-    let created = state.service.create_organization(&credential.caller, &create.name).await?;
+    let created = state.service.organizations().create(&credential.caller, &create.name).await?;
     let role = credential.caller.principal.person().map(|_| Role::Owner);
     let location = format!("/api/orgs/{}", created.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(organization(created, role))))
@@ -90,12 +90,9 @@ pub(crate) async fn get(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<Json<api::Organization>, Problem> {
-    let access = state.service.organization(&credential.caller, &name).await?;
-    let role = match access.power {
-        Power::Role(role) => Some(role),
-        Power::Token => None,
-    };
-    Ok(Json(organization(access.organization, role)))
+    let access = state.service.organizations().access(&credential.caller, &name).await?;
+    let found = state.service.organizations().get(&access)?.clone();
+    Ok(Json(organization(found, access.role())))
 }
 
 /// Delete an organization
@@ -111,7 +108,8 @@ pub(crate) async fn delete(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    state.service.delete_organization(&credential.caller, &name).await?;
+    let access = state.service.organizations().access(&credential.caller, &name).await?;
+    state.service.organizations().delete(&access).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -128,8 +126,9 @@ pub(crate) async fn set_current(
     credential: Credential,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let own = state.service.own_membership(&credential.caller, &name).await?;
+    let access = state.service.organizations().access(&credential.caller, &name).await?;
+    let own = state.service.memberships().get(&access).await?;
     let own = own.ok_or(latchkey_service::Error::NotFound("membership"))?;
-    state.service.set_current_membership(&credential.caller, &own.member.id.to_string()).await?;
+    state.service.memberships().set_current(&credential.caller, &own.member.id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

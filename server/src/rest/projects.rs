@@ -40,8 +40,9 @@ pub(crate) async fn list(
     credential: Credential,
     QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::Project>>, Problem> {
-    let (organization, limit) = (credential.organization()?, list.limit.unwrap_or(50));
-    let found = state.service.list_projects(&credential.caller, organization, list.cursor.as_deref(), limit).await?;
+    let limit = list.limit.unwrap_or(50);
+    let access = credential.access(&state.service).await?;
+    let found = state.service.projects().list(&access, list.cursor.as_deref(), limit).await?;
     Ok(page(found, project))
 }
 
@@ -61,8 +62,8 @@ pub(crate) async fn create(
     credential: Credential,
     JsonBody(create): JsonBody<api::NewProject>,
 ) -> Result<impl IntoResponse, Problem> {
-    let organization = credential.organization()?;
-    let created = state.service.create_project(&credential.caller, organization, &create.name).await?;
+    let access = credential.access(&state.service).await?;
+    let created = state.service.projects().create(&access, &create.name).await?;
     let location = format!("/api/projects/{}", created.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(project(created))))
 }
@@ -79,7 +80,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<api::Project>, Problem> {
-    let found = state.service.project(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&state.service).await?;
+    let found = state.service.projects().get(&access, &id).await?;
     Ok(Json(project(found)))
 }
 
@@ -97,6 +99,7 @@ pub(crate) async fn delete(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    state.service.delete_project(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&state.service).await?;
+    state.service.projects().delete(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

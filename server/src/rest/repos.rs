@@ -39,12 +39,9 @@ pub(crate) async fn list(
     credential: Credential,
     QueryParams(list): QueryParams<api::RepositoryQuery>,
 ) -> Result<Json<api::Page<api::Repository>>, Problem> {
-    let organization = credential.organization()?;
     let limit = list.limit.unwrap_or(50);
-    let page = state
-        .service
-        .repositories(&credential.caller, organization, &list.query, list.cursor.as_deref(), limit)
-        .await?;
+    let access = credential.access(&state.service).await?;
+    let page = state.service.repositories().list(&access, &list.query, list.cursor.as_deref(), limit).await?;
     Ok(Json(api::Page { items: page.repositories.into_iter().map(repository).collect(), next_cursor: page.next }))
 }
 
@@ -66,10 +63,8 @@ pub(crate) async fn create(
     credential: Credential,
     IdempotentJson { body, idempotency }: IdempotentJson<api::NewRepository>,
 ) -> Result<impl IntoResponse, Problem> {
-    let organization = credential.organization()?;
-    let caller = &credential.caller;
-    let created =
-        state.service.create_repository_idempotent(caller, organization, &body.name, idempotency.as_ref()).await?;
+    let access = credential.access(&state.service).await?;
+    let created = state.service.repositories().create_idempotent(&access, &body.name, idempotency.as_ref()).await?;
     let location = format!("/api/repos/{}", created.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(repository(created))))
 }
@@ -85,7 +80,8 @@ pub(crate) async fn get(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<api::Repository>, Problem> {
-    let found = state.service.repository(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&state.service).await?;
+    let found = state.service.repositories().get(&access, &id).await?;
     Ok(Json(repository(found)))
 }
 
@@ -102,6 +98,7 @@ pub(crate) async fn delete(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    state.service.delete_repository(&credential.caller, credential.organization()?, &id).await?;
+    let access = credential.access(&state.service).await?;
+    state.service.repositories().delete(&access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

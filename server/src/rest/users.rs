@@ -1,4 +1,4 @@
-//! `/api/users`: accounts, and what they are signed in with.
+//! `/api/users`: accounts and their credentials.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -66,7 +66,7 @@ pub(crate) async fn list(
     QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::User>>, Problem> {
     let limit = list.limit.unwrap_or(50);
-    Ok(page(state.service.users(&credential.caller, list.cursor.as_deref(), limit).await?, user))
+    Ok(page(state.service.users().list(&credential.caller, list.cursor.as_deref(), limit).await?, user))
 }
 
 /// Show a user
@@ -82,7 +82,7 @@ pub(crate) async fn get(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<Json<api::User>, Problem> {
-    Ok(Json(user(state.service.user(&credential.caller, &id).await?)))
+    Ok(Json(user(state.service.users().get(&credential.caller, &id).await?)))
 }
 
 /// Lock or unlock a user
@@ -104,7 +104,7 @@ pub(crate) async fn change(
     Path(id): Path<String>,
     JsonBody(change): JsonBody<api::UserChanges>,
 ) -> Result<Json<api::User>, Problem> {
-    Ok(Json(user(state.service.set_user_locked(&credential.caller, &id, change.locked).await?)))
+    Ok(Json(user(state.service.users().set_locked(&credential.caller, &id, change.locked).await?)))
 }
 
 /// Set a password
@@ -126,7 +126,7 @@ pub(crate) async fn set_password(
     JsonBody(set): JsonBody<api::NewPassword>,
 ) -> Result<StatusCode, Problem> {
     let current = set.current_password.as_ref().map(api::SecretString::reveal);
-    state.service.set_password(&credential.caller, &id, current, set.new_password.reveal()).await?;
+    state.service.users().set_password(&credential.caller, &id, current, set.new_password.reveal()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -146,7 +146,7 @@ pub(crate) async fn credentials(
     QueryParams(list): QueryParams<api::PageQuery>,
 ) -> Result<Json<api::Page<api::Credential>>, Problem> {
     let (before, limit) = (list.cursor.as_deref(), list.limit.unwrap_or(50));
-    Ok(page(state.service.credentials(&credential.caller, &id, before, limit).await?, signed_in_with))
+    Ok(page(state.service.credentials().list(&credential.caller, &id, before, limit).await?, signed_in_with))
 }
 
 /// End all other credentials of a user
@@ -162,7 +162,7 @@ pub(crate) async fn end_all(
     credential: Credential,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    state.service.end_credentials(&credential.caller, &id).await?;
+    state.service.credentials().end_all(&credential.caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -180,6 +180,6 @@ pub(crate) async fn end(
     credential: Credential,
     Path((id, ended)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    state.service.end_credential(&credential.caller, &id, &ended).await?;
+    state.service.credentials().end(&credential.caller, &id, &ended).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
     }))),
 )]
 pub(crate) async fn whoami(credential: Credential) -> Json<WhoAmI> {
-    let organization = credential.organization().ok().map(str::to_owned);
+    let organization = credential.organization().map(str::to_owned);
     Json(match credential.caller.principal {
         Principal::Session(person) | Principal::UserToken(person) => {
             WhoAmI::User { id: person.id, email: person.email, instance_admin: person.instance_admin, organization }

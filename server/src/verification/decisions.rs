@@ -1,4 +1,4 @@
-//! `POST /api/verify`: a resource server asks about a request that it has received.
+//! `POST /api/verify`: decisions for resource servers about requests that they received.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use latchkey_api_types::{DecidedToken, Decision, Decisions, RequestToDecide, RequestsToDecide};
 use latchkey_domain::{Level, Pin};
 use latchkey_service::{
-    Allowed, AuthenticationError, AuthorizationError, Caller, Error, FieldError, Origin, PresentedCredential,
+    Allowed, AuthenticationError, AuthorizationError, Bearer, Caller, Error, FieldError, Origin, PresentedCredential,
     Principal, RequiredAccess,
 };
 use serde_json::value::RawValue;
@@ -25,9 +25,9 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
     OpenApiRouter::new().routes(routes!(one)).routes(routes!(batch))
 }
 
-/// Most requests that one call asks about.
+/// Most requests in one call.
 const BATCH_MAX: usize = 100;
-/// How many of them are decided about at the same time: as much as one other request may take.
+/// How many of them are decided concurrently.
 const AT_ONCE: usize = 8;
 
 /// Verify a request
@@ -68,7 +68,7 @@ pub(crate) async fn one(
 pub(crate) async fn batch(
     State(state): State<ServerState>,
     credential: Credential,
-    // Read one by one: what is wrong with one is no matter of the others.
+    // Parsed one by one, so that an invalid one does not affect the others.
     JsonBody(batch): JsonBody<RequestsToDecide<Box<RawValue>>>,
 ) -> Result<Json<Decisions>, Problem> {
     let RequestsToDecide { organizations, requests } = batch;
@@ -126,16 +126,16 @@ async fn decide(
         None => state.routes.organizations().into_iter().collect(),
     };
     required.pins.extend(of_file);
-    // The configuration speaks for the instance's own proxies and services, not for what an organization runs itself.
+    // The configured organizations hold for the instance's own proxies and services, not for those of an organization.
     let of_instance = matches!(&caller.principal, Principal::ApiToken(own) if own.level == Level::Instance);
     if of_instance && !named {
         required.pins.extend(&state.pin);
     }
     let origin = Origin::new(question.address, &asked.user_agent, caller.origin.request_id());
     let signature = signature.as_ref().map(|(signature, request)| (signature, *request));
-    let presented = PresentedCredential { bearer: asked.token.reveal(), origin: &origin, signature };
+    let presented = PresentedCredential { bearer: &Bearer::parse(asked.token.reveal()), origin: &origin, signature };
     let started = Instant::now();
-    let decided = decided(state.service.verify_for(caller, &presented, &required).await?)?;
+    let decided = decided(state.service.verification().verify_for(caller, &presented, &required).await?)?;
     match &decided.reason {
         None => state.metrics.allowed(started.elapsed()),
         Some(reason) => state.metrics.refused(decided.status, reason, started.elapsed()),
@@ -143,7 +143,7 @@ async fn decide(
     Ok(decided)
 }
 
-/// A refusal is an answer; a fault of ours is a problem.
+/// A refusal is a decision; anything else is an error.
 fn decided(result: Result<Allowed, Error>) -> Result<Decision, Error> {
     match result {
         Ok(granted) => Ok(allowed(&granted)),

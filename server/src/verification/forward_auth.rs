@@ -1,13 +1,12 @@
-//! `/forward-auth`: a proxy asks whether a request may pass.
+//! `/forward-auth`: decisions for proxies.
 //!
-//! Where the request's method and target stand depends on the proxy: nginx is told to send `X-Original-Method` and
-//! `X-Original-URI` (its ingress sends `X-Original-URL`), Traefik and Caddy send `X-Forwarded-Method` and
-//! `X-Forwarded-Uri`, Envoy uses the request's own method and puts its target below `/forward-auth`. A client can send
-//! any of these headers itself, so all that are there must say the same.
+//! Where the method and target of the original request are depends on the proxy: nginx is configured to send
+//! `X-Original-Method` and `X-Original-URI` (its ingress sends `X-Original-URL`), Traefik and Caddy send
+//! `X-Forwarded-Method` and `X-Forwarded-Uri`, Envoy uses the same method and appends the target to `/forward-auth`. A
+//! client can send any of these headers itself, so all that are present must agree.
 
 //!
-//! Which organization it is about stands in the address itself, in the route file or in the configuration: none of them is
-//! the client's.
+//! The organization is in the path, in the route file or in the configuration: the client controls none of them.
 
 use std::time::Instant;
 
@@ -24,7 +23,7 @@ use latchkey_domain::{
     NoRule, OriginalError, OriginalRequest, Pin, Routes, SignatureError, SignedRequest, may_have_body,
 };
 use latchkey_service::{
-    Allowed, AuthenticationError, AuthorizationError, Error, Origin, PresentedCredential, RequiredAccess,
+    Allowed, AuthenticationError, AuthorizationError, Bearer, Error, Origin, PresentedCredential, RequiredAccess,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -38,7 +37,7 @@ use crate::http::schema;
 use crate::http::signature::read_signature;
 use crate::state::ServerState;
 
-/// Any method is taken, and any path below, which is Envoy's way to ask. The document has the plain form.
+/// Every method and every path below is accepted, as Envoy needs it. The document has the plain form.
 pub(super) fn routes() -> OpenApiRouter<ServerState> {
     OpenApiRouter::new()
         .routes(routes!(forward_auth).map(|_| any(forward_auth)))
@@ -49,10 +48,10 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
         .route("/orgs/{organization}/forward-auth/{*path}", any(pinned))
 }
 
-/// What stays as it is in a header that holds text of people: what no reader of RFC 3986 escapes (section 2.3).
+/// Characters that are not percent-encoded in headers: the unreserved ones (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The request that the proxy has received, as nginx is told to tell it.
+/// The original request, in the headers that nginx is configured to send.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "read from many places at once")]
@@ -75,10 +74,10 @@ struct OrganizationPath {
     organization: schema::OrganizationName,
 }
 
-/// Who a request was let through for.
+/// Why a request may pass.
 enum Verdict {
     Token(Allowed),
-    /// Nobody: a browser asks what a page of another origin may send.
+    /// It is a CORS preflight, which has no credential.
     Preflight,
 }
 
@@ -141,7 +140,7 @@ pub(crate) async fn pinned(state: State<ServerState>, request: Request) -> Respo
     forward_auth(state, request).await
 }
 
-/// Decides when there is a place for it.
+/// Decides when there is a permit for it.
 async fn decide_when_admitted(
     state: &ServerState,
     own_target: &str,
@@ -197,11 +196,11 @@ async fn decide(
         organization: named.transpose()?.map(str::to_owned),
         pins: pinned.iter().chain(needed.organizations).chain(&state.pin).collect(),
     };
-    let presented = PresentedCredential { bearer, origin, signature };
-    Ok(Verdict::Token(state.service.verify(&presented, &required).await?))
+    let presented = PresentedCredential { bearer: &Bearer::parse(bearer), origin, signature };
+    Ok(Verdict::Token(state.service.verification().verify(&presented, &required).await?))
 }
 
-/// The organization that the address names, and what stands below it.
+/// The organization in the path, and the path below.
 fn address(own_target: &str) -> (Option<&str>, &str) {
     let named = own_target.strip_prefix("/orgs/").and_then(|rest| rest.split_once("/forward-auth"));
     match named {
@@ -210,7 +209,7 @@ fn address(own_target: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Whether a browser asks, as it does without a credential, about a request that pages of other origins may send.
+/// Whether the original request is a CORS preflight of a route that allows it.
 fn is_preflight(routes: &Routes, original: &OriginalRequest, headers: &HeaderMap) -> bool {
     let one = |name: HeaderName| single(headers, name.as_str()).ok().flatten();
     original.method == Method::OPTIONS.as_str()
@@ -233,7 +232,7 @@ fn ambiguous(detail: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "ambiguous-request", detail)
 }
 
-/// The request that the proxy was asked for, from all places where it may stand; `below` is what follows our address.
+/// The original request, from all places where it may be; `below` is the path below ours.
 fn original(own_method: &Method, below: &str, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
     let mut places = Vec::new();
     for (method, targets) in [
@@ -249,14 +248,14 @@ fn original(own_method: &Method, below: &str, headers: &HeaderMap) -> Result<Ori
             return Err(OriginalError::NoTarget);
         }
     }
-    // Envoy's. Its target may be `/` alone.
+    // Envoy. The target may be `/` alone.
     if below.starts_with('/') {
         places.push((Some(own_method.as_str()), below));
     }
     OriginalRequest::agreed(places)
 }
 
-/// A header's value; one that is there twice contradicts itself.
+/// The value of a header; a repeated one is ambiguous.
 fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, OriginalError> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
@@ -266,7 +265,7 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ori
     first.map(|value| value.to_str().map_err(|_| OriginalError::Ambiguous)).transpose()
 }
 
-/// What a signed request names twice, and may once: nobody knows which of two the service behind reads.
+/// A header that a signed request has twice, but may have once: it is unknown which value the service reads.
 fn duplicate_header(headers: &HeaderMap) -> Option<&'static str> {
     let twice = |name| {
         let mut lines = headers.get_all(name).iter();
@@ -275,7 +274,7 @@ fn duplicate_header(headers: &HeaderMap) -> Option<&'static str> {
     ["host", "x-forwarded-host"].into_iter().find(|name| twice(*name))
 }
 
-/// Whether the proxy tells that the original request has a body. Most tell nothing, and some say 0 of their own request.
+/// Whether the headers announce a body of the original request. Most proxies send nothing, and some 0 for their own request.
 fn announces_body(headers: &HeaderMap) -> bool {
     let says =
         |name: &str, nothing: &[&[u8]]| headers.get_all(name).iter().any(|value| !nothing.contains(&value.as_bytes()));
@@ -283,8 +282,9 @@ fn announces_body(headers: &HeaderMap) -> bool {
         || ["transfer-encoding", "x-original-transfer-encoding"].into_iter().any(|name| says(name, &[b""]))
 }
 
-/// Proxies don't send the body. A client that signs one names its hash in `Content-Digest` (RFC 9530); the service
-/// behind compares that with what it receives. It names nothing else of the kind, which the service might read instead.
+/// The hash of the original body. Proxies don't send the body: a client that signs one sends its hash in `Content-Digest`
+/// (RFC 9530), which the service compares with what it receives. Other digest headers, which the service might read
+/// instead, are refused.
 fn body_hash(headers: &HeaderMap, may_have_body: bool) -> Result<[u8; 32], SignatureError> {
     let mut lines = headers.get_all("content-digest").iter();
     let line = match (lines.next(), lines.next()) {
@@ -293,14 +293,14 @@ fn body_hash(headers: &HeaderMap, may_have_body: bool) -> Result<[u8; 32], Signa
         (None, _) if !may_have_body => return Ok(SignedRequest::NO_BODY),
         _ => None,
     };
-    // A second one has a comma before it.
+    // A second digest would follow after a comma.
     let encoded = line.and_then(|line| line.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
     let bytes = encoded.and_then(|encoded| BASE64.decode(encoded).ok()).and_then(|bytes| bytes.try_into().ok());
     bytes.ok_or(SignatureError::Digest)
 }
 
 impl IntoResponse for Verdict {
-    /// Names of people are percent-encoded: a header has no other way to hold them that all services read alike.
+    /// Names are percent-encoded: headers have no other encoding that all services read alike.
     fn into_response(self) -> Response {
         let mut response = StatusCode::OK.into_response();
         let Self::Token(Allowed { token, organization, repository }) = self else { return response };

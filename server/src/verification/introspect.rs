@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use latchkey_api_types as api;
-use latchkey_service::Introspected;
+use latchkey_service::{Bearer, Introspected};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -38,7 +38,7 @@ pub(crate) async fn introspect(
     let form = Form::read(&parts.headers, &body, &["token", "token_type_hint", "client_id", "client_secret"])?;
     let caller = client(&state, &parts, &form).await?;
     let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
-    Ok(Json(match state.service.introspect(&caller, form.required("token")?).await? {
+    Ok(Json(match state.service.verification().introspect(&caller, &Bearer::parse(form.required("token")?)).await? {
         Introspected::Inactive => api::Introspected::default(),
         Introspected::Active(token) => api::Introspected {
             active: true,

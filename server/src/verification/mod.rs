@@ -1,5 +1,5 @@
-//! Deciding about requests to other services: forward-auth for proxies, a decision API for everything else, and
-//! introspection. These are asked for every request of every pipeline, so they stand beside the layers that pages need.
+//! Verification of requests to other services: forward-auth for proxies, a decision API, and introspection. They are called
+//! for every request to those services, so they have none of the layers that only pages need.
 
 mod decisions;
 mod forward_auth;
@@ -18,12 +18,12 @@ use crate::http::timeout::api_timeout;
 use crate::http::{context, problem, signature};
 use crate::state::ServerState;
 
-/// All routes, in the layers that they need. Forward-auth needs none.
+/// All routes, with the layers that they need. Forward-auth needs none.
 pub(crate) fn router(state: &ServerState) -> OpenApiRouter<ServerState> {
     decisions(state).merge(forward_auth::routes())
 }
 
-/// Decisions that a service asks for.
+/// The decision API and introspection.
 fn decisions(state: &ServerState) -> OpenApiRouter<ServerState> {
     let admitted = |router: Router<ServerState>| {
         router
@@ -31,7 +31,7 @@ fn decisions(state: &ServerState) -> OpenApiRouter<ServerState> {
             .layer(from_fn_with_state(state.admission.clone(), admission::layer))
     };
     let verify = map_router(decisions::routes(), admitted).layer(from_fn(signature::read_body)).layer(api_timeout());
-    // What speaks OAuth, in its errors too.
+    // Its errors are those of OAuth.
     let introspect = map_router(introspect::routes(), admitted)
         .layer(from_fn(signature::read_small_body))
         .layer(api_timeout())
@@ -39,6 +39,6 @@ fn decisions(state: &ServerState) -> OpenApiRouter<ServerState> {
     verify
         .merge(introspect)
         .layer(from_fn(problem::complete))
-        // Without a line in the log: they are asked a thousand times a second.
+        // Without a line in the log for each request: there can be thousands a second.
         .layer(from_fn_with_state(state.context.clone(), context::unlogged_layer))
 }

@@ -1,5 +1,4 @@
-//! What OAuth 2.0 asks of its endpoints (RFC 6749): forms, clients that present themselves in ways of their own, and
-//! errors of a form of their own.
+//! OAuth 2.0 (RFC 6749): forms, client authentication, and errors.
 
 use axum::Json;
 use axum::extract::Request;
@@ -11,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use latchkey_api_types::OAuthError;
-use latchkey_service::{AuthenticationError, Caller, Error, Origin, PresentedCredential, Principal};
+use latchkey_service::{AuthenticationError, Bearer, Caller, Error, Origin, PresentedCredential, Principal};
 use percent_encoding::percent_decode_str;
 
 use crate::http::credential::Credential;
@@ -23,14 +22,14 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// The `type` of a problem with the client's own credentials.
 const INVALID_CLIENT: &str = "invalid-client";
 
-/// Turns the problems of the routes below into errors of OAuth.
+/// Turns the problems of the routes below into OAuth errors.
 pub(crate) async fn errors(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let Some(problem) = problem::take_pending(&mut response) else { return response };
     let (status, error) = code(&problem);
     let error_description = problem.detail().chars().map(described).collect();
     let mut answer = (status, Json(OAuthError { error: error.to_owned(), error_description })).into_response();
-    // What axum has set, such as `Allow` for a wrong method.
+    // Keep what axum set, such as `Allow` for a wrong method.
     let kept = response.headers().iter().filter(|(name, _)| *name == "allow");
     answer.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
     if let Some(seconds) = problem.retry_after() {
@@ -48,13 +47,14 @@ pub(crate) async fn errors(request: Request, next: Next) -> Response {
     answer
 }
 
-/// What it is called there, and the status that goes with it.
+/// The status and the OAuth error code of a problem.
 fn code(problem: &Problem) -> (StatusCode, &'static str) {
     let status = problem.status();
     match (status.as_u16(), problem.kind()) {
-        (401, INVALID_CLIENT | "credential-missing") => (status, "invalid_client"),
+        (401, INVALID_CLIENT) => (status, "invalid_client"),
+        (401, code) if code == AuthenticationError::Missing.code() => (status, "invalid_client"),
         (401, _) => (status, "invalid_token"),
-        (403, "missing-scope") => (status, "insufficient_scope"),
+        (403, _) if problem.missing_scope().is_some() => (status, "insufficient_scope"),
         (403, _) => (status, "unauthorized_client"),
         (405 | 413 | 415, _) => (status, "invalid_request"),
         (429 | 503, _) => (status, "temporarily_unavailable"),
@@ -63,7 +63,7 @@ fn code(problem: &Problem) -> (StatusCode, &'static str) {
     }
 }
 
-/// What a description may have in it: ASCII without quotes and backslashes.
+/// A character of `error_description`: ASCII without quotes and backslashes.
 fn described(char: char) -> char {
     match char {
         '"' | '`' | '\\' => '\'',
@@ -75,7 +75,7 @@ fn described(char: char) -> char {
 /// What is wrong with a form.
 #[derive(Debug)]
 pub(super) enum FormError {
-    /// The body is no form.
+    /// The body is not a form.
     Type,
     Invalid(String),
 }
@@ -96,8 +96,8 @@ fn invalid_request(detail: &str) -> FormError {
     FormError::Invalid(detail.to_owned())
 }
 
-/// The parameters of a form. One without a value counts as left out, one that is not known is ignored, and none may be
-/// there twice (RFC 6749, section 3.2).
+/// The parameters of a form. A parameter without a value counts as missing, an unknown one is ignored, and none may be
+/// repeated (RFC 6749, section 3.2).
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -136,13 +136,13 @@ impl Form {
         value.filter(|value| !value.is_empty())
     }
 
-    /// One that must be there.
+    /// A required parameter.
     pub(super) fn required(&self, name: &str) -> Result<&str, FormError> {
         self.get(name).ok_or_else(|| invalid_request(&format!("The parameter {name} is missing")))
     }
 }
 
-/// Decodes a part of a form; `None` if an escape is none, or does not give UTF-8.
+/// Decodes a part of a form; `None` if an escape is invalid or the result is not UTF-8.
 fn decoded(text: &str) -> Option<String> {
     let is_escape =
         |rest: &str| rest.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -183,8 +183,8 @@ pub(super) async fn client(state: &ServerState, parts: &Parts, form: &Form) -> R
     let origin = parts.extensions.get::<Origin>().cloned().unwrap_or_default();
     let signature = parts.extensions.get::<ReceivedSignature>().map(ReceivedSignature::parts).transpose();
     let signature = signature.map_err(|error| invalid_client(&AuthenticationError::Signature(error).to_string()))?;
-    let presented = PresentedCredential { bearer: &secret, origin: &origin, signature };
-    match state.service.authenticate_client(&id, &presented).await {
+    let presented = PresentedCredential { bearer: &Bearer::parse(&secret), origin: &origin, signature };
+    match state.service.authentication().authenticate_client(&id, &presented).await {
         Ok(principal) => Ok(Caller { principal, origin }),
         Err(Error::Unauthenticated(refusal)) => Err(invalid_client(&refusal.to_string())),
         Err(error) => Err(error.into()),
@@ -195,7 +195,7 @@ fn invalid_client(detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, INVALID_CLIENT, detail)
 }
 
-/// A client that names itself in the form as well is the same.
+/// `client_id` in the form must be that of the credentials.
 fn same_client(form: &Form, id: Option<&str>) -> Result<(), FormError> {
     match form.get("client_id") {
         Some(named) if Some(named) != id => Err(invalid_request("The parameter client_id names another client")),

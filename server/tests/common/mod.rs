@@ -330,7 +330,8 @@ impl Server {
             all_repositories: true,
             ..CreateToken::default()
         };
-        let created = service.create_token(&caller, "globex", asked).await.unwrap();
+        let access = service.organizations().access(&caller, "globex").await.unwrap();
+        let created = service.tokens().create(&access, asked).await.unwrap();
         store.close().await;
         Foreign {
             token_id: created.detail.token.id.to_string(),

@@ -111,7 +111,8 @@ async fn expired(server: &Server, user: &str) -> String {
         expires: ExpiresIn::Days(1),
         ..CreateToken::default()
     };
-    let created = service.create_token(&caller, "default", asked).await.unwrap();
+    let access = service.organizations().access(&caller, "default").await.unwrap();
+    let created = service.tokens().create(&access, asked).await.unwrap();
     store.close().await;
     created.secret.reveal().to_owned()
 }

@@ -12,13 +12,13 @@ use crate::common::{self, Server};
 use crate::connections::{TEST_TIMEOUT, counted};
 
 /// The program with its log on something of ours.
-struct Logging {
+pub(crate) struct Logging {
     process: Child,
     url: String,
 }
 
 impl Logging {
-    async fn to(server: &Server, log: Stdio) -> Self {
+    pub(crate) async fn to(server: &Server, log: Stdio) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let process = Command::new(common::PROGRAM)
             .arg("serve")
@@ -42,7 +42,7 @@ impl Logging {
     }
 
     /// More requests than the log has room for are answered, and so are those that write no line.
-    async fn serves(&self) {
+    pub(crate) async fn serves(&self) {
         let http = reqwest::Client::new();
         for number in 0..1_500 {
             let (path, status) = match number % 3 {

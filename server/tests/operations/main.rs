@@ -8,6 +8,7 @@ mod attacks;
 mod bodies;
 mod connections;
 mod log;
+mod outbox;
 
 use std::path::Path;
 

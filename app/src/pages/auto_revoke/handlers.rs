@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use http::StatusCode;
 use latchkey_domain::InactivityThreshold;
-use latchkey_service::{AutoRevoke, Error};
+use latchkey_service::{AutoRevokeSetting, Error};
 
 use super::{
     days::parse_days,
@@ -29,7 +29,8 @@ pub(crate) async fn show(
     Path(organization): Path<String>,
     asked: Fields,
 ) -> Result<Page, PageError> {
-    let current = request.portal.service.auto_revoke(&request.caller, &organization).await?;
+    let access = request.portal.service.organizations().access(&request.caller, &organization).await?;
+    let current = request.portal.service.auto_revoke().get(&access).await?;
     let mut setting = stored(&current);
     if let Some(days) = asked.some("days").filter(|_| current.changeable) {
         days.clone_into(&mut setting.days);
@@ -49,12 +50,13 @@ pub(crate) async fn show(
 pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> Result<Page, PageError> {
     let (request, fields) = (&sent.request, &sent.fields);
     let service = &request.portal.service;
+    let access = service.organizations().access(&request.caller, &organization).await?;
     let on = fields.has("on");
     let typed = fields.text("days");
     let days = parse_days(typed);
-    let setting = |current: &AutoRevoke| Setting { on, days: typed.to_owned(), changeable: current.changeable };
+    let setting = |current: &AutoRevokeSetting| Setting { on, days: typed.to_owned(), changeable: current.changeable };
     if sent.restored || (on && days.is_none()) {
-        let current = service.auto_revoke(&request.caller, &organization).await?;
+        let current = service.auto_revoke().get(&access).await?;
         let setting = setting(&current);
         let page = load(request, &organization, current, setting).await?;
         let page = AutoRevokePage { notice: sent.notice(), ..page };
@@ -64,16 +66,16 @@ pub(crate) async fn save(Path(organization): Path<String>, sent: Submission) -> 
     // What was confirmed was a number. If more would go by now, the question is another one.
     let confirmed = fields.text("confirm").parse().unwrap_or(0_u32);
     if let Some(preview) = answer::save(request, &organization, days.filter(|_| on), confirmed).await? {
-        let current = service.auto_revoke(&request.caller, &organization).await?;
+        let current = service.auto_revoke().get(&access).await?;
         let (setting, has_grown) = (setting(&current), confirmed > 0);
         let page = AutoRevokePage { asks: true, has_grown, ..AutoRevokePage::new(current, setting, preview) };
         return Ok(views::page(request, &organization, page).await?);
     }
     let saved = if on { "on" } else { "off" };
-    Ok(Page::redirect(&[&paths::tokens(&organization), "/auto-revoke?saved=", saved].concat()))
+    Ok(Page::redirect(&[&paths::auto_revoke(&organization), "?saved=", saved].concat()))
 }
 
-fn stored(current: &AutoRevoke) -> Setting {
+fn stored(current: &AutoRevokeSetting) -> Setting {
     let days = current.threshold.map_or(DEFAULT_DAYS, InactivityThreshold::days);
     Setting { on: current.threshold.is_some(), days: days.to_string(), changeable: current.changeable }
 }
@@ -82,7 +84,7 @@ fn stored(current: &AutoRevoke) -> Setting {
 async fn load(
     request: &PageRequest,
     organization: &str,
-    current: AutoRevoke,
+    current: AutoRevokeSetting,
     setting: Setting,
 ) -> Result<AutoRevokePage, Error> {
     let days = parse_days(&setting.days);
@@ -94,6 +96,7 @@ async fn load(
 /// What the next sweep would do with a threshold of so many days.
 pub(super) async fn load_preview(request: &PageRequest, organization: &str, days: u16) -> Result<SweepPreview, Error> {
     let service = &request.portal.service;
-    let preview = service.preview_auto_revoke(&request.caller, organization, days.into()).await?;
+    let access = service.organizations().access(&request.caller, organization).await?;
+    let preview = service.auto_revoke().preview(&access, days.into()).await?;
     Ok(SweepPreview::new(preview, service.now()))
 }

@@ -4,7 +4,7 @@ use latchkey_domain::Timestamp;
 use leptos::{either::Either, prelude::*};
 
 use super::sweep_preview::{IdleToken, SweepPreview, tokens_to_revoke};
-use crate::components::Moment;
+use crate::components::RelativeTime;
 
 /// Said when more tokens would go than somebody has confirmed.
 pub const HAS_GROWN: &str = "The number has grown since you looked.";
@@ -50,7 +50,7 @@ fn section(preview: &SweepPreview) -> impl IntoView + use<> {
 
 fn row(now: Timestamp, idle: &IdleToken) -> impl IntoView + use<> {
     let used = match idle.last_used_at {
-        Some(at) => Either::Left(view! { <span class="sweep-label">"Used "</span><Moment now at /> }),
+        Some(at) => Either::Left(view! { <span class="sweep-label">"Used "</span><RelativeTime now at /> }),
         None => Either::Right("Never used"),
     };
     view! {
@@ -62,7 +62,7 @@ fn row(now: Timestamp, idle: &IdleToken) -> impl IntoView + use<> {
             <td>{used}</td>
             <td>
                 <span class="sweep-label">"Created "</span>
-                <Moment now at=idle.created_at />
+                <RelativeTime now at=idle.created_at />
             </td>
         </tr>
     }

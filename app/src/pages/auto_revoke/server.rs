@@ -87,15 +87,15 @@ pub(super) mod answer {
         confirmed: u32,
     ) -> Result<Option<SweepPreview>, Error> {
         let service = &request.portal.service;
+        let access = service.organizations().access(&request.caller, organization).await?;
         if let Some(days) = days {
             let preview = load_preview(request, organization, days).await?;
             // Who may not change it is told that, and not asked.
-            if preview.would_revoke > confirmed && service.auto_revoke(&request.caller, organization).await?.changeable
-            {
+            if preview.would_revoke > confirmed && service.auto_revoke().get(&access).await?.changeable {
                 return Ok(Some(preview));
             }
         }
-        service.set_auto_revoke(&request.caller, organization, days.unwrap_or(0).into()).await?;
+        service.auto_revoke().set(&access, days.unwrap_or(0).into()).await?;
         Ok(None)
     }
 }

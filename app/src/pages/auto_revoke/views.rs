@@ -1,7 +1,7 @@
 //! The page around the form.
 
 use latchkey_domain::{Timestamp, words};
-use latchkey_service::{AutoRevoke, Error, Sweep};
+use latchkey_service::{AutoRevokeSetting, Error, Sweep};
 use leptos::{either::Either, prelude::*};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     sweep_preview::{SweepPreview, tokens_to_revoke},
 };
 use crate::{
-    components::{Dialog, ErrorSummary, Frame, Moment, Notice, Problems, Section, Tone},
+    components::{Dialog, ErrorSummary, Frame, NavPage, Notice, Problems, RelativeTime, Tone},
     page::Page,
     page_request::PageRequest,
     paths,
@@ -18,7 +18,7 @@ use crate::{
 
 /// The page as it is to be rendered.
 pub(super) struct AutoRevokePage {
-    pub current: AutoRevoke,
+    pub current: AutoRevokeSetting,
     pub setting: Setting,
     pub preview: SweepPreview,
     /// The days in the field are not between 1 and 365.
@@ -34,7 +34,7 @@ pub(super) struct AutoRevokePage {
 }
 
 impl AutoRevokePage {
-    pub(super) fn new(current: AutoRevoke, setting: Setting, preview: SweepPreview) -> Self {
+    pub(super) fn new(current: AutoRevokeSetting, setting: Setting, preview: SweepPreview) -> Self {
         Self { current, setting, preview, is_invalid: false, saved: None, asks: false, has_grown: false, notice: None }
     }
 }
@@ -43,10 +43,9 @@ impl AutoRevokePage {
 pub(super) async fn page(request: &PageRequest, organization: &str, page: AutoRevokePage) -> Result<Page, Error> {
     let layout = request.layout(Some(organization)).await?;
     let organization = organization.to_owned();
-    let list = paths::tokens(&organization);
     let now = layout.now;
-    let action = [&list, "/auto-revoke"].concat();
-    let question = page.asks.then(|| question(&list, &page));
+    let action = paths::auto_revoke(&organization);
+    let question = page.asks.then(|| question(&action, &page));
     let problems = Problems::new(page.is_invalid.then(|| ("days", DAYS_PROBLEM.to_owned())));
     let days = page.current.threshold.map_or(0, |threshold| threshold.days());
     let read_only = !page.setting.changeable;
@@ -54,7 +53,7 @@ pub(super) async fn page(request: &PageRequest, organization: &str, page: AutoRe
     let name = organization.clone();
     Ok(Page::render(move || {
         view! {
-            <Frame layout title="Auto-revoke" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
+            <Frame layout title="Auto-revoke" page=NavPage::AutoRevoke>
                 // Behind the question nothing can be reached.
                 <div class="narrow sweep-page" inert=page.asks>
                     <header class="page-header">
@@ -102,17 +101,16 @@ fn saved(on: bool, days: u16) -> AnyView {
 }
 
 /// Asked without scripts, or when the number has grown since the page was made.
-fn question(list: &str, page: &AutoRevokePage) -> AnyView {
+fn question(action: &str, page: &AutoRevokePage) -> AnyView {
     let many = page.preview.would_revoke;
     let title = ["Revoke ", &tokens_to_revoke(many), "?"].concat();
-    let action = [list, "/auto-revoke"].concat();
     let days = page.setting.days.clone();
-    let cancel = [&action, "?days=", &days].concat();
+    let cancel = [action, "?days=", &days].concat();
     let has_grown = page.has_grown.then(|| view! { <p><b>{HAS_GROWN}</b></p> });
     let names = page.preview.tokens.iter().map(|idle| view! { <li>{idle.name.clone()}</li> }).collect_view();
     let others = page.preview.others().map(|others| view! { <li class="muted">{others}</li> });
     let actions = view! {
-        <form method="post" action=action>
+        <form method="post" action=action.to_owned()>
             <input type="hidden" name="on" value="on" />
             <input type="hidden" name="days" value=days />
             <button class="button danger primary" name="confirm" value=many.to_string() data-busy="Saving…">
@@ -150,7 +148,7 @@ fn Sweeps(now: Timestamp, sweeps: Vec<Sweep>) -> impl IntoView {
                 view! {
                     <tr>
                         <td>
-                            <Moment now at=sweep.started_at />
+                            <RelativeTime now at=sweep.started_at />
                         </td>
                         <td class="number">{words::count_of(sweep.threshold_days.into(), "day")}</td>
                         <td class="number">{words::number(sweep.revoked.into())}</td>

@@ -5,12 +5,12 @@ use latchkey_domain::{
     Description, ExpiryError, NameError, RepositoryAccess, RepositoryAccessError, Timestamp, TokenName, words,
 };
 
-use super::values::{Offer, Values};
+use super::values::{FormOptions, Values};
 use crate::answers::Problem;
 
 /// Every field that is wrong, in the order of the form. The networks are left to the service: reading addresses would
 /// weigh more in the browser than the round trip.
-pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
+pub fn check(values: &Values, options: &FormOptions, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut wrong = |field: &str, message: &str| problems.push(Problem::new(field, message));
     match TokenName::check(&values.name) {
@@ -34,7 +34,7 @@ pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
         Ok(Err(ExpiryError::TooFar)) => wrong("expires", "Choose a date within 10 years, or no expiration"),
         Ok(Err(_)) => wrong("expires", "Choose a date that is not in the past"),
     }
-    if !offer.scopes().any(|info| values.scopes.iter().any(|scope| scope == info.name.as_str())) {
+    if !options.scopes().any(|info| values.scopes.iter().any(|scope| scope == info.name.as_str())) {
         wrong("scopes", "Choose at least one scope");
     }
     let reach = if values.all_repositories {
@@ -55,7 +55,7 @@ pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
         }
         Err(_) => wrong("repositories", "Choose at least one repository, or all repositories"),
     }
-    if values.in_project && offer.project(&values.project).is_none() {
+    if values.in_project && options.project(&values.project).is_none() {
         wrong("project", "Choose the project that the token belongs to");
     }
     problems
@@ -66,7 +66,7 @@ pub fn check(values: &Values, offer: &Offer, now: Timestamp) -> Vec<Problem> {
 mod tests {
     use super::super::values::{
         Expires,
-        tests::{choice, offer},
+        tests::{choice, options},
     };
     use super::*;
 
@@ -77,8 +77,8 @@ mod tests {
     fn wrong(change: impl FnOnce(&mut Values)) -> Vec<String> {
         let mut values = good();
         change(&mut values);
-        let offer = offer();
-        check(&values, &offer, offer.now).into_iter().map(|problem| problem.field).collect()
+        let options = options();
+        check(&values, &options, options.now).into_iter().map(|problem| problem.field).collect()
     }
 
     #[test]
@@ -88,8 +88,11 @@ mod tests {
 
     #[test]
     fn everything_is_said_at_once_and_in_order() {
-        let empty =
-            check(&Values { expires: Expires::OnDate, in_project: true, ..Values::default() }, &offer(), offer().now);
+        let empty = check(
+            &Values { expires: Expires::OnDate, in_project: true, ..Values::default() },
+            &options(),
+            options().now,
+        );
         let fields: Vec<_> = empty.iter().map(|problem| &*problem.field).collect();
         assert_eq!(fields, ["name", "expires", "scopes", "repositories", "project"]);
     }

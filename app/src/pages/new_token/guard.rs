@@ -39,7 +39,7 @@ mod watch {
     }
 
     /// From now on a reload asks for the page that says the secret was shown.
-    fn forget_the_form(reveal: &Element) {
+    fn replace_address(reveal: &Element) {
         let window = window();
         if let (Some(id), Ok(path), Ok(history)) =
             (reveal.get_attribute("data-token"), window.location().pathname(), window.history())
@@ -52,12 +52,12 @@ mod watch {
 
     pub(super) fn start() {
         let Some(reveal) = document().get_element_by_id("reveal") else { return };
-        forget_the_form(&reveal);
+        replace_address(&reveal);
         let (document, window) = (document(), window());
         listen(&document, "click", |event| {
             let Some(dialog) = first("#leave").and_then(|it| it.dyn_into::<HtmlDialogElement>().ok()) else { return };
             if closest(&event, "#leave-anyway").is_some() {
-                give_up();
+                mark_safe();
                 dialog.close();
             } else if closest(&event, "#done").is_some() && !is_safe() {
                 event.prevent_default();
@@ -72,7 +72,7 @@ mod watch {
             // With the keyboard or the menu, from a text on this screen.
             let from = event.target().and_then(|target| target.dyn_into::<Node>().ok());
             if inside.contains(from.as_ref()) {
-                give_up();
+                mark_safe();
             }
         });
         listen(&window, "beforeunload", |event| {
@@ -90,7 +90,7 @@ mod watch {
     }
 
     /// There is nothing to ask any more.
-    fn give_up() {
+    fn mark_safe() {
         if let Some(reveal) = first("#reveal") {
             let _ = reveal.set_attribute(SAFE, "");
         }

@@ -9,20 +9,19 @@ use leptos::prelude::*;
 use super::{
     check::check,
     form::TokenForm,
-    load::{self, Offered},
+    load::{self, FormAccess},
     other_pages,
     prefill::prefill,
     reveal::RevealPage,
     submitted::{Action, read},
-    values::{Choice, Found, Offer, Values},
+    values::{FormOptions, FoundRepositories, NamedRef, Values},
 };
 use crate::{
     answers::{Code, Problem},
-    components::{Frame, Notice, Section},
+    components::{Frame, NavPage, Notice},
     fields::Fields,
     page::{Page, PageError},
     page_request::{LayoutContext, PageRequest},
-    paths,
     server_fns::failure,
     submission::Submission,
 };
@@ -31,7 +30,7 @@ use crate::{
 #[derive(Default)]
 struct FormPage {
     values: Values,
-    found: Found,
+    found: FoundRepositories,
     problems: Vec<Problem>,
     ignored: Vec<&'static str>,
     /// Above the form.
@@ -47,15 +46,16 @@ pub(crate) async fn show(
     let organization = &*organization;
     let service = &request.portal.service;
     let layout = request.layout(Some(organization)).await?;
-    let (offer, found) = match load::offer(service, &request.caller, organization).await? {
-        Offered::Form(offer, found) => (offer, found),
-        Offered::RoleTooLow => return Ok(other_pages::role_too_low(layout, organization)),
-        Offered::NoProject => return Ok(other_pages::no_project(layout, organization)),
+    let (options, found) = match load::form_options(service, &request.caller, organization).await? {
+        FormAccess::Form(options, found) => (options, found),
+        FormAccess::RoleTooLow => return Ok(other_pages::role_too_low(layout, organization)),
+        FormAccess::NoProject => return Ok(other_pages::no_project(layout, organization)),
     };
-    let mut asked = prefill(&asked, &offer);
+    let mut asked = prefill(&asked, &options);
     if let Some(id) = &asked.created {
         // An id that leads nowhere is no reason to withhold the form.
-        match service.token(&request.caller, organization, id).await {
+        let access = service.organizations().access(&request.caller, organization).await?;
+        match service.tokens().get(&access, id).await {
             Ok(created) => return Ok(other_pages::created_before(layout, organization, created.token)),
             Err(Error::NotFound("token")) => (),
             Err(error) => return Err(error.into()),
@@ -66,11 +66,11 @@ pub(crate) async fn show(
     if asked.values.repositories.len() < wanted.len() {
         asked.ignore("a repository");
     }
-    if offer.no_repositories {
+    if options.no_repositories {
         asked.values.all_repositories = true;
     }
     let page = FormPage { values: asked.values, found, ignored: asked.ignored, ..FormPage::default() };
-    Ok(form(layout, *offer, page))
+    Ok(form(layout, *options, page))
 }
 
 /// Creates the token; or finds repositories, or fills in a preset, and shows the form again.
@@ -79,17 +79,17 @@ pub(crate) async fn create(Path(organization): Path<String>, submission: Submiss
     let (request, sent) = (&submission.request, &*submission.fields);
     let service = &request.portal.service;
     let layout = request.layout(Some(organization)).await?;
-    let (mut offer, found) = match load::offer(service, &request.caller, organization).await? {
-        Offered::Form(offer, found) => (offer, found),
-        Offered::RoleTooLow => return Ok(other_pages::role_too_low(layout, organization)),
-        Offered::NoProject => return Ok(other_pages::no_project(layout, organization)),
+    let (mut options, found) = match load::form_options(service, &request.caller, organization).await? {
+        FormAccess::Form(options, found) => (options, found),
+        FormAccess::RoleTooLow => return Ok(other_pages::role_too_low(layout, organization)),
+        FormAccess::NoProject => return Ok(other_pages::no_project(layout, organization)),
     };
     // The same form stays the same form, however often it comes back.
     if let Some(key) = sent.some("creation_key").filter(|key| key.parse::<latchkey_domain::TokenId>().is_ok()) {
-        key.clone_into(&mut offer.creation_key);
+        key.clone_into(&mut options.creation_key);
     }
     let repositories = chosen(request, organization, sent).await?;
-    let mut values = read(&|name| sent.all(name).map(str::to_owned).collect(), repositories, &offer);
+    let mut values = read(&|name| sent.all(name).map(str::to_owned).collect(), repositories, &options);
     let query = sent.text("find");
     let found =
         if query.is_empty() { found } else { load::find(service, &request.caller, organization, query).await? };
@@ -101,19 +101,19 @@ pub(crate) async fn create(Path(organization): Path<String>, submission: Submiss
         Action::Enter => Action::Create,
         action => action,
     };
-    action.apply(&mut values, &offer);
+    action.apply(&mut values, &options);
     if action != Action::Create {
         return Ok(form(
             layout,
-            *offer,
+            *options,
             FormPage { values, found, notice: submission.notice(), ..FormPage::default() },
         ));
     }
-    let problems = check(&values, &offer, offer.now);
+    let problems = check(&values, &options, options.now);
     if !problems.is_empty() {
-        return Ok(form(layout, *offer, FormPage { values, found, problems, ..FormPage::default() }));
+        return Ok(form(layout, *options, FormPage { values, found, problems, ..FormPage::default() }));
     }
-    match load::create(service, &request.caller, organization, &offer.creation_key, &values).await {
+    match load::create(service, &request.caller, organization, &options.creation_key, &values).await {
         Ok(created) => {
             let site = request.portal.site.clone();
             let organization = organization.to_owned();
@@ -123,7 +123,8 @@ pub(crate) async fn create(Path(organization): Path<String>, submission: Submiss
             Ok(page.uncompressed())
         }
         Err(Error::AlreadyCreated(id)) => {
-            let token = service.token(&request.caller, organization, &id.to_string()).await?;
+            let access = service.organizations().access(&request.caller, organization).await?;
+            let token = service.tokens().get(&access, &id.to_string()).await?;
             Ok(other_pages::already_sent(layout, organization, token))
         }
         Err(error) => {
@@ -131,13 +132,13 @@ pub(crate) async fn create(Path(organization): Path<String>, submission: Submiss
             if failure.code != Code::Invalid {
                 return Err(error.into());
             }
-            Ok(form(layout, *offer, FormPage { values, found, problems: failure.problems, ..FormPage::default() }))
+            Ok(form(layout, *options, FormPage { values, found, problems: failure.problems, ..FormPage::default() }))
         }
     }
 }
 
 /// The repositories of a form that was sent: those chosen before, and those ticked among the results.
-async fn chosen(request: &PageRequest, organization: &str, sent: &Fields) -> Result<Vec<Choice>, Error> {
+async fn chosen(request: &PageRequest, organization: &str, sent: &Fields) -> Result<Vec<NamedRef>, Error> {
     let ids: Vec<String> = sent.all("repositories").chain(sent.all("add")).map(str::to_owned).collect();
     let mut chosen = Vec::new();
     // One look-up takes as many as a token may list; one that is over the limit is told so, with all of its choices.
@@ -149,12 +150,11 @@ async fn chosen(request: &PageRequest, organization: &str, sent: &Fields) -> Res
     Ok(chosen)
 }
 
-fn form(layout: LayoutContext, offer: Offer, page: FormPage) -> Page {
+fn form(layout: LayoutContext, options: FormOptions, page: FormPage) -> Page {
     let status = if page.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let list = paths::tokens(&offer.organization);
     let rendered = Page::render(move || {
         view! {
-            <Frame layout title="New token" section=Section::Tokens trail=vec![(list.clone(), "API tokens")]>
+            <Frame layout title="New token" page=NavPage::NewToken>
                 <div class="narrow new-token">
                     <header class="page-header" id="new-token-header">
                         <h1>"New token"</h1>
@@ -163,10 +163,10 @@ fn form(layout: LayoutContext, offer: Offer, page: FormPage) -> Page {
                         </p>
                     </header>
                     {page.notice}
-                    <Ignored what=page.ignored />
+                    <IgnoredNotice what=page.ignored />
                     <TokenForm
                         values=page.values
-                        offer
+                        options
                         problems=page.problems
                         found=page.found
                     />
@@ -179,7 +179,7 @@ fn form(layout: LayoutContext, offer: Offer, page: FormPage) -> Page {
 
 /// Says quietly what a link asked for and can't have.
 #[component]
-fn Ignored(what: Vec<&'static str>) -> impl IntoView {
+fn IgnoredNotice(what: Vec<&'static str>) -> impl IntoView {
     (!what.is_empty()).then(|| {
         view! {
             <Notice>

@@ -1,16 +1,16 @@
 //! Between the form and the use cases: what the form offers, and what it asks for.
 
-use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, Power, Repository, Service};
+use latchkey_service::{Caller, CreateToken, Error, ExpiresIn, Repository, Service};
 
 use super::{
     reveal::Created,
-    values::{Choice, Expires, FOUND_MAX, Found, Offer, Values},
+    values::{Expires, FOUND_MAX, FormOptions, FoundRepositories, NamedRef, Values},
 };
 
 /// Whether somebody gets the form, and if not, why.
-pub enum Offered {
+pub enum FormAccess {
     /// With the first repositories to choose from.
-    Form(Box<Offer>, Found),
+    Form(Box<FormOptions>, FoundRepositories),
     /// Their role creates no token.
     RoleTooLow,
     /// They may create tokens of projects, and there is no project.
@@ -18,40 +18,47 @@ pub enum Offered {
 }
 
 /// What the form offers to the caller.
-pub async fn offer(service: &Service, caller: &Caller, organization: &str) -> Result<Offered, Error> {
-    let access = service.organization(caller, organization).await?;
-    let Power::Role(role) = access.power else { return Ok(Offered::RoleTooLow) };
+pub async fn form_options(service: &Service, caller: &Caller, organization: &str) -> Result<FormAccess, Error> {
+    let access = service.organizations().access(caller, organization).await?;
+    let name = service.organizations().get(&access)?.name.clone();
+    let Some(role) = access.role() else { return Ok(FormAccess::RoleTooLow) };
     if !role.creates_project_tokens() {
-        return Ok(Offered::RoleTooLow);
+        return Ok(FormAccess::RoleTooLow);
     }
-    let projects = service.projects(caller, organization).await?;
+    let projects = service.projects().options(&access).await?;
     if projects.is_empty() && !role.administers() {
-        return Ok(Offered::NoProject);
+        return Ok(FormAccess::NoProject);
     }
     let found = find(service, caller, organization, "").await?;
-    let choice = |project: latchkey_service::Project| Choice { id: project.id.to_string(), name: project.name };
-    let offer = Offer {
-        organization: access.organization.name.clone(),
+    let choice = |project: latchkey_service::Project| NamedRef { id: project.id.to_string(), name: project.name };
+    let options = FormOptions {
+        organization: name,
         catalogue: service.catalogue().clone(),
         projects: projects.into_iter().map(choice).collect(),
-        withheld: service.withheld_scopes(caller, &access),
+        withheld: service.tokens().withheld_scopes(&access),
         may_administer: role.administers(),
         no_repositories: found.repositories.is_empty(),
         now: service.now(),
-        creation_key: service.creation_key().to_string(),
+        creation_key: service.tokens().creation_key().to_string(),
     };
-    Ok(Offered::Form(Box::new(offer), found))
+    Ok(FormAccess::Form(Box::new(options), found))
 }
 
 /// The first repositories that match; the first of all without a query.
-pub async fn find(service: &Service, caller: &Caller, organization: &str, query: &str) -> Result<Found, Error> {
+pub async fn find(
+    service: &Service,
+    caller: &Caller,
+    organization: &str,
+    query: &str,
+) -> Result<FoundRepositories, Error> {
     let query: String = query.trim().chars().take(200).collect();
     // One more than is shown tells whether there are more.
     let limit = u32::try_from(FOUND_MAX).unwrap_or(20) + 1;
-    let page = service.repositories(caller, organization, &query, None, limit).await?;
+    let access = service.organizations().access(caller, organization).await?;
+    let page = service.repositories().list(&access, &query, None, limit).await?;
     let more = page.repositories.len() > FOUND_MAX;
     let repositories = page.repositories.into_iter().take(FOUND_MAX).map(repository).collect();
-    Ok(Found { query, repositories, more })
+    Ok(FoundRepositories { query, repositories, more })
 }
 
 /// Looks repositories up by id or full name; those that are not there are missing in the answer.
@@ -60,12 +67,13 @@ pub async fn repositories(
     caller: &Caller,
     organization: &str,
     asked: &[String],
-) -> Result<Vec<Choice>, Error> {
+) -> Result<Vec<NamedRef>, Error> {
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found: Vec<Choice> = Vec::new();
-    for choice in service.repositories_by_id(caller, organization, asked).await?.into_iter().map(repository) {
+    let mut found: Vec<NamedRef> = Vec::new();
+    let access = service.organizations().access(caller, organization).await?;
+    for choice in service.repositories().get_many(&access, asked).await?.into_iter().map(repository) {
         if !found.contains(&choice) {
             found.push(choice);
         }
@@ -73,8 +81,8 @@ pub async fn repositories(
     Ok(found)
 }
 
-fn repository(repository: Repository) -> Choice {
-    Choice { id: repository.id.to_string(), name: repository.name }
+fn repository(repository: Repository) -> NamedRef {
+    NamedRef { id: repository.id.to_string(), name: repository.name }
 }
 
 /// Creates the token that the form asks for.
@@ -85,7 +93,8 @@ pub async fn create(
     key: &str,
     values: &Values,
 ) -> Result<Created, Error> {
-    let created = service.create_token(caller, organization, asked(key, values)).await?;
+    let access = service.organizations().access(caller, organization).await?;
+    let created = service.tokens().create(&access, asked(key, values)).await?;
     let token = created.detail.token;
     Ok(Created {
         id: token.id.to_string(),
@@ -126,7 +135,7 @@ mod tests {
     fn what_does_not_count_is_not_asked_for() {
         let kept = Values {
             all_repositories: true,
-            repositories: vec![Choice { id: "1".into(), name: "acme/api".into() }],
+            repositories: vec![NamedRef { id: "1".into(), name: "acme/api".into() }],
             project: "p1".into(),
             ..Values::default()
         };

@@ -6,23 +6,17 @@ use latchkey_service::{Token, TokenDetail};
 use leptos::{either::Either, prelude::*};
 
 use crate::{
-    components::{Frame, Moment, Notice, Section, Tone},
+    components::{Frame, NavPage, Notice, RelativeTime, Tone},
     page::Page,
     page_request::LayoutContext,
     paths,
 };
 
 /// A page of the portal with a heading, text, and ways on.
-fn page(
-    layout: LayoutContext,
-    organization: &str,
-    title: &'static str,
-    content: impl FnOnce() -> AnyView + Send + 'static,
-) -> Page {
-    let list = paths::tokens(organization);
+fn page(layout: LayoutContext, title: &'static str, content: impl FnOnce() -> AnyView + Send + 'static) -> Page {
     Page::render(move || {
         view! {
-            <Frame layout title section=Section::Tokens trail=vec![(list, "API tokens")]>
+            <Frame layout title page=NavPage::NewToken>
                 <div class="narrow stack">
                     <header class="page-header">
                         <h1>{title}</h1>
@@ -37,7 +31,7 @@ fn page(
 /// For viewers.
 pub fn role_too_low(layout: LayoutContext, organization: &str) -> Page {
     let (name, list) = (organization.to_owned(), paths::tokens(organization));
-    let page = page(layout, organization, "You can't create tokens here", move || {
+    let page = page(layout, "You can't create tokens here", move || {
         view! {
             <p>
                 "As a viewer of "<b>{name}</b>
@@ -54,7 +48,7 @@ pub fn role_too_low(layout: LayoutContext, organization: &str) -> Page {
 /// For those who may create tokens of projects, where there is none.
 pub fn no_project(layout: LayoutContext, organization: &str) -> Page {
     let (name, list) = (organization.to_owned(), paths::tokens(organization));
-    page(layout, organization, "No project to create a token for", move || {
+    page(layout, "No project to create a token for", move || {
         view! {
             <p>
                 "Your role in "<b>{name}</b>
@@ -70,20 +64,20 @@ pub fn no_project(layout: LayoutContext, organization: &str) -> Page {
 /// After a reload of the page that showed the secret.
 pub fn created_before(layout: LayoutContext, organization: &str, token: Token) -> Page {
     let now = layout.now;
-    let list = paths::tokens(organization);
+    let (list, another) = (paths::tokens(organization), paths::new_token(organization));
     let marked = [&list, "?new=", &token.id.to_string()].concat();
-    page(layout, organization, "Token created", move || {
+    page(layout, "Token created", move || {
         view! {
             <Notice tone=Tone::Info>
                 <p>
-                    <b class="named">{token.name}</b>" was created "<Moment now at=token.created_at />
+                    <b class="named">{token.name}</b>" was created "<RelativeTime now at=token.created_at />
                     ". Its secret was shown once, and can't be shown again."
                 </p>
             </Notice>
             <p class="hint">"If you did not copy the secret, revoke this token in the list and create another one."</p>
             <p class="row">
                 <a class="button primary" href=marked>"Go to API tokens"</a>
-                <a class="button" href=[&list, "/new"].concat()>"Create another token"</a>
+                <a class="button" href=another>"Create another token"</a>
             </p>
         }
         .into_any()
@@ -93,7 +87,7 @@ pub fn created_before(layout: LayoutContext, organization: &str, token: Token) -
 /// For a form that was sent a second time: by a reload, by *Back*, or by pressing twice.
 pub fn already_sent(layout: LayoutContext, organization: &str, created: TokenDetail) -> Page {
     let now = layout.now;
-    let list = paths::tokens(organization);
+    let (list, another) = (paths::tokens(organization), paths::new_token(organization));
     let marked = [&list, "?new=", &created.token.id.to_string()].concat();
     let token = created.token;
     let ways = if created.revocable && created.state == TokenState::Active {
@@ -112,14 +106,14 @@ pub fn already_sent(layout: LayoutContext, organization: &str, created: TokenDet
         Either::Right(view! {
             <p class="row">
                 <a class="button primary" href=marked>"Go to API tokens"</a>
-                <a class="button" href=[&list, "/new"].concat()>"Create another token"</a>
+                <a class="button" href=another>"Create another token"</a>
             </p>
         })
     };
-    let page = page(layout, organization, "This form was already sent", move || {
+    let page = page(layout, "This form was already sent", move || {
         view! {
             <p>
-                "It created the token "<b class="named">{token.name}</b>" "<Moment now at=token.created_at />
+                "It created the token "<b class="named">{token.name}</b>" "<RelativeTime now at=token.created_at />
                 ". The secret was shown in the first answer, once, and can't be shown again."
             </p>
             {ways}

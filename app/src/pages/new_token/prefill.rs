@@ -2,7 +2,7 @@
 
 use latchkey_domain::{ProjectName, RepositoryAccess, Timestamp};
 
-use super::values::{Expires, Offer, Values};
+use super::values::{Expires, FormOptions, Values};
 use crate::fields::Fields;
 
 /// The form as a link wants it. What the link asks for and nobody can have is left out, and said to have been.
@@ -18,30 +18,30 @@ pub struct Prefill {
 }
 
 /// Reads the query of the form's address.
-pub fn prefill(asked: &Fields, offer: &Offer) -> Prefill {
+pub fn prefill(asked: &Fields, options: &FormOptions) -> Prefill {
     let mut read = Prefill { created: asked.some("created").map(str::to_owned), ..Prefill::default() };
-    read.values.in_project = !offer.may_administer;
-    if let [only] = &*offer.projects
-        && !offer.may_administer
+    read.values.in_project = !options.may_administer;
+    if let [only] = &*options.projects
+        && !options.may_administer
     {
         read.values.project.clone_from(&only.id);
     }
-    read.values.name = kept(asked.text("name"), 200, "");
-    read.values.description = kept(asked.text("description"), 1_000, "\n");
-    read.values.networks = kept(&asked.text("networks").replace(',', "\n"), Values::NETWORKS_MAX, "\n");
+    read.values.name = clean(asked.text("name"), 200, "");
+    read.values.description = clean(asked.text("description"), 1_000, "\n");
+    read.values.networks = clean(&asked.text("networks").replace(',', "\n"), Values::NETWORKS_MAX, "\n");
     if asked.has("expires") {
-        read.expires(asked.text("expires"), offer.now);
+        read.expires(asked.text("expires"), options.now);
     }
-    read.scopes(asked.text("scopes"), offer);
+    read.scopes(asked.text("scopes"), options);
     read.repositories(asked.text("repositories"));
     if let Some(project) = asked.some("project") {
-        read.project(project, offer);
+        read.project(project, options);
     }
     read
 }
 
 /// The beginning of a text, without what can't be typed.
-fn kept(text: &str, max: usize, also: &str) -> String {
+fn clean(text: &str, max: usize, also: &str) -> String {
     text.chars().filter(|c| !c.is_control() || also.contains(*c)).take(max).collect()
 }
 
@@ -73,9 +73,9 @@ impl Prefill {
         }
     }
 
-    fn scopes(&mut self, text: &str, offer: &Offer) {
+    fn scopes(&mut self, text: &str, options: &FormOptions) {
         let asked: Vec<&str> = text.split([',', ' ']).filter(|scope| !scope.is_empty()).collect();
-        self.values.scopes = offer.in_order(|scope| asked.contains(&scope));
+        self.values.scopes = options.in_order(|scope| asked.contains(&scope));
         if asked.iter().any(|scope| !self.values.scopes.iter().any(|known| known == scope)) {
             self.ignore("a scope");
         }
@@ -93,9 +93,9 @@ impl Prefill {
         }
     }
 
-    fn project(&mut self, text: &str, offer: &Offer) {
+    fn project(&mut self, text: &str, options: &FormOptions) {
         let key = |name| ProjectName::stored(name).key();
-        match offer.projects.iter().find(|project| project.id == text || key(&project.name) == key(text)) {
+        match options.projects.iter().find(|project| project.id == text || key(&project.name) == key(text)) {
             Some(project) => {
                 self.values.in_project = true;
                 self.values.project.clone_from(&project.id);
@@ -109,7 +109,7 @@ impl Prefill {
 pub(super) mod tests {
     use axum::extract::Query;
 
-    use super::super::values::tests::offer;
+    use super::super::values::tests::options;
     use super::*;
 
     /// A query string, or a form's body.
@@ -119,7 +119,7 @@ pub(super) mod tests {
     }
 
     fn read(query: &str) -> Prefill {
-        prefill(&fields(query), &offer())
+        prefill(&fields(query), &options())
     }
 
     #[test]
@@ -172,12 +172,12 @@ pub(super) mod tests {
 
     #[test]
     fn who_may_not_administer_makes_tokens_of_projects() {
-        let mut offer = offer();
-        offer.may_administer = false;
-        let values = prefill(&Fields::default(), &offer).values;
+        let mut options = options();
+        options.may_administer = false;
+        let values = prefill(&Fields::default(), &options).values;
         assert_eq!((values.in_project, &*values.project), (true, ""));
-        offer.projects.truncate(1);
-        assert_eq!(prefill(&Fields::default(), &offer).values.project, "p1");
+        options.projects.truncate(1);
+        assert_eq!(prefill(&Fields::default(), &options).values.project, "p1");
     }
 
     #[test]

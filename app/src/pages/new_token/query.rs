@@ -1,6 +1,6 @@
 //! The form as the query of its page's address, so that a reload, a link and *Back* keep what was typed.
 
-use super::values::{Expires, Offer, Values};
+use super::values::{Expires, FormOptions, Values};
 use crate::paths;
 
 /// Longest description that goes into the address, in characters.
@@ -9,7 +9,7 @@ const DESCRIPTION_MAX: usize = 200;
 const REPOSITORIES_MAX: usize = 100;
 
 /// What comes after the `?`; nothing for a form that nobody has touched.
-pub fn query(values: &Values, offer: &Offer) -> String {
+pub fn query(values: &Values, options: &FormOptions) -> String {
     let mut query = Query(String::new());
     query.pair("name", &values.name);
     if values.description.chars().count() <= DESCRIPTION_MAX {
@@ -29,7 +29,7 @@ pub fn query(values: &Values, offer: &Offer) -> String {
     }
     if values.in_project {
         // The choice is always there for those who have no other.
-        let only = !offer.may_administer && offer.projects.len() == 1;
+        let only = !options.may_administer && options.projects.len() == 1;
         query.pair("project", if only { "" } else { &values.project });
     }
     query.pair("networks", &values.network_lines().collect::<Vec<_>>().join(","));
@@ -68,13 +68,13 @@ fn encode(out: &mut String, text: &str) {
 mod tests {
     use super::super::{
         prefill::{prefill, tests::fields},
-        values::tests::{choice, offer},
+        values::tests::{choice, options},
     };
     use super::*;
 
     #[test]
     fn an_untouched_form_has_a_clean_address() {
-        assert_eq!(query(&Values::default(), &offer()), "");
+        assert_eq!(query(&Values::default(), &options()), "");
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
             project: "p2".into(),
             networks: "10.0.0.0/8\n2001:db8::/32".into(),
         };
-        let read = prefill(&fields(&query(&values, &offer())), &offer());
+        let read = prefill(&fields(&query(&values, &options())), &options());
         assert_eq!(read.values, values);
         assert!(read.ignored.is_empty());
     }
@@ -100,7 +100,7 @@ mod tests {
     fn repositories_are_named_by_id_and_left_out_when_they_are_too_many() {
         let with = |count: usize| {
             let repositories = (0..count).map(|id| choice(&id.to_string(), "acme/api")).collect();
-            query(&Values { repositories, ..Values::default() }, &offer())
+            query(&Values { repositories, ..Values::default() }, &options())
         };
         assert_eq!(with(2), "repositories=0,1");
         assert_eq!(with(101), "");
@@ -109,6 +109,6 @@ mod tests {
     #[test]
     fn a_long_description_stays_out() {
         let values = Values { description: "x".repeat(201), ..Values::default() };
-        assert_eq!(query(&values, &offer()), "");
+        assert_eq!(query(&values, &options()), "");
     }
 }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::guard::RevealGuard;
 use crate::{
-    components::{Frame, Section},
+    components::{Frame, NavPage},
     page_request::LayoutContext,
     paths,
 };
@@ -24,9 +24,8 @@ pub struct Created {
 /// The whole page, for the answer without scripts.
 #[component]
 pub fn RevealPage(layout: LayoutContext, created: Created, organization: String, public_url: String) -> impl IntoView {
-    let trail = vec![(paths::tokens(&organization), "API tokens")];
     view! {
-        <Frame layout title="Token created" section=Section::Tokens trail>
+        <Frame layout title="Token created" page=NavPage::NewToken>
             <div class="narrow new-token">
                 <Reveal created organization public_url autofocus=true />
                 <RevealGuard />

@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, server_fn::codec::Json};
 
-use super::values::{Found, Values};
+use super::values::{FoundRepositories, Values};
 use crate::answers::Answer;
 
 /// Creates the token that the form asks for. Answers with the screen that shows its secret, as HTML: rendered here, it
@@ -14,7 +14,7 @@ pub async fn create_token(organization: String, creation_key: String, values: Va
 
 /// Repositories whose names have words that begin like those of the query; the first ones for an empty query.
 #[server(prefix = "/_fn", endpoint = "search_repositories", input = Json)]
-pub async fn search_repositories(organization: String, query: String) -> Answer<Found> {
+pub async fn search_repositories(organization: String, query: String) -> Answer<FoundRepositories> {
     Ok(answer::search(&organization, &query).await)
 }
 
@@ -24,7 +24,7 @@ mod answer {
 
     use super::{
         super::{load, reveal::Reveal},
-        {Found, Values},
+        {FoundRepositories, Values},
     };
     use crate::{
         answers::Failure,
@@ -41,7 +41,7 @@ mod answer {
         Ok(view! { <Reveal created organization public_url autofocus=false /> }.to_html())
     }
 
-    pub(super) async fn search(organization: &str, query: &str) -> Result<Found, Failure> {
+    pub(super) async fn search(organization: &str, query: &str) -> Result<FoundRepositories, Failure> {
         let PageRequest { portal, caller, .. } = request()?;
         let found = load::find(&portal.service, &caller, organization, query).await;
         found.map_err(|error| failure(&caller, &error))

@@ -1,6 +1,6 @@
 //! Reads the form as it was sent, or as it stands in the page: one reading, on the server and in the browser.
 
-use super::values::{Choice, Expires, Offer, Values};
+use super::values::{Expires, FormOptions, NamedRef, Values};
 
 /// Which button sent the form; its value of the field `action`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,14 @@ impl Action {
     }
 
     /// Does to the form what the button says, if that is all it does.
-    pub fn apply(&self, values: &mut Values, offer: &Offer) {
+    pub fn apply(&self, values: &mut Values, options: &FormOptions) {
         match self {
             Self::Preset(index) => {
-                values.scopes = index.and_then(|index| offer.preset(index)).unwrap_or_default();
+                values.scopes = index.and_then(|index| options.preset(index)).unwrap_or_default();
             }
             Self::Add(scope) => {
-                values.scopes = offer.in_order(|known| known == scope || values.scopes.iter().any(|one| one == known));
+                values.scopes =
+                    options.in_order(|known| known == scope || values.scopes.iter().any(|one| one == known));
             }
             _ => (),
         }
@@ -47,10 +48,10 @@ impl Action {
 }
 
 /// The values of a field by its name.
-pub type Sent<'a> = &'a dyn Fn(&str) -> Vec<String>;
+pub type FieldReader<'a> = &'a dyn Fn(&str) -> Vec<String>;
 
 /// Reads everything but the repositories, which are found out where their names are known.
-pub fn read(sent: Sent<'_>, repositories: Vec<Choice>, offer: &Offer) -> Values {
+pub fn read(sent: FieldReader<'_>, repositories: Vec<NamedRef>, options: &FormOptions) -> Values {
     let text = |name: &str| sent(name).into_iter().next().unwrap_or_default();
     let scopes = sent("scopes");
     let level = text("level");
@@ -59,11 +60,11 @@ pub fn read(sent: Sent<'_>, repositories: Vec<Choice>, offer: &Offer) -> Values 
         description: text("description").replace("\r\n", "\n"),
         expires: Expires::parse(&text("expires")).unwrap_or(Values::default().expires),
         expires_on: text("expires_on"),
-        scopes: offer.in_order(|scope| scopes.iter().any(|one| one == scope)),
+        scopes: options.in_order(|scope| scopes.iter().any(|one| one == scope)),
         all_repositories: text("access") == "all",
         repositories,
         // Who has no choice is not asked.
-        in_project: !offer.may_administer || level == "project",
+        in_project: !options.may_administer || level == "project",
         project: text("project"),
         networks: text("networks").replace("\r\n", "\n"),
     }
@@ -72,11 +73,11 @@ pub fn read(sent: Sent<'_>, repositories: Vec<Choice>, offer: &Offer) -> Values 
 #[cfg(test)]
 #[cfg(feature = "ssr")]
 mod tests {
-    use super::{super::prefill::tests::fields, super::values::tests::offer, *};
+    use super::{super::prefill::tests::fields, super::values::tests::options, *};
 
     fn sent(body: &str) -> Values {
         let fields = fields(body);
-        read(&|name| fields.all(name).map(str::to_owned).collect(), Vec::new(), &offer())
+        read(&|name| fields.all(name).map(str::to_owned).collect(), Vec::new(), &options())
     }
 
     #[test]
@@ -108,16 +109,16 @@ mod tests {
         assert_eq!(Action::parse("preset:2"), Action::Preset(Some(2)));
         assert_eq!(Action::parse("preset:none"), Action::Preset(None));
         let mut values = sent("scopes=scans:trigger");
-        Action::parse("add:scans:read").apply(&mut values, &offer());
+        Action::parse("add:scans:read").apply(&mut values, &options());
         assert_eq!(values.scopes, ["scans:read", "scans:trigger"]);
-        Action::parse("preset:99").apply(&mut values, &offer());
+        Action::parse("preset:99").apply(&mut values, &options());
         assert!(values.scopes.is_empty());
     }
 
     #[test]
     fn who_has_no_choice_of_level_is_in_a_project() {
-        let mut offer = offer();
-        offer.may_administer = false;
-        assert!(read(&|_| Vec::new(), Vec::new(), &offer).in_project);
+        let mut options = options();
+        options.may_administer = false;
+        assert!(read(&|_| Vec::new(), Vec::new(), &options).in_project);
     }
 }

@@ -3,7 +3,7 @@
 
 use latchkey_domain::{RepositoryAccess, ScopeInfo, Timestamp, words};
 
-use super::values::{Expires, Offer, Values};
+use super::values::{Expires, FormOptions, Values};
 
 /// Text with emphasis: pairs of plain and emphasised text, and plain text at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,19 +23,19 @@ impl Summary {
 }
 
 /// Says what the form says.
-pub fn summary(values: &Values, offer: &Offer, now: Timestamp) -> Summary {
+pub fn summary(values: &Values, options: &FormOptions, now: Timestamp) -> Summary {
     let mut said = Summary::default();
-    power(&mut said, values, offer);
+    power(&mut said, values, options);
     lifetime(&mut said, values, now);
     networks(&mut said, values);
     said
 }
 
 /// What the token can do, and to what.
-fn power(said: &mut Summary, values: &Values, offer: &Offer) {
+fn power(said: &mut Summary, values: &Values, options: &FormOptions) {
     let chosen = |info: &&ScopeInfo| values.scopes.iter().any(|scope| scope == info.name.as_str());
     let of = |portal: bool| {
-        let groups = offer.groups().filter(move |(group, _)| group.portal == portal);
+        let groups = options.groups().filter(move |(group, _)| group.portal == portal);
         clauses(groups.flat_map(|(_, scopes)| scopes).filter(chosen), portal)
     };
     let (guarded, portal) = (of(false), of(true));
@@ -50,7 +50,7 @@ fn power(said: &mut Summary, values: &Values, offer: &Offer) {
         say(said, &guarded);
         said.plain(" on ");
         said.strong(&reach(values));
-        owner(said, " of ", values, offer);
+        owner(said, " of ", values, options);
         if values.all_repositories {
             said.plain(", current and future");
         }
@@ -63,7 +63,7 @@ fn power(said: &mut Summary, values: &Values, offer: &Offer) {
         return;
     }
     say(said, &portal);
-    owner(said, " in ", values, offer);
+    owner(said, " in ", values, options);
     said.plain(".");
     if values.scopes.iter().any(|scope| scope == "tokens:manage") {
         said.plain(" Tokens that it creates reach no more than ");
@@ -73,10 +73,10 @@ fn power(said: &mut Summary, values: &Values, offer: &Offer) {
 }
 
 /// " of *acme*", or " of the project *Payments* of *acme*".
-fn owner(said: &mut Summary, preposition: &str, values: &Values, offer: &Offer) {
+fn owner(said: &mut Summary, preposition: &str, values: &Values, options: &FormOptions) {
     said.plain(preposition);
     if values.in_project {
-        match offer.project(&values.project) {
+        match options.project(&values.project) {
             Some(project) => {
                 said.plain("the project ");
                 said.strong(project);
@@ -85,7 +85,7 @@ fn owner(said: &mut Summary, preposition: &str, values: &Values, offer: &Offer) 
         }
         said.plain(" of ");
     }
-    said.strong(&offer.organization);
+    said.strong(&options.organization);
 }
 
 /// "2 repositories", "all repositories".
@@ -174,15 +174,15 @@ fn networks(said: &mut Summary, values: &Values) {
 #[cfg(test)]
 #[cfg(feature = "ssr")]
 mod tests {
-    use super::super::values::tests::{choice, offer};
+    use super::super::values::tests::{choice, options};
     use super::*;
 
     /// The summary with emphasis as in Markdown.
     fn said(change: impl FnOnce(&mut Values)) -> String {
         let mut values = Values::default();
         change(&mut values);
-        let offer = offer();
-        let summary = summary(&values, &offer, offer.now);
+        let options = options();
+        let summary = summary(&values, &options, options.now);
         let pieces = summary.pieces.iter().map(|(plain, strong)| format!("{plain}**{strong}**"));
         pieces.collect::<String>() + &summary.rest
     }
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn many_verbs_and_the_portal_itself() {
         let said = said(|values| {
-            values.scopes = offer().preset(2).unwrap();
+            values.scopes = options().preset(2).unwrap();
             values.all_repositories = true;
         });
         assert!(said.starts_with(

@@ -15,7 +15,7 @@ pub struct Values {
     pub scopes: Vec<String>,
     pub all_repositories: bool,
     /// Counts, and is kept, whatever `all_repositories` says, so that going back and forth loses nothing.
-    pub repositories: Vec<Choice>,
+    pub repositories: Vec<NamedRef>,
     /// Belongs to a project and not to the organization.
     pub in_project: bool,
     /// Id of the project; it counts with `in_project` only.
@@ -64,7 +64,7 @@ impl Values {
 
     /// Adds a repository unless it is there already or the list is full; says whether it did.
     #[cfg(feature = "hydrate")]
-    pub fn add_repository(&mut self, repository: Choice) -> bool {
+    pub fn add_repository(&mut self, repository: NamedRef) -> bool {
         use latchkey_domain::RepositoryAccess;
 
         let fits = self.repositories.len() < RepositoryAccess::MAX && !self.repositories.contains(&repository);
@@ -133,12 +133,12 @@ impl Expires {
 
 /// Something with an id that a person knows by its name: a repository or a project.
 #[derive(Clone, Debug, Eq, Serialize, Deserialize)]
-pub struct Choice {
+pub struct NamedRef {
     pub id: String,
     pub name: String,
 }
 
-impl PartialEq for Choice {
+impl PartialEq for NamedRef {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
     }
@@ -146,10 +146,10 @@ impl PartialEq for Choice {
 
 /// Repositories that a search found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct FoundRepositories {
     /// What was searched for.
     pub query: String,
-    pub repositories: Vec<Choice>,
+    pub repositories: Vec<NamedRef>,
     /// There are more than are shown.
     pub more: bool,
 }
@@ -160,11 +160,11 @@ pub const FOUND_MAX: usize = 20;
 
 /// What the form offers to one person in one organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offer {
+pub struct FormOptions {
     pub organization: String,
     pub catalogue: Catalogue,
     /// By name.
-    pub projects: Vec<Choice>,
+    pub projects: Vec<NamedRef>,
     /// Scopes of the catalogue that this person can't give; the service has the last word on it.
     pub withheld: Vec<String>,
     /// May make tokens of the whole organization, not only of a project.
@@ -177,7 +177,7 @@ pub struct Offer {
     pub creation_key: String,
 }
 
-impl Offer {
+impl FormOptions {
     /// The scopes that this person can give to a token of the organization or a project, by group, in the order of the
     /// form.
     pub fn groups(&self) -> impl Iterator<Item = (&Group, impl Iterator<Item = &ScopeInfo>)> {
@@ -230,8 +230,8 @@ pub(super) mod tests {
     pub(crate) const NOW: &str = "2026-11-22T10:00:00Z";
 
     /// An offer of the built-in catalogue to an admin of *acme*.
-    pub(crate) fn offer() -> Offer {
-        Offer {
+    pub(crate) fn options() -> FormOptions {
+        FormOptions {
             organization: "acme".into(),
             catalogue: Catalogue::built_in(),
             projects: vec![choice("p1", "Payments"), choice("p2", "Web")],
@@ -243,8 +243,8 @@ pub(super) mod tests {
         }
     }
 
-    pub(crate) fn choice(id: &str, name: &str) -> Choice {
-        Choice { id: id.into(), name: name.into() }
+    pub(crate) fn choice(id: &str, name: &str) -> NamedRef {
+        NamedRef { id: id.into(), name: name.into() }
     }
 
     #[test]
@@ -266,19 +266,19 @@ pub(super) mod tests {
 
     #[test]
     fn presets_stand_for_scopes_that_the_form_offers() {
-        let offer = offer();
-        assert_eq!(offer.preset(1).unwrap(), ["repos:read", "scans:read", "scans:trigger", "drifts:read"]);
-        let everything = offer.preset(2).unwrap();
+        let options = options();
+        assert_eq!(options.preset(1).unwrap(), ["repos:read", "scans:read", "scans:trigger", "drifts:read"]);
+        let everything = options.preset(2).unwrap();
         assert!(everything.contains(&"tokens:manage".into()) && !everything.contains(&"orgs:create".into()));
-        assert_eq!(offer.preset(9), None);
+        assert_eq!(options.preset(9), None);
     }
 
     #[test]
     fn changing_offers_reading() {
-        let offer = offer();
-        assert_eq!(offer.missing_read("scans:trigger", &["scans:trigger".into()]), Some("scans:read".into()));
-        assert_eq!(offer.missing_read("scans:trigger", &["scans:read".into()]), None);
-        assert_eq!(offer.missing_read("scans:read", &[]), None);
-        assert_eq!(offer.missing_read("unknown:write", &[]), None);
+        let options = options();
+        assert_eq!(options.missing_read("scans:trigger", &["scans:trigger".into()]), Some("scans:read".into()));
+        assert_eq!(options.missing_read("scans:trigger", &["scans:read".into()]), None);
+        assert_eq!(options.missing_read("scans:read", &[]), None);
+        assert_eq!(options.missing_read("unknown:write", &[]), None);
     }
 }

@@ -1,55 +1,84 @@
+use std::borrow::Cow;
+
+use csv::{Terminator, Writer, WriterBuilder};
 use latchkey_domain::{Timestamp, plain};
 use latchkey_service::TokenDetail;
 
-/// The heading of the CSV, in the order of [`push_row`].
-pub(super) const HEADER: &str = "id,name,description,status,level,project,scopes,all_repositories,repositories,prefix,\
-created_at,created_by,expires_at,last_used_at,last_used_address,revoked_at,revoked_by,revocation_reason\r\n";
+/// The heading of the CSV, in the order of [`write_token`].
+const HEADER: [&str; 18] = [
+    "id",
+    "name",
+    "description",
+    "status",
+    "level",
+    "project",
+    "scopes",
+    "all_repositories",
+    "repositories",
+    "prefix",
+    "created_at",
+    "created_by",
+    "expires_at",
+    "last_used_at",
+    "last_used_address",
+    "revoked_at",
+    "revoked_by",
+    "revocation_reason",
+];
 
-/// One token as a line of CSV (RFC 4180).
-pub(super) fn push_row(csv: &mut String, detail: &TokenDetail) {
+/// The heading as a line.
+pub(super) fn header() -> csv::Result<Vec<u8>> {
+    let mut csv = writer();
+    csv.write_record(HEADER)?;
+    finish(csv)
+}
+
+/// Tokens as lines of CSV (RFC 4180).
+pub(super) fn rows(tokens: &[TokenDetail]) -> csv::Result<Vec<u8>> {
+    let mut csv = writer();
+    for detail in tokens {
+        write_token(&mut csv, detail)?;
+    }
+    finish(csv)
+}
+
+/// What would begin a comment is quoted: as "comments" begin with an apostrophe here, so is all that
+/// [`without_formulas`] has changed.
+fn writer() -> Writer<Vec<u8>> {
+    WriterBuilder::new().terminator(Terminator::CRLF).comment(Some(b'\'')).from_writer(Vec::new())
+}
+
+fn finish(csv: Writer<Vec<u8>>) -> csv::Result<Vec<u8>> {
+    csv.into_inner().map_err(|error| error.into_error().into())
+}
+
+fn write_token(csv: &mut Writer<Vec<u8>>, detail: &TokenDetail) -> csv::Result<()> {
     let token = &detail.token;
     let at = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     let repositories: Vec<_> = detail.repositories.iter().map(|(_, name)| name.as_str()).collect();
-    let revocation = token.revocation.as_ref();
-    let cells = [
-        token.id.to_string(),
-        token.name.clone(),
-        token.description.clone(),
-        super::export::status(detail).to_owned(),
-        super::export::level(token).to_owned(),
-        token.project_name.clone(),
-        token.scopes.to_string(),
-        token.all_repositories.to_string(),
-        repositories.join(" "),
-        token.prefix.clone(),
-        token.created_at.to_string(),
-        token.created_by.name.clone(),
-        at(token.expires_at),
-        at(token.last_use.as_ref().map(|last| last.at)),
-        token.last_use.as_ref().and_then(|last| last.address).map(|address| address.to_string()).unwrap_or_default(),
-        at(revocation.map(|revocation| revocation.at)),
-        revocation.map(|revocation| revocation.by.name.clone()).unwrap_or_default(),
-        revocation.map(|revocation| revocation.reason.as_str().to_owned()).unwrap_or_default(),
+    let (last_use, revocation) = (token.last_use.as_ref(), token.revocation.as_ref());
+    let address = last_use.and_then(|last| last.address).map(|address| address.to_string());
+    let cells: [Cow<'_, str>; HEADER.len()] = [
+        token.id.to_string().into(),
+        token.name.as_str().into(),
+        token.description.as_str().into(),
+        super::export::status(detail).into(),
+        super::export::level(token).into(),
+        token.project_name.as_str().into(),
+        token.scopes.to_string().into(),
+        token.all_repositories.to_string().into(),
+        repositories.join(" ").into(),
+        token.prefix.as_str().into(),
+        token.created_at.to_string().into(),
+        token.created_by.name.as_str().into(),
+        at(token.expires_at).into(),
+        at(last_use.map(|last| last.at)).into(),
+        address.unwrap_or_default().into(),
+        at(revocation.map(|revocation| revocation.at)).into(),
+        revocation.map(|revocation| revocation.by.name.as_str()).unwrap_or_default().into(),
+        revocation.map(|revocation| revocation.reason.as_str()).unwrap_or_default().into(),
     ];
-    for (position, cell) in cells.iter().enumerate() {
-        if position > 0 {
-            csv.push(',');
-        }
-        push_cell(csv, cell);
-    }
-    csv.push_str("\r\n");
-}
-
-/// A cell, quoted where it must be.
-fn push_cell(csv: &mut String, cell: &str) {
-    let text = without_formulas(cell);
-    let quoted = text.len() > cell.len() || text.contains(|c| is_separator(c) || c == '\r');
-    if !quoted {
-        return csv.push_str(&text);
-    }
-    csv.push('"');
-    csv.push_str(&text.replace('"', "\"\""));
-    csv.push('"');
+    csv.write_record(cells.iter().map(|cell| without_formulas(cell)))
 }
 
 /// The text with an apostrophe in front of every sign that a spreadsheet could take for the beginning of a formula,
@@ -94,10 +123,12 @@ mod tests {
 
     use super::*;
 
+    /// A text as a cell: between two others, so that it may be empty.
     fn cell(text: &str) -> String {
-        let mut csv = String::new();
-        push_cell(&mut csv, text);
-        csv
+        let mut csv = writer();
+        csv.write_record(["a", &without_formulas(text), "b"]).unwrap();
+        let line = String::from_utf8(finish(csv).unwrap()).unwrap();
+        line.strip_prefix("a,").unwrap().strip_suffix(",b\r\n").unwrap().to_owned()
     }
 
     #[test]

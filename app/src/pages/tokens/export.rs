@@ -1,6 +1,7 @@
 //! The filtered list as a file, without any secret.
 
 use axum::{
+    BoxError,
     body::{Body, Bytes},
     extract::Path,
     response::IntoResponse,
@@ -8,7 +9,7 @@ use axum::{
 use futures::{StreamExt, stream};
 use http::header;
 use latchkey_domain::Level;
-use latchkey_service::{Error, ListTokens, Token, TokenDetail, TokenPage};
+use latchkey_service::{ListTokens, Token, TokenDetail, TokenPage};
 use serde::Serialize;
 
 use super::{csv, query::ListQuery};
@@ -20,7 +21,7 @@ pub(crate) async fn export_csv(
     Path(organization): Path<String>,
     fields: Fields,
 ) -> Result<impl IntoResponse, PageError> {
-    file(request, organization, &fields, &CSV).await
+    file(request, organization, &fields, Format::Csv).await
 }
 
 /// `GET …/tokens/export.json`
@@ -29,34 +30,53 @@ pub(crate) async fn export_json(
     Path(organization): Path<String>,
     fields: Fields,
 ) -> Result<impl IntoResponse, PageError> {
-    file(request, organization, &fields, &JSON).await
+    file(request, organization, &fields, Format::Json).await
 }
 
 /// How a file is written.
-struct Format {
-    content_type: &'static str,
-    extension: &'static str,
-    head: &'static str,
-    /// Appends a token; `first` is true for the first one of the file.
-    push: fn(&mut String, &TokenDetail, bool),
-    tail: &'static str,
+#[derive(Clone, Copy)]
+enum Format {
+    Csv,
+    Json,
 }
 
-static CSV: Format = Format {
-    content_type: "text/csv; charset=utf-8; header=present",
-    extension: "csv",
-    head: csv::HEADER,
-    push: |text, detail, _| csv::push_row(text, detail),
-    tail: "",
-};
+impl Format {
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Json => "application/json",
+        }
+    }
 
-static JSON: Format = Format {
-    content_type: "application/json",
-    extension: "json",
-    head: "{\"tokens\":[\n",
-    push: push_json,
-    tail: "\n]}\n",
-};
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+
+    fn head(self) -> Result<Vec<u8>, BoxError> {
+        match self {
+            Self::Csv => Ok(csv::header()?),
+            Self::Json => Ok(b"{\"tokens\":[\n".to_vec()),
+        }
+    }
+
+    /// Some of the rows; `is_start` for the first ones.
+    fn rows(self, tokens: &[TokenDetail], is_start: bool) -> Result<Vec<u8>, BoxError> {
+        match self {
+            Self::Csv => Ok(csv::rows(tokens)?),
+            Self::Json => Ok(json_rows(tokens, is_start)?),
+        }
+    }
+
+    const fn tail(self) -> &'static [u8] {
+        match self {
+            Self::Csv => b"",
+            Self::Json => b"\n]}\n",
+        }
+    }
+}
 
 /// All of the list, however long: page after page, as fast as the reader takes them, and broken off when one can't be
 /// read, so that a part is not taken for all. The first one before the answer begins, so that an error has its
@@ -65,17 +85,19 @@ async fn file(
     request: PageRequest,
     organization: String,
     fields: &Fields,
-    format: &'static Format,
+    format: Format,
 ) -> Result<impl IntoResponse + use<>, PageError> {
-    let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().asked() };
-    let first = request.portal.service.tokens(&request.caller, &organization, asked.clone()).await?;
+    let asked = ListTokens { limit: 100, ..ListQuery::read(fields).at_start().to_request() };
+    let access = request.portal.service.organizations().access(&request.caller, &organization).await?;
+    let first = request.portal.service.tokens().list(&access, asked.clone()).await?;
     // The service found the organization: its name is one of lower-case letters, digits and hyphens.
-    let disposition = ["attachment; filename=\"", &organization, "-api-tokens.", format.extension, "\""].concat();
-    let reader = Reader { request, organization, asked, format, begun: false, page: Some(first) };
+    let disposition = ["attachment; filename=\"", &organization, "-api-tokens.", format.extension(), "\""].concat();
+    let reader = Reader { request, organization, asked, format, has_rows: false, page: Some(first) };
     let pages = stream::try_unfold(reader, Reader::next);
-    let head = stream::once(async { Ok(Bytes::from_static(format.head.as_bytes())) });
-    let tail = stream::once(async { Ok(Bytes::from_static(format.tail.as_bytes())) });
-    let headers = [(header::CONTENT_TYPE, format.content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    let head = stream::iter([format.head().map(Bytes::from)]);
+    let tail = stream::iter([Ok(Bytes::from_static(format.tail()))]);
+    let headers =
+        [(header::CONTENT_TYPE, format.content_type().to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, Body::from_stream(head.chain(pages).chain(tail))))
 }
 
@@ -83,36 +105,35 @@ struct Reader {
     request: PageRequest,
     organization: String,
     asked: ListTokens,
-    format: &'static Format,
-    begun: bool,
+    format: Format,
+    /// Rows were written before.
+    has_rows: bool,
     /// Read, and not yet written.
     page: Option<TokenPage>,
 }
 
 impl Reader {
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, BoxError> {
         let page = match self.page.take() {
             Some(page) => page,
             None if self.asked.cursor.is_none() => return Ok(None),
             None => {
                 let (service, caller) = (&self.request.portal.service, &self.request.caller);
-                service.tokens(caller, &self.organization, self.asked.clone()).await?
+                let access = service.organizations().access(caller, &self.organization).await?;
+                service.tokens().list(&access, self.asked.clone()).await?
             }
         };
-        let mut text = String::new();
-        for detail in &page.tokens {
-            (self.format.push)(&mut text, detail, !self.begun);
-            self.begun = true;
-        }
+        let rows = self.format.rows(&page.tokens, !self.has_rows)?;
+        self.has_rows |= !page.tokens.is_empty();
         self.asked.cursor = page.next;
-        Ok(Some((text.into(), self)))
+        Ok(Some((rows.into(), self)))
     }
 }
 
 /// A token in the JSON file; the names are those of the REST API.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+struct JsonRow<'a> {
     id: String,
     name: &'a str,
     description: &'a str,
@@ -133,10 +154,21 @@ struct Row<'a> {
     revocation_reason: Option<&'static str>,
 }
 
-fn push_json(text: &mut String, detail: &TokenDetail, first: bool) {
+fn json_rows(tokens: &[TokenDetail], is_start: bool) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    for (at, detail) in tokens.iter().enumerate() {
+        if !(is_start && at == 0) {
+            json.extend_from_slice(b",\n");
+        }
+        serde_json::to_writer(&mut json, &json_row(detail))?;
+    }
+    Ok(json)
+}
+
+fn json_row(detail: &TokenDetail) -> JsonRow<'_> {
     let token = &detail.token;
     let revocation = token.revocation.as_ref();
-    let row = Row {
+    JsonRow {
         id: token.id.to_string(),
         name: &token.name,
         description: &token.description,
@@ -155,11 +187,7 @@ fn push_json(text: &mut String, detail: &TokenDetail, first: bool) {
         revoked_at: revocation.map(|revocation| revocation.at.to_string()),
         revoked_by: revocation.map(|revocation| revocation.by.name.as_str()),
         revocation_reason: revocation.map(|revocation| revocation.reason.as_str()),
-    };
-    if !first {
-        text.push_str(",\n");
     }
-    text.push_str(&serde_json::to_string(&row).unwrap_or_default());
 }
 
 /// The state's word in the files.

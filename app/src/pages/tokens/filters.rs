@@ -58,7 +58,7 @@ pub(super) fn form(list: &List) -> impl IntoView + use<> {
 
 fn more_filters(list: &List) -> impl IntoView + use<> {
     let query = &list.query;
-    let organization = ["All of ", &list.access.organization.name].concat();
+    let organization = ["All of ", &list.organization.name].concat();
     let mut levels = vec![
         option(String::new(), "Any level".to_owned(), query.level.is_empty()),
         option("organization".to_owned(), organization, query.level == "organization"),

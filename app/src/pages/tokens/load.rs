@@ -1,6 +1,8 @@
+use latchkey_domain::Role;
 use latchkey_domain::Timestamp;
 use latchkey_service::{
-    Counts, Error, OrganizationAccess, Overview, Position, Power, Project, StateFilter, TokenDetail, TokenPage,
+    Counts, Error, Organization, OrganizationAccess, Overview, Position, Project, Service, StateFilter, TokenDetail,
+    TokenPage,
 };
 
 use super::{
@@ -13,7 +15,9 @@ use crate::{fields::Fields, page_request::PageRequest, paths};
 pub(super) struct List {
     /// The time that relative times are counted from.
     pub now: Timestamp,
-    pub access: OrganizationAccess,
+    pub organization: Organization,
+    /// Of the reader.
+    pub role: Option<Role>,
     /// `/orgs/acme/settings/tokens`
     pub base: String,
     pub query: ListQuery,
@@ -33,26 +37,27 @@ pub(super) struct List {
     /// Those that were revoked just now.
     pub revoked: Vec<TokenDetail>,
     /// Id of the token that was created just now.
-    pub fresh: String,
+    pub created: String,
     pub me: String,
 }
 
 impl List {
     pub(super) async fn load(request: &PageRequest, organization: &str, fields: &Fields) -> Result<Self, Error> {
         let (service, caller) = (&request.portal.service, &request.caller);
-        let (query, overview, start) = read(request, organization, fields).await?;
-        let Overview { access, page, total, counts, projects } = overview;
+        let access = service.organizations().access(caller, organization).await?;
+        let (query, overview, start) = read(service, &access, fields).await?;
+        let Overview { page, total, counts, projects } = overview;
         let nothing = page.tokens.is_empty() && counts.active == 0 && !query.is_filtered();
         let unused = nothing && {
-            let any = ListQuery::of(StateFilter::All).asked();
-            service.tokens(caller, organization, any).await?.tokens.is_empty()
+            let any = ListQuery::of(StateFilter::All).to_request();
+            service.tokens().list(&access, any).await?.tokens.is_empty()
         };
         let by_ids = async |name: &str| {
             let ids: Vec<_> = fields.all(name).take(100).map(str::to_owned).collect();
             if ids.is_empty() {
                 return Ok(None);
             }
-            service.tokens_by_id(caller, organization, &ids).await.map(Some)
+            service.tokens().get_many(&access, &ids).await.map(Some)
         };
         let mut asked = by_ids("revoke").await?;
         if let Some(asked) = &mut asked {
@@ -74,10 +79,11 @@ impl List {
             unused,
             asked,
             revoked,
-            fresh: fields.text("new").to_owned(),
+            created: fields.text("new").to_owned(),
             me: request.person.id.to_string(),
             now: service.now(),
-            access,
+            organization: access.organization().clone(),
+            role: access.role(),
             query,
             page,
             total,
@@ -86,7 +92,7 @@ impl List {
 
     /// Whether the reader may create tokens of any level.
     pub(super) fn creates(&self) -> bool {
-        matches!(self.access.power, Power::Role(role) if role.creates_project_tokens())
+        self.role.is_some_and(Role::creates_project_tokens)
     }
 
     /// The list as it is after the last row, if there is more.
@@ -115,9 +121,13 @@ fn rows(page: &TokenPage) -> u32 {
 }
 
 /// A page, always in the order of the list, with the number of rows before it.
-async fn read(request: &PageRequest, organization: &str, fields: &Fields) -> Result<(ListQuery, Overview, u32), Error> {
+async fn read(
+    service: &Service,
+    access: &OrganizationAccess,
+    fields: &Fields,
+) -> Result<(ListQuery, Overview, u32), Error> {
     let query = ListQuery::read(fields);
-    let overview = |query: &ListQuery| request.portal.service.overview(&request.caller, organization, query.asked());
+    let overview = |query: &ListQuery| service.tokens().overview(access, query.to_request());
     let mut found = overview(&query).await?;
     let start = match &query.page {
         PageAt::Start => 0,

@@ -74,8 +74,8 @@ impl ListQuery {
         Self { status, ..Self::read(&Fields::default()) }
     }
 
-    /// What to ask the service for. A page before a row is read backwards.
-    pub(super) fn asked(&self) -> ListTokens {
+    /// As the service takes it. A page before a row is read backwards.
+    pub(super) fn to_request(&self) -> ListTokens {
         let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let (cursor, backwards) = match &self.page {
             PageAt::Start => (None, false),
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn the_page_before_is_read_backwards() {
         let before = "50.0198c5de-0000-7000-8000-000000000001.a";
-        let asked = read(&[("sort", "name"), ("before", before)]).asked();
+        let asked = read(&[("sort", "name"), ("before", before)]).to_request();
         assert_eq!((asked.sort.key, asked.sort.descending), (SortKey::Name, true));
     }
 

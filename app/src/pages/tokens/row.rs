@@ -1,15 +1,18 @@
-//! One token in the list. There are fifty of these on a page: markup and work are kept lean.
+//! One token in the list.
 
-use latchkey_domain::{Level, RevocationReason, Scope, Timestamp, TokenState, words};
-use latchkey_service::{Token, TokenDetail};
+use latchkey_domain::{Level, RepositoryId, RevocationReason, Scope, Timestamp, TokenState, words};
+use latchkey_service::{Revocation, Token, TokenDetail};
+use maud::{Markup, Render, html};
 
 use super::load::List;
-use crate::{markup::Markup, shell::icon_href};
+use crate::shell::icon_href;
 
-/// Chips that a row shows before "+3".
-const CHIPS: usize = 2;
+/// Resources whose scopes a row shows before "+3".
+const RESOURCES_SHOWN: usize = 2;
 /// Repositories that a row names.
-const NAMES: usize = 20;
+const REPOSITORIES_NAMED: usize = 20;
+/// What a row takes at most, as a rule.
+const ROW_BYTES: usize = 2_400;
 /// From so many days before its expiry, a token's expiry stands out; the same as the count above the list.
 const SOON_DAYS: i64 = 7;
 
@@ -20,13 +23,18 @@ pub(super) struct Rows {
     revoke: String,
     /// Scopes in the order of the catalogue.
     order: Vec<String>,
-    fresh: String,
+    /// Id of the token that was created just now.
+    created: String,
     /// Ids that are ticked: those of a question about several.
     ticked: Vec<latchkey_domain::TokenId>,
-    dots: String,
-    copy: String,
-    ban: String,
+    /// Icons, rendered once.
+    dots: Markup,
+    copy: Markup,
+    ban: Markup,
 }
+
+/// A resource with those of its actions that a token may do.
+type ScopeGroup<'a> = (&'a str, Vec<&'a str>);
 
 impl Rows {
     pub(super) fn of(list: &List) -> Self {
@@ -38,118 +46,136 @@ impl Rows {
             now: list.now,
             revoke: list.query.href_and(&list.base) + "revoke=",
             order: list.scopes.iter().flat_map(|(_, scopes)| scopes.iter().cloned()).collect(),
-            fresh: list.fresh.clone(),
+            created: list.created.clone(),
             ticked,
-            dots: icon_href("dots"),
-            copy: icon_href("copy"),
-            ban: icon_href("ban"),
+            dots: icon("dots"),
+            copy: icon("copy"),
+            ban: icon("ban"),
         }
     }
 
-    /// All rows, in the order of the page.
+    /// All rows, in the order of the page, for `inner_html`.
     pub(super) fn html(&self, tokens: &[TokenDetail]) -> String {
-        let mut html = Markup::with_capacity(tokens.len() * 2_400);
+        let mut html = String::with_capacity(tokens.len() * ROW_BYTES);
         for detail in tokens {
-            self.row(&mut html, detail);
+            self.row(detail).render_to(&mut html);
         }
-        html.into_html()
+        html
     }
 
-    fn row(&self, html: &mut Markup, detail: &TokenDetail) {
+    // One template for all of a row: each call of another one costs a string that is copied into this one.
+    fn row(&self, detail: &TokenDetail) -> Markup {
         let token = &detail.token;
         let id = token.id.to_string();
-        let fresh = id == self.fresh;
-        html.raw(match (fresh, detail.state) {
-            (true, _) => "<tr class=\"fresh\">",
-            (false, TokenState::Active) => "<tr class=\"live\">",
-            (false, _) => "<tr class=\"ended\">",
-        });
-        html.raw("<td class=\"c-tick\">");
-        if detail.revocable {
-            html.raw(
-                "<label class=\"tick\"><input class=\"check\" type=\"checkbox\" form=\"bulk\" name=\"revoke\" value=\"",
-            );
-            html.text(&id).raw(if self.ticked.contains(&token.id) { "\" checked" } else { "\"" });
-            html.raw(" autocomplete=\"off\" aria-label=\"Select ").text(&token.name).raw("\"></label>");
-        }
-        html.raw("</td><th class=\"c-name\" scope=\"row\"><span class=\"token-name\">")
-            .text(&token.name)
-            .raw("</span>");
-        if fresh {
-            html.raw("<span class=\"new-mark\">New</span>");
-        }
-        html.raw("<span class=\"token-note\"><code>").text(&token.prefix).raw("…</code> ");
-        html.text(&token.description).raw("</span>");
-        self.ended(html, token);
-        html.raw(match detail.state {
-            TokenState::Active => "</th><td class=\"c-status\"><span class=\"status active\">",
-            TokenState::Expired => "</th><td class=\"c-status\"><span class=\"status expired\">",
-            TokenState::Revoked => "</th><td class=\"c-status\"><span class=\"status revoked\">",
-        });
-        html.text(detail.state.word()).raw("</span></td><td class=\"c-scopes\">");
-        self.scopes(html, token);
-        html.raw("</td><td class=\"c-access\">");
-        access(html, detail);
-        html.raw("<span class=\"sub\">");
-        level(html, token);
-        html.raw("</span></td><td class=\"c-created\">");
-        self.moment(html, token.created_at);
-        html.raw("<span class=\"sub\">by ").text(&token.created_by.name).raw("</span></td><td class=\"c-expires\">");
-        self.expires(html, detail);
-        html.raw("</td><td class=\"c-used\">");
-        match &token.last_use {
-            Some(last) => self.moment(html, last.at),
-            None => _ = html.raw("<span class=\"muted\">Never used</span>"),
-        }
-        html.raw("</td><td class=\"c-menu\">");
-        self.menu(html, detail, &id);
-        html.raw("</td></tr>");
-    }
-
-    /// As the component `Moment` writes it.
-    fn moment(&self, html: &mut Markup, at: Timestamp) {
-        html.raw("<time datetime=\"").text(&at.to_string()).raw("\" title=\"").text(&words::date_time(at));
-        html.raw("\" data-relative=\"\">").text(&words::relative(self.now, at)).raw("</time>");
-    }
-
-    /// When, by whom and why a token was revoked.
-    fn ended(&self, html: &mut Markup, token: &Token) {
-        let Some(revocation) = &token.revocation else { return };
-        html.raw("<span class=\"sub\">Revoked ");
-        self.moment(html, revocation.at);
-        match revocation.reason {
-            RevocationReason::Manual => html.raw(" by ").text(&revocation.by.name),
-            RevocationReason::Inactive => html.raw(" by auto-revoke: inactive"),
-            RevocationReason::Rotated => html.raw(": a new secret took its place"),
-            RevocationReason::Leaked => html.raw(": it was leaked"),
-            RevocationReason::Offboarded => html.raw(": its creator left"),
-            RevocationReason::OrganizationDeleted => html.raw(": its organization is gone"),
+        let is_new = id == self.created;
+        let class = match detail.state {
+            _ if is_new => "fresh",
+            TokenState::Active => "live",
+            TokenState::Expired | TokenState::Revoked => "ended",
         };
-        html.raw("</span>");
+        let status = match detail.state {
+            TokenState::Active => "status active",
+            TokenState::Expired => "status expired",
+            TokenState::Revoked => "status revoked",
+        };
+        let groups = self.grouped(token);
+        let (scopes, more_scopes) = groups.split_at(groups.len().min(RESOURCES_SHOWN));
+        html! {
+            tr class=(class) {
+                td.c-tick {
+                    @if detail.revocable {
+                        label.tick {
+                            input.check type="checkbox" form="bulk" name="revoke" value=(id)
+                                checked[self.ticked.contains(&token.id)] autocomplete="off"
+                                aria-label={ "Select " (token.name) };
+                        }
+                    }
+                }
+                th.c-name scope="row" {
+                    span.token-name { (token.name) }
+                    @if is_new { span.new-mark { "New" } }
+                    span.token-note { code { (token.prefix) "…" } " " (token.description) }
+                    @if let Some(revocation) = &token.revocation {
+                        span.sub { "Revoked " (self.time(revocation.at)) (reason(revocation)) }
+                    }
+                }
+                td.c-status { span class=(status) { (detail.state.word()) } }
+                td.c-scopes {
+                    span.chips {
+                        (chips(scopes))
+                        @if !more_scopes.is_empty() {
+                            details.more {
+                                summary {
+                                    "+" (more_scopes.iter().map(|(_, actions)| actions.len()).sum::<usize>())
+                                    span.visually-hidden { " more scopes" }
+                                }
+                                span.chips { (chips(more_scopes)) }
+                            }
+                        }
+                    }
+                }
+                td.c-access {
+                    @match detail.repositories.as_slice() {
+                        _ if token.all_repositories => { "All repositories" }
+                        [] => { "No repositories" }
+                        [(_, name)] => { (name) }
+                        many => { (repositories(many, token.repository_count)) }
+                    }
+                    span.sub {
+                        @match token.level {
+                            Level::Instance => { "Instance" }
+                            Level::Organization(_) => { "Organization" }
+                            Level::Project(..) => { "Project " (token.project_name) }
+                        }
+                    }
+                }
+                td.c-created { (self.time(token.created_at)) span.sub { "by " (token.created_by.name) } }
+                td.c-expires {
+                    @match (detail.state, token.expires_at) {
+                        // What has ended by hand won't expire any more.
+                        (TokenState::Revoked, _) => {}
+                        (_, None) => { span.muted { "No expiration" } }
+                        (TokenState::Active, Some(at)) if at <= self.now.plus_days(SOON_DAYS) => {
+                            span.soon { (self.time(at)) }
+                        }
+                        (_, Some(at)) => { span.later { (self.time(at)) } }
+                    }
+                }
+                td.c-used {
+                    @match &token.last_use {
+                        Some(last) => { (self.time(last.at)) }
+                        None => { span.muted { "Never used" } }
+                    }
+                }
+                td.c-menu {
+                    details.menu.end {
+                        summary.button.ghost.small.icon-only id={ "m-" (id) } aria-label={ "Actions for " (token.name) } {
+                            (self.dots)
+                        }
+                        div.menu-list {
+                            button.menu-item type="button" data-copy=(id) { (self.copy) span { "Copy ID" } }
+                            @if detail.revocable {
+                                a.menu-item.danger href={ (self.revoke) (id) } { (self.ban) "Revoke…" }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
-    /// "scans read, trigger" for each resource: the first ones, and the rest behind "+3".
-    fn scopes(&self, html: &mut Markup, token: &Token) {
-        let groups = self.grouped(token);
-        let (shown, rest) = groups.split_at(groups.len().min(CHIPS));
-        html.raw("<span class=\"chips\">");
-        chips(html, shown);
-        if !rest.is_empty() {
-            let more: usize = rest.iter().map(|(_, actions)| actions.len()).sum();
-            html.raw("<details class=\"more\"><summary>+").number(more as u64);
-            html.raw("<span class=\"visually-hidden\"> more scopes</span></summary><span class=\"chips\">");
-            chips(html, rest);
-            html.raw("</span></details>");
-        }
-        html.raw("</span>");
+    /// As the component `RelativeTime` writes it.
+    fn time(&self, at: Timestamp) -> Markup {
+        let (exact, title) = (at.to_string(), words::date_time(at));
+        html! { time datetime=(exact) title=(title) data-relative="" { (words::relative(self.now, at)) } }
     }
 
     /// Resources with their actions, in the order of the catalogue; scopes that it no longer has come last.
-    fn grouped<'a>(&self, token: &'a Token) -> Vec<(&'a str, Vec<&'a str>)> {
+    fn grouped<'a>(&self, token: &'a Token) -> Vec<ScopeGroup<'a>> {
         let place = |scope: &Scope| self.order.iter().position(|name| name == scope.as_str()).unwrap_or(usize::MAX);
         let mut scopes: Vec<_> = token.scopes.iter().collect();
         scopes.sort_by_cached_key(|scope| place(scope));
-        let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut groups: Vec<ScopeGroup<'_>> = Vec::new();
         for scope in scopes {
             match groups.iter_mut().find(|(resource, _)| *resource == scope.resource()) {
                 Some((_, actions)) => actions.push(scope.action()),
@@ -158,79 +184,52 @@ impl Rows {
         }
         groups
     }
+}
 
-    fn expires(&self, html: &mut Markup, detail: &TokenDetail) {
-        match (detail.state, detail.token.expires_at) {
-            // What has ended by hand won't expire any more.
-            (TokenState::Revoked, _) => {}
-            (_, None) => _ = html.raw("<span class=\"muted\">No expiration</span>"),
-            (state, Some(at)) => {
-                let soon = state == TokenState::Active && at <= self.now.plus_days(SOON_DAYS);
-                html.raw(if soon { "<span class=\"soon\">" } else { "<span class=\"later\">" });
-                self.moment(html, at);
-                html.raw("</span>");
+/// As the component `Icon` writes it.
+fn icon(name: &str) -> Markup {
+    html! { svg.icon aria-hidden="true" { use href=(icon_href(name)) {} } }
+}
+
+fn chips(groups: &[ScopeGroup<'_>]) -> Markup {
+    html! {
+        @for (resource, actions) in groups {
+            span.chip {
+                b { (resource) }
+                @for (at, action) in actions.iter().enumerate() {
+                    @if at == 0 { " " } @else { ", " }
+                    (action)
+                }
             }
         }
     }
-
-    fn menu(&self, html: &mut Markup, detail: &TokenDetail, id: &str) {
-        html.raw("<details class=\"menu end\"><summary class=\"button ghost small icon-only\" id=\"m-").text(id);
-        html.raw("\" aria-label=\"Actions for ").text(&detail.token.name).raw("\">");
-        icon(html, &self.dots);
-        html.raw("</summary><div class=\"menu-list\"><button class=\"menu-item\" type=\"button\" data-copy=\"")
-            .text(id);
-        html.raw("\">");
-        icon(html, &self.copy);
-        html.raw("<span>Copy ID</span></button>");
-        if detail.revocable {
-            html.raw("<a class=\"menu-item danger\" href=\"").text(&self.revoke).text(id).raw("\">");
-            icon(html, &self.ban);
-            html.raw("Revoke…</a>");
-        }
-        html.raw("</div></details>");
-    }
 }
 
-fn icon(html: &mut Markup, href: &str) {
-    html.raw("<svg class=\"icon\" aria-hidden=\"true\"><use href=\"").text(href).raw("\"></use></svg>");
-}
-
-fn chips(html: &mut Markup, groups: &[(&str, Vec<&str>)]) {
-    for (resource, actions) in groups {
-        html.raw("<span class=\"chip\"><b>").text(resource).raw("</b>");
-        for (at, action) in actions.iter().enumerate() {
-            html.raw(if at == 0 { " " } else { ", " }).text(action);
-        }
-        html.raw("</span>");
-    }
-}
-
-/// "All repositories", the one repository, or "4 repositories" with their names.
-fn access(html: &mut Markup, detail: &TokenDetail) {
-    match detail.repositories.as_slice() {
-        _ if detail.token.all_repositories => _ = html.raw("All repositories"),
-        [] => _ = html.raw("No repositories"),
-        [(_, name)] => _ = html.text(name),
-        many => {
-            html.raw("<details class=\"menu names\"><summary>");
-            html.text(&words::number(u64::from(detail.token.repository_count))).raw(" repositories</summary>");
-            html.raw("<ul class=\"menu-list\">");
-            for (_, name) in many.iter().take(NAMES) {
-                html.raw("<li>").text(name).raw("</li>");
+/// "4 repositories" with their names.
+fn repositories(names: &[(RepositoryId, String)], count: u32) -> Markup {
+    html! {
+        details.menu.names {
+            summary { (words::number(u64::from(count))) " repositories" }
+            ul.menu-list {
+                @for (_, name) in names.iter().take(REPOSITORIES_NAMED) { li { (name) } }
+                @if let Some(left @ 1..) = names.len().checked_sub(REPOSITORIES_NAMED) {
+                    li.muted { "and " (words::number(left as u64)) " more" }
+                }
             }
-            let left = many.len().saturating_sub(NAMES) as u64;
-            if left > 0 {
-                html.raw("<li class=\"muted\">and ").text(&words::number(left)).raw(" more</li>");
-            }
-            html.raw("</ul></details>");
         }
     }
 }
 
-fn level(html: &mut Markup, token: &Token) {
-    match token.level {
-        Level::Instance => html.raw("Instance"),
-        Level::Organization(_) => html.raw("Organization"),
-        Level::Project(..) => html.raw("Project ").text(&token.project_name),
-    };
+/// By whom or why a token was revoked.
+fn reason(revocation: &Revocation) -> Markup {
+    html! {
+        @match revocation.reason {
+            RevocationReason::Manual => { " by " (revocation.by.name) }
+            RevocationReason::Inactive => { " by auto-revoke: inactive" }
+            RevocationReason::Rotated => { ": a new secret took its place" }
+            RevocationReason::Leaked => { ": it was leaked" }
+            RevocationReason::Offboarded => { ": its creator left" }
+            RevocationReason::OrganizationDeleted => { ": its organization is gone" }
+        }
+    }
 }

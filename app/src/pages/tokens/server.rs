@@ -67,7 +67,8 @@ pub(super) mod answer {
         organization: &str,
         ids: &[String],
     ) -> Result<RevokedTokens, Error> {
-        let revoked = request.portal.service.revoke_tokens(&request.caller, organization, ids).await?.revoked;
+        let access = request.portal.service.organizations().access(&request.caller, organization).await?;
+        let revoked = request.portal.service.tokens().revoke_many(&access, ids).await?.revoked;
         Ok(RevokedTokens { ids: revoked.into_iter().map(|(id, _)| id.to_string()).collect() })
     }
 }

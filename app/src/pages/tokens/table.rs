@@ -78,7 +78,7 @@ pub(super) fn showing(list: &List) -> String {
 
 fn table(list: &List) -> impl IntoView + use<> {
     let rows = Rows::of(list).html(&list.page.tokens);
-    let caption = ["API tokens of ", &list.access.organization.name].concat();
+    let caption = ["API tokens of ", &list.organization.name].concat();
     view! {
         <table class="tokens">
             <caption class="visually-hidden">{caption}</caption>

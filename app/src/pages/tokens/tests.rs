@@ -6,14 +6,12 @@ use latchkey_domain::{
     InactivityThreshold, Level, OrganizationId, ProjectId, RepositoryId, RevocationReason, Role, ScopeSet, Timestamp,
     TokenId, TokenState,
 };
-use latchkey_service::{
-    Actor, Counts, Organization, OrganizationAccess, Power, Revocation, StateFilter, Token, TokenDetail, TokenPage, Use,
-};
+use latchkey_service::{Actor, Counts, Organization, Revocation, StateFilter, Token, TokenDetail, TokenPage, Use};
 use leptos::{prelude::*, reactive::owner::Owner};
 use uuid::Uuid;
 
 use super::{load::List, query::ListQuery, table, view};
-use crate::{components::Moment, fields::Fields, page_request::LayoutContext, portal::Site};
+use crate::{components::RelativeTime, fields::Fields, page_request::LayoutContext, portal::Site};
 
 fn now() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
@@ -92,16 +90,14 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
     let total = u32::try_from(tokens.len()).unwrap();
     List {
         now: now(),
-        access: OrganizationAccess {
-            organization: Organization {
-                id: OrganizationId(id(800)),
-                name: "acme".to_owned(),
-                threshold: InactivityThreshold::from_setting(90).unwrap(),
-                created_at: now(),
-                updated_at: now(),
-            },
-            power: Power::Role(Role::Admin),
+        organization: Organization {
+            id: OrganizationId(id(800)),
+            name: "acme".to_owned(),
+            threshold: InactivityThreshold::from_setting(90).unwrap(),
+            created_at: now(),
+            updated_at: now(),
         },
+        role: Some(Role::Admin),
         base: "/orgs/acme/settings/tokens".to_owned(),
         query: ListQuery::read(&fields.iter().copied().collect::<Fields>()),
         counts: Counts { active: total, expiring_soon: 1, unused: 1_001 },
@@ -117,7 +113,7 @@ fn list(tokens: Vec<TokenDetail>, fields: &[(&str, &str)]) -> List {
         unused: false,
         asked: None,
         revoked: Vec::new(),
-        fresh: String::new(),
+        created: String::new(),
         me: id(900).to_string(),
     }
 }
@@ -189,7 +185,7 @@ fn rows_tell_each_state_in_words() {
 #[test]
 fn a_moment_is_the_same_in_a_row_and_elsewhere() {
     let at = now().plus_days(-21);
-    let elsewhere = view! { <Moment now=now() at=at /> }.to_html();
+    let elsewhere = view! { <RelativeTime now=now() at=at /> }.to_html();
     assert!(html(list(every_state(), &[])).contains(&elsewhere), "{elsewhere}");
 }
 
@@ -272,7 +268,7 @@ fn pages_count_on() {
 #[test]
 fn who_may_not_create_is_not_offered_to() {
     let mut viewer = list(every_state(), &[]);
-    viewer.access.power = Power::Role(Role::Viewer);
+    viewer.role = Some(Role::Viewer);
     assert!(!html(viewer).contains("/tokens/new"));
     assert_eq!(ListQuery::of(StateFilter::Active).href("/t"), "/t");
 }

@@ -6,14 +6,14 @@ use leptos::prelude::*;
 
 use super::{filters, live::LiveList, load::List, query::ListQuery, revoke, table};
 use crate::{
-    components::{Frame, Icon, Section},
+    components::{Frame, Icon, NavPage},
     page_request::LayoutContext,
 };
 
 pub(super) fn page(layout: LayoutContext, organization: &str, list: &List) -> impl IntoView + use<> {
     let (content, organization) = (content(list), organization.to_owned());
     view! {
-        <Frame layout title="API tokens" section=Section::Tokens>
+        <Frame layout title="API tokens" page=NavPage::Tokens>
             {content}
             <LiveList organization />
         </Frame>
@@ -40,7 +40,7 @@ pub(super) fn content(list: &List) -> impl IntoView + use<> {
 
 fn header(list: &List) -> impl IntoView + use<> {
     let auto_revoke = [&list.base, "/auto-revoke"].concat();
-    let state = match list.access.organization.threshold {
+    let state = match list.organization.threshold {
         None => "Off".to_owned(),
         Some(threshold) => ["After ", &words::count_of(u64::from(threshold.days()), "day")].concat(),
     };

@@ -2,7 +2,9 @@
 
 mod link;
 
-use latchkey_domain::{Email, InvitationId, MembershipId, Role, Secret, Timestamp, TokenId, TokenState, UserId};
+use latchkey_domain::{
+    AuditAction, Email, InvitationId, MembershipId, Role, Secret, Timestamp, TokenId, TokenState, UserId,
+};
 use latchkey_store::invitations::{self, Invitation};
 use latchkey_store::{StoreError, Tx, memberships, organizations, tokens, users};
 use serde_json::json;
@@ -11,7 +13,10 @@ use crate::authorization::Action;
 use crate::page::{Page, check_limit};
 use crate::recorder::AuditEntry;
 use crate::transaction::{OrganizationLock, Write};
-use crate::{AuthorizationError, Caller, Error, FieldError, Membership, PreconditionError, Service, cursor};
+use crate::{
+    AuthorizationError, Caller, Error, FieldError, Invitations, Membership, OrganizationAccess, PreconditionError,
+    cursor,
+};
 
 use link::vouches;
 
@@ -25,27 +30,26 @@ pub struct Invited {
 
 const UNKNOWN: Error = Error::NotFound("pending invitation");
 
-impl Service {
+impl Invitations<'_> {
     /// Invites the person of an email to be a member with a role. Who has an account finds the invitation there; for who
     /// has none, those who act on the whole instance get a link (see [`Service::join`]).
-    pub async fn invite(&self, caller: &Caller, organization: &str, email: &str, role: Role) -> Result<Invited, Error> {
-        let access = self.authorize(caller, organization, Action::Invite(role)).await?;
+    pub async fn create(self, access: &OrganizationAccess, email: &str, role: Role) -> Result<Invited, Error> {
+        access.allow(Action::Invite(role))?;
         let email = Email::new(email).map_err(|error| FieldError::new("email", error))?;
         let invitation = Invitation {
-            id: InvitationId(self.new_id()),
+            id: InvitationId(self.service.new_id()),
             organization_id: access.id(),
-            organization_name: access.organization.name.clone(),
+            organization_name: access.name().to_owned(),
             email: email.as_str().to_owned(),
             role,
-            sender: caller.principal.actor(),
-            created_at: self.now(),
+            sender: access.principal().actor(),
+            created_at: self.service.now(),
             accepted_at: None,
         };
-        let link = self.link_for(caller, &email).await?;
-        let Write { mut tx, caller, access } =
-            self.begin_locked(caller, &access, OrganizationLock::Members, &[]).await?;
-        access.allow(&caller, Action::Invite(role))?;
-        if link.is_some() && !vouches(&caller) {
+        let link = self.link_for(access.caller(), &email).await?;
+        let Write { mut tx, access } = self.service.begin_locked(access, OrganizationLock::Members, &[]).await?;
+        access.allow(Action::Invite(role))?;
+        if link.is_some() && !vouches(access.caller()) {
             return Err(AuthorizationError::InstanceAdminOnly.into());
         }
         if memberships::has_email(&mut tx, access.id(), email.as_str()).await? {
@@ -58,43 +62,41 @@ impl Service {
             }
             error => error.into(),
         })?;
-        self.record_invitation(&mut tx, &caller, "invitation.created", &invitation).await?;
+        self.record(&mut tx, access.caller(), AuditAction::InvitationCreated, &invitation).await?;
         tx.commit().await?;
         Ok(Invited { invitation, link })
     }
 
     /// The organization's invitations, pending or accepted, newest first.
-    pub async fn sent_invitations(
-        &self,
-        caller: &Caller,
-        organization: &str,
+    pub async fn list_sent(
+        self,
+        access: &OrganizationAccess,
         before: Option<&str>,
         limit: u32,
     ) -> Result<Page<Invitation>, Error> {
-        let access = self.authorize(caller, organization, Action::ReadInvitations).await?;
+        access.allow(Action::ReadInvitations)?;
         check_limit(limit)?;
-        let rows = invitations::sent(self.store(), access.id(), cursor::decode_id(before)?, limit + 1).await?;
+        let rows = invitations::sent(self.service.store(), access.id(), cursor::decode_id(before)?, limit + 1).await?;
         Ok(Page::of(rows, limit, |invitation| invitation.id.to_string()))
     }
 
     /// Takes a pending invitation back.
-    pub async fn revoke_invitation(&self, caller: &Caller, organization: &str, id: &str) -> Result<(), Error> {
-        let access = self.authorize(caller, organization, Action::ReadInvitations).await?;
-        let found = self.find_invitation(id).await?.filter(|found| found.organization_id == access.id());
+    pub async fn revoke(self, access: &OrganizationAccess, id: &str) -> Result<(), Error> {
+        access.allow(Action::ReadInvitations)?;
+        let found = self.find(id).await?.filter(|found| found.organization_id == access.id());
         let invitation = found.ok_or(UNKNOWN)?;
-        access.allow(caller, Action::Invite(invitation.role))?;
-        let Write { mut tx, caller, .. } =
-            self.begin_ending_in(caller, &access, Action::Invite(invitation.role)).await?;
+        access.allow(Action::Invite(invitation.role))?;
+        let Write { mut tx, access } = self.service.begin_ending_in(access, Action::Invite(invitation.role)).await?;
         if !invitations::delete(&mut tx, invitation.id).await? {
             return Err(UNKNOWN);
         }
-        self.record_invitation(&mut tx, &caller, "invitation.revoked", &invitation).await?;
+        self.record(&mut tx, access.caller(), AuditAction::InvitationRevoked, &invitation).await?;
         Ok(tx.commit().await?)
     }
 
     /// Pending invitations to the caller's email, newest first.
-    pub async fn received_invitations(
-        &self,
+    pub async fn list_received(
+        self,
         caller: &Caller,
         before: Option<&str>,
         limit: u32,
@@ -102,33 +104,37 @@ impl Service {
         let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
         check_limit(limit)?;
         let before = cursor::decode_id(before)?;
-        let rows = invitations::received(self.store(), &person.email, before, limit + 1).await?;
+        let rows = invitations::received(self.service.store(), &person.email, before, limit + 1).await?;
         Ok(Page::of(rows, limit, |invitation| invitation.id.to_string()))
     }
 
     /// Makes the caller a member, by an invitation to their email. Somebody else's invitation does not exist for them.
-    pub async fn accept_invitation(&self, caller: &Caller, id: &str) -> Result<Membership, Error> {
+    pub async fn accept(self, caller: &Caller, id: &str) -> Result<Membership, Error> {
         let person = caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
-        let found = self.find_invitation(id).await?.filter(|found| found.email == person.email);
+        let found = self.find(id).await?.filter(|found| found.email == person.email);
         let invitation = found.ok_or(UNKNOWN)?;
-        let (organization, now) = (invitation.organization_id, self.now());
-        let (mut tx, caller) = self.begin(caller).await?;
+        let (organization, now) = (invitation.organization_id, self.service.now());
+        let (mut tx, caller) = self.service.begin(caller).await?;
         let caller = &caller;
-        self.take_invitation(&mut tx, &invitation, now).await?;
-        let membership = MembershipId(self.new_id());
+        self.take(&mut tx, &invitation, now).await?;
+        let membership = MembershipId(self.service.new_id());
         let joined = memberships::insert(&mut tx, membership, organization, person.id, invitation.role, now).await;
         joined.map_err(|error| match error {
             StoreError::Conflict(_) => Error::Conflict(FieldError::new("email", "is that of a member")),
             error => error.into(),
         })?;
-        self.record_invitation(&mut tx, caller, "invitation.accepted", &invitation).await?;
+        self.record(&mut tx, caller, AuditAction::InvitationAccepted, &invitation).await?;
         tx.commit().await?;
-        let joined = self.own_membership(caller, &invitation.organization_name).await?;
+        let joined = {
+            let organizations = self.service.organizations();
+            let access = organizations.access(caller, &invitation.organization_name).await?;
+            self.service.memberships().get(&access).await?
+        };
         joined.ok_or(Error::NotFound("membership"))
     }
 
     /// Uses a pending invitation up. It is worth no more than what its sender may still give.
-    async fn take_invitation(&self, tx: &mut Tx, invitation: &Invitation, now: Timestamp) -> Result<(), Error> {
+    async fn take(self, tx: &mut Tx, invitation: &Invitation, now: Timestamp) -> Result<(), Error> {
         if !organizations::lock(tx, invitation.organization_id).await?
             || !invitations::accept(tx, invitation.id, now).await?
         {
@@ -138,7 +144,7 @@ impl Service {
     }
 
     /// Refuses an invitation whose sender could not send it any more.
-    async fn still_invites(&self, tx: &mut Tx, invitation: &Invitation) -> Result<(), Error> {
+    async fn still_invites(self, tx: &mut Tx, invitation: &Invitation) -> Result<(), Error> {
         let sender = &invitation.sender;
         let may = match (sender.kind, sender.id) {
             ("user", Some(id)) => match users::lock_shared(tx, UserId(id)).await? {
@@ -154,7 +160,8 @@ impl Service {
                 let found = tokens::lock(tx, TokenId(id)).await?;
                 found.is_some_and(|(token, _)| {
                     let within = token.level.organization().is_none_or(|own| own == invitation.organization_id);
-                    let live = TokenState::at(self.now(), token.expires_at, token.revocation.map(|ended| ended.at));
+                    let live =
+                        TokenState::at(self.service.now(), token.expires_at, token.revocation.map(|ended| ended.at));
                     let action = Action::Invite(invitation.role);
                     within && live == TokenState::Active && action.is_opened_by(&token.scopes)
                 })
@@ -164,26 +171,26 @@ impl Service {
         if may { Ok(()) } else { Err(PreconditionError::SenderLost.into()) }
     }
 
-    async fn find_invitation(&self, id: &str) -> Result<Option<Invitation>, Error> {
+    async fn find(self, id: &str) -> Result<Option<Invitation>, Error> {
         let id: InvitationId = id.parse().map_err(|_| UNKNOWN)?;
-        let found = invitations::by_id(self.store(), id).await?;
+        let found = invitations::by_id(self.service.store(), id).await?;
         Ok(found.filter(|invitation| invitation.accepted_at.is_none()))
     }
 
-    async fn record_invitation(
-        &self,
+    async fn record(
+        self,
         tx: &mut Tx,
         caller: &Caller,
-        action: &'static str,
+        action: AuditAction,
         invitation: &Invitation,
     ) -> Result<(), Error> {
-        let happened = AuditEntry {
+        let entry = AuditEntry {
             organization: Some(invitation.organization_id),
             action,
             target: ("invitation", Some(invitation.id.0), &invitation.email),
             success: true,
             details: json!({ "role": invitation.role }),
         };
-        self.record(tx, &caller.principal.actor(), &caller.origin, happened).await
+        self.service.record_by(tx, caller, entry).await
     }
 }

@@ -5,9 +5,9 @@ mod change;
 use latchkey_domain::{Email, MembershipId, Role};
 use latchkey_store::memberships::{self, Filter, Member};
 
-use crate::authorization::{Action, OrganizationAccess};
+use crate::authorization::Action;
 use crate::page::{Page, check_limit};
-use crate::{Caller, Error, FieldError, Service, cursor};
+use crate::{Error, FieldError, Members, OrganizationAccess, cursor};
 
 /// Members that numbered pages show, and that are counted, at most. Who has more goes on by cursor.
 pub const MEMBERS_MAX: u32 = 10_000;
@@ -36,33 +36,31 @@ pub struct MemberPage {
     pub total: u32,
 }
 
-impl Service {
+impl Members<'_> {
     /// The organization's members by email.
-    pub async fn members(
-        &self,
-        caller: &Caller,
-        organization: &str,
+    pub async fn list(
+        self,
+        access: &OrganizationAccess,
         list: &ListMembers,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Member>, Error> {
-        let access = self.authorize(caller, organization, Action::ReadMembers).await?;
+        access.allow(Action::ReadMembers)?;
         check_limit(limit)?;
         let after = cursor::decode_text(after)?;
-        let rows = self.find_members(&access, list, &after, 0, limit + 1).await?;
+        let rows = self.find_many(access, list, &after, 0, limit + 1).await?;
         Ok(Page::of(rows, limit, |member| cursor::encode_text(&member.user.email)))
     }
 
     /// The same by the number of the page, from 1, with a total.
-    pub async fn numbered_members(
-        &self,
-        caller: &Caller,
-        organization: &str,
+    pub async fn list_numbered(
+        self,
+        access: &OrganizationAccess,
         list: &ListMembers,
         page: u32,
         page_size: u32,
     ) -> Result<MemberPage, Error> {
-        let access = self.authorize(caller, organization, Action::ReadMembers).await?;
+        access.allow(Action::ReadMembers)?;
         if !(1..=100).contains(&page_size) {
             return Err(FieldError::new("page_size", "must be between 1 and 100").into());
         }
@@ -70,22 +68,22 @@ impl Service {
             let message = format!("must be at least 1, and pages end after {MEMBERS_MAX} members");
             return Err(FieldError::new("page", message).into());
         }
-        let members = self.find_members(&access, list, "", (page - 1) * page_size, page_size).await?;
+        let members = self.find_many(access, list, "", (page - 1) * page_size, page_size).await?;
         let total = match list.id {
             Some(_) => u32::try_from(members.len()).unwrap_or_default(),
-            None => memberships::count(self.store(), access.id(), &filter(list)?, MEMBERS_MAX + 1).await?,
+            None => memberships::count(self.service.store(), access.id(), &filter(list)?, MEMBERS_MAX + 1).await?,
         };
         Ok(MemberPage { members, total })
     }
 
     /// One member.
-    pub async fn member(&self, caller: &Caller, organization: &str, id: &str) -> Result<Member, Error> {
-        let access = self.authorize(caller, organization, Action::ReadMembers).await?;
-        self.find_member(&access, id).await
+    pub async fn get(self, access: &OrganizationAccess, id: &str) -> Result<Member, Error> {
+        access.allow(Action::ReadMembers)?;
+        self.find(access, id).await
     }
 
-    async fn find_members(
-        &self,
+    async fn find_many(
+        self,
         access: &OrganizationAccess,
         list: &ListMembers,
         after: &str,
@@ -94,10 +92,10 @@ impl Service {
     ) -> Result<Vec<Member>, Error> {
         let filter = filter(list)?;
         let Some(id) = &list.id else {
-            return Ok(memberships::list(self.store(), access.id(), &filter, after, skip, limit).await?);
+            return Ok(memberships::list(self.service.store(), access.id(), &filter, after, skip, limit).await?);
         };
         let found = match id.parse() {
-            Ok(id) => memberships::by_id(self.store(), access.id(), id).await?,
+            Ok(id) => memberships::by_id(self.service.store(), access.id(), id).await?,
             Err(_) => None,
         };
         let passes = |member: &Member| {
@@ -111,9 +109,9 @@ impl Service {
         Ok(found.into_iter().filter(passes).collect())
     }
 
-    async fn find_member(&self, access: &OrganizationAccess, id: &str) -> Result<Member, Error> {
+    async fn find(self, access: &OrganizationAccess, id: &str) -> Result<Member, Error> {
         let id: MembershipId = id.parse().map_err(|_| UNKNOWN)?;
-        memberships::by_id(self.store(), access.id(), id).await?.ok_or(UNKNOWN)
+        memberships::by_id(self.service.store(), access.id(), id).await?.ok_or(UNKNOWN)
     }
 }
 

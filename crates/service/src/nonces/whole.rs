@@ -23,7 +23,7 @@ const WRITTEN_AFTER_MICROS: [i64; 2] = [500_000, 2_000_000];
 impl Service {
     /// Looks whether the nonces are those that the last replica has left. Called at the start; when that fails, before
     /// the first nonce is taken.
-    pub async fn open_nonces(&self) -> Result<(), Error> {
+    pub(crate) async fn open_nonces(&self) -> Result<(), Error> {
         self.inner.nonces.opened.get_or_try_init(|| self.check_nonces()).await.map(|_| ())
     }
 
@@ -50,7 +50,7 @@ impl Service {
     }
 
     /// Notes that the nonces are whole. Called every few seconds, and once when all is written at the end.
-    pub async fn beat_nonces(&self, stopping: bool) -> Result<(), Error> {
+    pub(crate) async fn beat_nonces(&self, stopping: bool) -> Result<(), Error> {
         self.mind_history().await?;
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let known = self.inner.nonces.state();
@@ -76,7 +76,7 @@ impl Service {
     }
 
     /// Forgets nonces whose time is over. Called every minute: with signed requests they come by the thousand.
-    pub async fn forget_nonces(&self) -> Result<(), Error> {
+    pub(crate) async fn forget_nonces(&self) -> Result<(), Error> {
         const BATCH: u32 = 5_000;
         let until = self.now().plus_seconds(-SKEW_SECONDS);
         loop {

@@ -5,7 +5,7 @@ mod id;
 mod pending;
 mod request_store;
 
-use latchkey_domain::{CredentialId, Secret, SecretKind, Timestamp, UserId};
+use latchkey_domain::{AuditAction, CredentialId, Secret, SecretKind, Timestamp, UserId};
 use latchkey_store::sessions::{self, LiveSince, NewSession};
 use latchkey_store::{Tx, attempts, changes, tokens::Actor, user_tokens, users, users::User};
 use serde_json::json;
@@ -73,6 +73,7 @@ impl Service {
                 attempts::delete_old_networks(&mut tx, now.plus_days(-REMEMBERED_DAYS), BATCH).await?,
                 changes::delete_old(&mut tx, BATCH).await?,
                 self.forget_keys(&mut tx, BATCH).await?,
+                self.delete_dead_messages(&mut tx, BATCH).await?,
             ];
             tx.commit().await?;
             if removed.iter().all(|count| *count < u64::from(BATCH)) {
@@ -95,7 +96,7 @@ impl Service {
             self.end_session(tx, origin, Some(&user), session).await?;
         }
         let (session, id) = self.insert_session(tx, origin, Some(user.id), self.now(), None).await?;
-        self.record(tx, &actor(&user), origin, on_user("session.created", &user, true)).await?;
+        self.record(tx, &actor(&user), origin, on_user(AuditAction::SessionCreated, &user, true)).await?;
         let device = self.mark_device(browser.device.unwrap_or_default(), user.id, password_hash);
         Ok(SignedIn { session, person: Person::new(user, id), device })
     }
@@ -108,7 +109,7 @@ impl Service {
         let (session, id) = self.insert_session(tx, &caller.origin, Some(person.id), created_at, None).await?;
         let renewed = AuditEntry {
             organization: None,
-            action: "session.renewed",
+            action: AuditAction::SessionRenewed,
             target: ("user", Some(person.id.0), &person.email),
             success: true,
             details: json!({ "id": id }),
@@ -158,7 +159,7 @@ impl Service {
     async fn end_session(&self, tx: &mut Tx, origin: &Origin, by: Option<&User>, id: SessionId) -> Result<(), Error> {
         // Of several at once that end it, the one that finds it says so. A sign-in in progress has nobody to tell of.
         if let Some(user) = sessions::end(tx, &id.hash(), live_since(self.now())).await? {
-            let ended = on_user("session.ended", &user, true);
+            let ended = on_user(AuditAction::SessionEnded, &user, true);
             self.record(tx, &actor(by.unwrap_or(&user)), origin, ended).await?;
         }
         Ok(())
@@ -208,7 +209,7 @@ pub(crate) fn actor(user: &User) -> Actor {
     Actor { kind: "user", id: Some(user.id.0), name: user.email.clone() }
 }
 
-pub(crate) fn on_user<'a>(action: &'static str, user: &'a User, success: bool) -> AuditEntry<'a> {
+pub(crate) fn on_user<'a>(action: AuditAction, user: &'a User, success: bool) -> AuditEntry<'a> {
     AuditEntry {
         organization: None,
         action,

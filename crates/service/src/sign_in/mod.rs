@@ -3,7 +3,7 @@
 mod device;
 mod guesses;
 
-use latchkey_domain::{CredentialId, Email, Password, Secret, SecretKind, Timestamp, UserId};
+use latchkey_domain::{AuditAction, CredentialId, Email, Password, Secret, SecretKind, Timestamp, UserId};
 use latchkey_store::{attempts, tokens::Actor, user_tokens, users, users::User};
 use serde_json::json;
 
@@ -74,7 +74,7 @@ impl Service {
         let (id, from) = (CredentialId(self.new_id()), origin.address);
         let (hash, agent) = (token.hash(), origin.user_agent());
         user_tokens::insert(&mut tx, id, &hash, user.id, from, agent, now, expires_at).await?;
-        self.record(&mut tx, &actor(&user), origin, on_user("user_token.created", &user, true)).await?;
+        self.record(&mut tx, &actor(&user), origin, on_user(AuditAction::UserTokenCreated, &user, true)).await?;
         tx.commit().await?;
         Ok(UserToken { token, expires_at })
     }
@@ -155,13 +155,13 @@ impl Service {
         let nobody = Actor { kind: "system", id: None, name: "anonymous".to_owned() };
         let unknown = AuditEntry {
             organization: None,
-            action: "session.refused",
+            action: AuditAction::SessionRefused,
             target: ("user", None, "unknown email"),
             success: false,
             details: json!({}),
         };
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
-        let happened = user.as_ref().map_or(unknown, |user| on_user("session.refused", user, false));
+        let happened = user.as_ref().map_or(unknown, |user| on_user(AuditAction::SessionRefused, user, false));
         self.record(&mut tx, &nobody, origin, happened).await?;
         Ok(tx.commit().await?)
     }

@@ -1,6 +1,6 @@
 use latchkey_domain::{
-    AllowedNetworks, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId, RepositoryAccess,
-    ScopeSet, Secret, Timestamp, TokenId, TokenName,
+    AllowedNetworks, AuditAction, Catalogue, Description, Expiry, GroupLevel, Level, LevelKind, ProjectId,
+    RepositoryAccess, ScopeSet, Secret, Timestamp, TokenId, TokenName,
 };
 use latchkey_store::tokens::{NewToken, Token};
 use latchkey_store::{StoreError, projects, tokens};
@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::TokenDetail;
 use super::grant::Grant;
-use crate::authorization::{Action, OrganizationAccess};
+use crate::authorization::Action;
 use crate::idempotency::KeyedRequest;
 use crate::recorder::AuditEntry;
 use crate::transaction::Write;
-use crate::{AuthorizationError, Caller, Error, FieldError, IdempotentRequest, Service};
+use crate::{AuthorizationError, Error, FieldError, IdempotentRequest, OrganizationAccess, Tokens};
 
 /// What somebody asks for, as it was sent; checked here and nowhere else.
 #[derive(Clone, Debug, Default)]
@@ -68,40 +68,32 @@ struct Checked {
     grant: Grant,
 }
 
-impl Service {
+impl Tokens<'_> {
     /// Creates a token. Nobody makes one that can do more than they can.
-    pub async fn create_token(
-        &self,
-        caller: &Caller,
-        organization: &str,
-        asked: CreateToken,
-    ) -> Result<CreatedToken, Error> {
-        let access = match self.instance_access(caller).filter(|_| asked.instance) {
-            Some(access) => access,
-            None => self.access(caller, organization).await?,
-        };
+    pub async fn create(self, access: &OrganizationAccess, asked: CreateToken) -> Result<CreatedToken, Error> {
+        let access = access.to_tokens(asked.instance)?;
         // Whoever may create nothing at all learns that before anything about what they sent.
-        let least = caller.principal.level().map_or(LevelKind::Project, Level::kind);
-        access.allow(caller, Action::CreateToken(least))?;
+        let least = access.principal().level().map_or(LevelKind::Project, Level::kind);
+        access.allow(Action::CreateToken(least))?;
         let keyed = asked
             .idempotency
             .as_ref()
-            .map(|once| KeyedRequest::new(caller, format!("create in {}", access.id()), once));
-        let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
+            .map(|once| KeyedRequest::new(access.caller(), format!("create in {}", access.id()), once));
+        let _held = keyed.as_ref().map(|keyed| self.service.hold(keyed)).transpose()?;
         if let Some(keyed) = &keyed
-            && let Some(again) = self.replay(caller, &access, keyed, created).await?
+            && let Some(again) = self.replay(&access, keyed, created).await?
         {
             return Ok(again);
         }
         // One moment for both ends of its life: who asks for 30 days gets 30 days.
-        let now = self.now();
-        let Checked { name, description, grant } = self.check(caller, &access, &asked, now).await?;
-        access.allow(caller, Action::CreateToken(grant.level.kind()))?;
-        self.contain(caller, &access, &grant)?;
+        let now = self.service.now();
+        let Checked { name, description, grant } = self.check(&access, &asked, now).await?;
+        access.allow(Action::CreateToken(grant.level.kind()))?;
+        self.contain(&access, &grant)?;
 
         let (secret, salt) = self.secret_for(keyed.as_ref());
-        let actor = caller.principal.actor();
-        let id = TokenId(self.new_id());
+        let actor = access.principal().actor();
+        let id = TokenId(self.service.new_id());
         let new = NewToken {
             id,
             name: &name,
@@ -119,17 +111,17 @@ impl Service {
             creation_key: asked.creation_key,
         };
         let creation = Action::CreateToken(grant.level.kind());
-        let Write { mut tx, caller, access } = self.begin_in(caller, &access, creation).await?;
-        self.contain(&caller, &access, &grant)?;
-        self.hold_project(&mut tx, grant.level).await?;
+        let Write { mut tx, access } = self.service.begin_in(&access, creation).await?;
+        self.contain(&access, &grant)?;
+        self.service.projects().hold_level(&mut tx, grant.level).await?;
         // First the key: whoever sent it at the same time, to another replica, waits here.
         if let (Some(keyed), Some(salt)) = (&keyed, salt)
-            && let Err(error) = self.remember(&mut tx, keyed, salt, id.0).await
+            && let Err(error) = self.service.remember(&mut tx, keyed, salt, id.0).await
         {
             drop(tx);
-            return self.replay_of_other(&caller, &access, keyed, created, error).await;
+            return self.replay_of_other(&access, keyed, created, error).await;
         }
-        let most = self.settings().tokens_per_organization;
+        let most = self.service.settings().tokens_per_organization;
         if let (Some(organization), 1..) = (grant.level.organization(), most)
             && tokens::any_beyond(&mut tx, organization, most - 1, now).await?
         {
@@ -139,9 +131,9 @@ impl Service {
             drop(tx);
             return Err(self.explain_conflict(error, actor.id, &asked).await);
         }
-        let happened = AuditEntry {
+        let entry = AuditEntry {
             organization: grant.level.organization(),
-            action: "token.created",
+            action: AuditAction::TokenCreated,
             target: ("token", Some(id.0), name.as_str()),
             success: true,
             details: json!({
@@ -152,36 +144,30 @@ impl Service {
                 "require_signing": grant.require_signing,
             }),
         };
-        self.record(&mut tx, &actor, &caller.origin, happened).await?;
+        self.service.record_by(&mut tx, access.caller(), entry).await?;
         tx.commit().await?;
 
-        let token = tokens::by_id(self.store(), id).await?.ok_or(Error::NotFound("token"))?;
-        let detail = self.detail(&caller, &access, token, now).await?;
+        let token = tokens::by_id(self.service.store(), id).await?.ok_or(Error::NotFound("token"))?;
+        let detail = self.detail(&access, token, now).await?;
         Ok(CreatedToken { detail, secret })
     }
 
     /// Every field that is wrong, at once.
-    async fn check(
-        &self,
-        caller: &Caller,
-        access: &OrganizationAccess,
-        asked: &CreateToken,
-        now: Timestamp,
-    ) -> Result<Checked, Error> {
+    async fn check(self, access: &OrganizationAccess, asked: &CreateToken, now: Timestamp) -> Result<Checked, Error> {
         let mut errors = Vec::new();
         let name = keep(&mut errors, "name", TokenName::new(&asked.name));
         let description = keep(&mut errors, "description", Description::new(&asked.description));
-        let scopes = keep(&mut errors, "scopes", self.catalogue().choose(&asked.scopes));
+        let scopes = keep(&mut errors, "scopes", self.service.catalogue().choose(&asked.scopes));
         let expires_at = keep(&mut errors, "expires", asked.expires.at(now));
         let networks = asked.allowed_networks.iter().filter(|network| !network.trim().is_empty());
         let allowed_networks = keep(&mut errors, "allowedNetworks", AllowedNetworks::new(networks));
-        let level = keep(&mut errors, "project", self.level(caller, access, asked).await?);
+        let level = keep(&mut errors, "project", self.level(access, asked).await?);
         if let (Some(scopes), Some(level)) = (&scopes, level)
-            && let Some(scope) = beyond_level(self.catalogue(), scopes, level)
+            && let Some(scope) = beyond_level(self.service.catalogue(), scopes, level)
         {
             errors.push(FieldError::new("scopes", format!("{scope} is for instance tokens only")));
         }
-        let chosen = self.chosen_repositories(caller, access, asked.all_repositories, &asked.repositories).await?;
+        let chosen = self.chosen_repositories(access, asked.all_repositories, &asked.repositories).await?;
         let repositories = keep(&mut errors, "repositories", chosen);
         match (name, description, scopes, level, repositories, expires_at, allowed_networks) {
             (
@@ -201,12 +187,7 @@ impl Service {
         }
     }
 
-    async fn level(
-        &self,
-        caller: &Caller,
-        access: &OrganizationAccess,
-        asked: &CreateToken,
-    ) -> Result<Result<Level, String>, Error> {
+    async fn level(self, access: &OrganizationAccess, asked: &CreateToken) -> Result<Result<Level, String>, Error> {
         let project = asked.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
         match (project, asked.instance) {
             (Some(_), true) => Ok(Err("an instance token belongs to no project".to_owned())),
@@ -214,11 +195,11 @@ impl Service {
             (None, false) => Ok(Ok(Level::Organization(access.id()))),
             (Some(project), false) => {
                 let found = match project.parse::<ProjectId>() {
-                    Ok(id) => projects::by_id(self.store(), access.id(), id).await?,
-                    Err(_) => projects::by_name(self.store(), access.id(), project).await?,
+                    Ok(id) => projects::by_id(self.service.store(), access.id(), id).await?,
+                    Err(_) => projects::by_name(self.service.store(), access.id(), project).await?,
                 };
                 let level = found.map(|found| Level::Project(access.id(), found.id));
-                if let Some(own @ Level::Project(..)) = caller.principal.level()
+                if let Some(own @ Level::Project(..)) = access.principal().level()
                     && level != Some(own)
                 {
                     // Likewise with projects.
@@ -231,8 +212,7 @@ impl Service {
 
     /// The repositories that somebody names, or why they can't be used.
     pub(super) async fn chosen_repositories(
-        &self,
-        caller: &Caller,
+        self,
         access: &OrganizationAccess,
         all: bool,
         named: &[String],
@@ -241,8 +221,8 @@ impl Service {
             return Ok(Err(latchkey_domain::RepositoryAccessError::TooMany.to_string()));
         }
         let mut ids = Vec::with_capacity(named.len());
-        let reach = caller.principal.reach();
-        for (text, found) in named.iter().zip(self.find_repositories(access.id(), named).await?) {
+        let reach = access.principal().reach();
+        for (text, found) in named.iter().zip(self.service.repositories().find_many(access.id(), named).await?) {
             if reach != RepositoryAccess::All && !found.as_ref().is_some_and(|found| reach.reaches(found.id)) {
                 // Whoever reaches only some does not learn which others there are.
                 return Err(AuthorizationError::Exceeds("its repositories".to_owned()).into());
@@ -259,12 +239,12 @@ impl Service {
     }
 
     /// Which index noticed first is chance when a form is sent twice, so the key is asked about before the name.
-    async fn explain_conflict(&self, error: StoreError, creator: Option<Uuid>, asked: &CreateToken) -> Error {
+    async fn explain_conflict(self, error: StoreError, creator: Option<Uuid>, asked: &CreateToken) -> Error {
         if !matches!(error, StoreError::Conflict(_)) {
             return error.into();
         }
         if let (Some(creator), Some(key)) = (creator, asked.creation_key) {
-            match tokens::by_creation_key(self.store(), creator, key).await {
+            match tokens::by_creation_key(self.service.store(), creator, key).await {
                 Ok(Some(token)) => return Error::AlreadyCreated(token.id),
                 Ok(None) => {}
                 Err(error) => return error.into(),
@@ -276,7 +256,7 @@ impl Service {
 }
 
 /// What a creation that is answered again needs.
-fn created(_: &Caller, token: &Token) -> Action {
+fn created(_: &OrganizationAccess, token: &Token) -> Action {
     Action::CreateToken(token.level.kind())
 }
 

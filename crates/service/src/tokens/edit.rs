@@ -1,4 +1,6 @@
-use latchkey_domain::{AllowedNetworks, Description, RepositoryAccess, ScopeSet, Timestamp, TokenName, TokenState};
+use latchkey_domain::{
+    AllowedNetworks, AuditAction, Description, RepositoryAccess, ScopeSet, Timestamp, TokenName, TokenState,
+};
 use latchkey_store::tokens::{self, Edited, Token};
 use latchkey_store::{Conflict, StoreError, Tx};
 use serde_json::{Map, Value, json};
@@ -7,10 +9,10 @@ use super::TokenDetail;
 use super::create::{ExpiresIn, beyond_level, keep};
 use super::grant::Grant;
 use super::version::check_version;
-use crate::authorization::{Action, OrganizationAccess};
+use crate::authorization::Action;
 use crate::recorder::AuditEntry;
 use crate::transaction::Write;
-use crate::{Caller, Error, FieldError, PreconditionError, Service};
+use crate::{Error, FieldError, OrganizationAccess, PreconditionError, Tokens};
 
 /// What is to be another; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -46,45 +48,37 @@ struct Changes {
     require_signing: Option<bool>,
 }
 
-impl Service {
+impl Tokens<'_> {
     /// Changes a token that has not ended. Narrowing is open to whoever may edit it; widening only to those who could
     /// create the token as it then is.
-    pub async fn edit_token(
-        &self,
-        caller: &Caller,
-        organization: &str,
-        id: &str,
-        asked: EditToken,
-    ) -> Result<TokenDetail, Error> {
-        let (access, token) = self.find_token(caller, organization, id).await?;
-        access.allow(caller, Action::edit(caller, &token))?;
-        let changes = self.check_changes(caller, &access, &token, &asked).await?;
+    pub async fn edit(self, access: &OrganizationAccess, id: &str, asked: EditToken) -> Result<TokenDetail, Error> {
+        let (access, token) = self.find(access, id).await?;
+        access.allow(Action::edit(&access, &token))?;
+        let changes = self.check_changes(&access, &token, &asked).await?;
 
-        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &[token.id]).await?;
-        let caller = &caller;
-        access.allow(caller, Action::edit(caller, &token))?;
+        let Write { mut tx, access } = self.service.begin_with_tokens(&access, &[token.id]).await?;
+        access.allow(Action::edit(&access, &token))?;
         // As it is now, and stays until the commit: what was read before may have been narrowed since.
         let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
         if let Some(expected) = &asked.expected {
             check_version(expected, &token, &listed)?;
         }
         let revoked_at = token.revocation.as_ref().map(|revocation| revocation.at);
-        if TokenState::at(self.now(), token.expires_at, revoked_at) != TokenState::Active {
+        if TokenState::at(self.service.now(), token.expires_at, revoked_at) != TokenState::Active {
             return Err(PreconditionError::Ended.into());
         }
         let before = Grant::of(&token, listed);
-        let edited = self.apply(caller, &access, &mut tx, &token, &before, changes).await?;
+        let edited = self.apply(&access, &mut tx, &token, &before, changes).await?;
         if edited {
             tx.commit().await?;
         }
-        let token = tokens::by_id(self.store(), token.id).await?.ok_or(Error::NotFound("token"))?;
-        self.detail(caller, &access, token, self.now()).await
+        let token = tokens::by_id(self.service.store(), token.id).await?.ok_or(Error::NotFound("token"))?;
+        self.detail(&access, token, self.service.now()).await
     }
 
     /// Every field that is wrong, at once.
     async fn check_changes(
-        &self,
-        caller: &Caller,
+        self,
         access: &OrganizationAccess,
         token: &Token,
         asked: &EditToken,
@@ -95,20 +89,22 @@ impl Service {
         let description =
             description.and_then(|description| keep(&mut errors, "description", Description::new(description)));
         let scopes = asked.scopes.as_deref();
-        let scopes = scopes.and_then(|scopes| keep(&mut errors, "scopes", self.catalogue().choose(scopes)));
+        let scopes = scopes.and_then(|scopes| keep(&mut errors, "scopes", self.service.catalogue().choose(scopes)));
         let expires = asked.expires.as_ref();
-        let expires_at = expires.and_then(|expires| keep(&mut errors, "expires", expires.at(self.now())));
+        let expires_at = expires.and_then(|expires| keep(&mut errors, "expires", expires.at(self.service.now())));
         let allowed_networks = asked.allowed_networks.as_ref().and_then(|networks| {
             let networks = networks.iter().filter(|network| !network.trim().is_empty());
             keep(&mut errors, "allowedNetworks", AllowedNetworks::new(networks))
         });
-        if let Some(scope) = scopes.as_ref().and_then(|scopes| beyond_level(self.catalogue(), scopes, token.level)) {
+        if let Some(scope) =
+            scopes.as_ref().and_then(|scopes| beyond_level(self.service.catalogue(), scopes, token.level))
+        {
             errors.push(FieldError::new("scopes", format!("{scope} is for instance tokens only")));
         }
         let repositories = match &asked.repositories {
             None => None,
             Some(chosen) => {
-                let chosen = self.chosen_repositories(caller, access, chosen.all, &chosen.only).await?;
+                let chosen = self.chosen_repositories(access, chosen.all, &chosen.only).await?;
                 keep(&mut errors, "repositories", chosen)
             }
         };
@@ -121,8 +117,7 @@ impl Service {
 
     /// Writes the changes and what happened; says whether anything is another than before.
     async fn apply(
-        &self,
-        caller: &Caller,
+        self,
         access: &OrganizationAccess,
         tx: &mut Tx,
         token: &Token,
@@ -144,12 +139,12 @@ impl Service {
             return Ok(false);
         }
         let action = if after.beyond(before).is_some() {
-            self.contain(caller, access, &after)?;
-            "token.widened"
+            self.contain(access, &after)?;
+            AuditAction::TokenWidened
         } else if before.beyond(&after).is_some() {
-            "token.narrowed"
+            AuditAction::TokenNarrowed
         } else {
-            "token.updated"
+            AuditAction::TokenUpdated
         };
         let edited = Edited {
             name: &name,
@@ -167,14 +162,14 @@ impl Service {
             }
             error => error.into(),
         })?;
-        let happened = AuditEntry {
+        let entry = AuditEntry {
             organization: token.level.organization(),
             action,
             target: ("token", Some(token.id.0), name.as_str()),
             success: true,
             details: Value::Object(what),
         };
-        self.record(tx, &caller.principal.actor(), &caller.origin, happened).await?;
+        self.service.record_by(tx, access.caller(), entry).await?;
         Ok(true)
     }
 }

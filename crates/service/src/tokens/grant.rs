@@ -4,8 +4,7 @@
 use latchkey_domain::{AllowedNetworks, Level, RepositoryAccess, RepositoryId, ScopeSet, Timestamp};
 use latchkey_store::tokens::Token;
 
-use crate::authorization::OrganizationAccess;
-use crate::{AuthorizationError, Caller, Error, Principal, Service};
+use crate::{AuthorizationError, Error, OrganizationAccess, Principal, Tokens};
 
 /// All that a token can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,16 +61,16 @@ impl Grant {
     }
 }
 
-impl Service {
+impl Tokens<'_> {
     /// Refuses a grant that the caller may not give.
-    pub(super) fn contain(&self, caller: &Caller, access: &OrganizationAccess, grant: &Grant) -> Result<(), Error> {
-        match &caller.principal {
+    pub(super) fn contain(self, access: &OrganizationAccess, grant: &Grant) -> Result<(), Error> {
+        match access.principal() {
             Principal::ApiToken(own) => {
-                let own = Grant { repositories: caller.principal.reach(), ..Grant::of(own, []) };
+                let own = Grant { repositories: access.principal().reach(), ..Grant::of(own, []) };
                 grant.beyond(&own).map_or(Ok(()), |beyond| Err(AuthorizationError::Exceeds(beyond).into()))
             }
             Principal::Session(_) | Principal::UserToken(_) => {
-                grant.scopes.iter().try_for_each(|scope| access.allow_scope(caller, scope, grant.level.kind()))
+                grant.scopes.iter().try_for_each(|scope| access.allow_scope(scope, grant.level.kind()))
             }
         }
     }

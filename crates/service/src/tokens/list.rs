@@ -4,10 +4,10 @@ use latchkey_store::{projects, projects::Project, repositories};
 use uuid::Uuid;
 
 use super::TokenDetail;
-use crate::authorization::{Action, OrganizationAccess};
+use crate::authorization::Action;
 use crate::page::check_limit;
 use crate::projects::PROJECTS_MAX;
-use crate::{AuthorizationError, Caller, Error, FieldError, Service};
+use crate::{AuthorizationError, Error, FieldError, OrganizationAccess, Tokens};
 
 /// "Expiring within 7 days".
 const SOON_DAYS: i64 = 7;
@@ -72,7 +72,6 @@ pub struct Counts {
 /// The list page.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    pub access: OrganizationAccess,
     pub page: TokenPage,
     /// How many match in all; more than [`COUNT_MAX`](crate::COUNT_MAX) means "more than that".
     pub total: u32,
@@ -81,69 +80,60 @@ pub struct Overview {
     pub projects: Vec<Project>,
 }
 
-impl Service {
+impl Tokens<'_> {
     /// A page of the organization's tokens; for those who act on all of the instance, of its own with the level
     /// `instance`.
-    pub async fn tokens(&self, caller: &Caller, organization: &str, list: ListTokens) -> Result<TokenPage, Error> {
+    pub async fn list(self, access: &OrganizationAccess, list: ListTokens) -> Result<TokenPage, Error> {
         let of_instance = list.kind == Some(LevelKind::Instance);
-        let access = match self.instance_access(caller).filter(|_| of_instance) {
-            Some(access) => access,
-            None => self.access(caller, organization).await?,
-        };
-        access.allow(caller, Action::ReadTokens)?;
-        let now = self.now();
-        let filter = self.filter(caller, &access, &list, now).await?;
-        Ok(self.page(caller, &access, &list, &filter, now).await?.0)
+        let access = access.to_tokens(of_instance)?;
+        access.allow(Action::ReadTokens)?;
+        let now = self.service.now();
+        let filter = self.filter(&access, &list, now).await?;
+        Ok(self.page(&access, &list, &filter, now).await?.0)
     }
 
     /// What the list page shows a person: a page of tokens, and what stands around it.
-    pub async fn overview(&self, caller: &Caller, organization: &str, list: ListTokens) -> Result<Overview, Error> {
-        let access = self.authorize(caller, organization, Action::ReadTokens).await?;
-        caller.principal.person().ok_or(AuthorizationError::PeopleOnly)?;
-        let now = self.now();
-        let filter = self.filter(caller, &access, &list, now).await?;
+    pub async fn overview(self, access: &OrganizationAccess, list: ListTokens) -> Result<Overview, Error> {
+        let access = &*access.to_tokens(false)?;
+        access.allow(Action::ReadTokens)?;
+        access.principal().person().ok_or(AuthorizationError::PeopleOnly)?;
+        let now = self.service.now();
+        let filter = self.filter(&access, &list, now).await?;
         let (soon, idle) = (now.plus_days(SOON_DAYS), now.plus_days(-UNUSED_DAYS));
         let ((page, total), summary, projects) = tokio::try_join!(
-            self.page(caller, &access, &list, &filter, now),
-            async { Ok(tokens::summary(self.store(), access.id(), soon, idle, now).await?) },
-            self.projects_within(caller, &access, "", PROJECTS_MAX),
+            self.page(&access, &list, &filter, now),
+            async { Ok(tokens::summary(self.service.store(), access.id(), soon, idle, now).await?) },
+            self.service.projects().visible(&access, "", PROJECTS_MAX),
         )?;
         let counts = Counts { active: summary.live, expiring_soon: summary.expiring, unused: summary.idle };
-        let whole = filter == self.state_filter(caller, &access, list.state, now);
+        let whole = filter == self.state_filter(&access, list.state, now);
         let total = match (total, list.state) {
             (Some(total), _) => total,
             (None, StateFilter::Active) if whole => counts.active,
             (None, StateFilter::ExpiringSoon) if whole => counts.expiring_soon,
             (None, StateFilter::Unused) if whole => counts.unused,
-            (None, _) => tokens::count(self.store(), &filter, now).await?,
+            (None, _) => tokens::count(self.service.store(), &filter, now).await?,
         };
-        Ok(Overview { access, page, total, counts, projects })
+        Ok(Overview { page, total, counts, projects })
     }
 
     /// A page, and the total where that was found out by the way.
     async fn page(
-        &self,
-        caller: &Caller,
+        self,
         access: &OrganizationAccess,
         list: &ListTokens,
         filter: &Filter,
         now: Timestamp,
     ) -> Result<(TokenPage, Option<u32>), Error> {
-        let page = tokens::list(self.store(), filter, list.sort, list.cursor.as_ref(), list.limit, now).await?;
-        let tokens = self.details(caller, access, page.tokens, now).await?;
+        let page = tokens::list(self.service.store(), filter, list.sort, list.cursor.as_ref(), list.limit, now).await?;
+        let tokens = self.details(access, page.tokens, now).await?;
         Ok((TokenPage { tokens, next: page.next, partial: page.partial }, page.total))
     }
 
     /// The state alone; a project's token sees its project only.
-    pub(crate) fn state_filter(
-        &self,
-        caller: &Caller,
-        access: &OrganizationAccess,
-        state: StateFilter,
-        now: Timestamp,
-    ) -> Filter {
+    pub(crate) fn state_filter(self, access: &OrganizationAccess, state: StateFilter, now: Timestamp) -> Filter {
         Filter {
-            organization: Some(access.id()).filter(|_| !access.is_instance()),
+            organization: Some(access.id()).filter(|_| !access.is_of_instance()),
             state: match state {
                 StateFilter::Active | StateFilter::ExpiringSoon | StateFilter::Unused => Some(TokenState::Active),
                 StateFilter::Expired => Some(TokenState::Expired),
@@ -151,7 +141,7 @@ impl Service {
                 StateFilter::All => None,
             },
             level: None,
-            project: caller.principal.project(),
+            project: access.principal().project(),
             scope: None,
             repository: None,
             creator: None,
@@ -161,18 +151,12 @@ impl Service {
         }
     }
 
-    async fn filter(
-        &self,
-        caller: &Caller,
-        access: &OrganizationAccess,
-        list: &ListTokens,
-        now: Timestamp,
-    ) -> Result<Filter, Error> {
+    async fn filter(self, access: &OrganizationAccess, list: &ListTokens, now: Timestamp) -> Result<Filter, Error> {
         check_limit(list.limit)?;
         if list.query.chars().count() > QUERY_MAX {
             return Err(FieldError::new("query", format!("must have at most {QUERY_MAX} characters")).into());
         }
-        let mut filter = self.state_filter(caller, access, list.state, now);
+        let mut filter = self.state_filter(access, list.state, now);
         filter.level = list.kind;
         // What is not there matches nothing; it is no error, so that a shared link still opens.
         let nothing = Uuid::nil();
@@ -184,8 +168,8 @@ impl Service {
             }
             Some(project) => {
                 let found = match project.parse::<ProjectId>() {
-                    Ok(id) => projects::by_id(self.store(), access.id(), id).await?,
-                    Err(_) => projects::by_name(self.store(), access.id(), project).await?,
+                    Ok(id) => projects::by_id(self.service.store(), access.id(), id).await?,
+                    Err(_) => projects::by_name(self.service.store(), access.id(), project).await?,
                 };
                 let asked = found.map_or(ProjectId(nothing), |found| found.id);
                 let confined = filter.project.is_some_and(|own| own != asked);
@@ -194,8 +178,8 @@ impl Service {
         }
         if let Some(repository) = list.repository.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             let found = match repository.parse::<RepositoryId>() {
-                Ok(id) => repositories::by_id(self.store(), access.id(), id).await?,
-                Err(_) => repositories::by_name(self.store(), access.id(), repository).await?,
+                Ok(id) => repositories::by_id(self.service.store(), access.id(), id).await?,
+                Err(_) => repositories::by_name(self.service.store(), access.id(), repository).await?,
             };
             // Not by an id that no repository has: tokens for all repositories would list it.
             filter.repository = found.map(|found| found.id);

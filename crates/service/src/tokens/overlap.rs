@@ -1,7 +1,7 @@
 //! After a rotation with an overlap, two secrets of a token work: until the new one is first used, or until the end of
 //! the overlap, whichever comes first.
 
-use latchkey_domain::{SecretHash, Timestamp};
+use latchkey_domain::{AuditAction, SecretHash, Timestamp};
 use latchkey_store::tokens;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ impl Service {
         if tokens::end_overlap(&mut tx, token.id, presented, now).await? {
             let happened = AuditEntry {
                 organization: token.level.organization(),
-                action: "token.overlap_ended",
+                action: AuditAction::TokenOverlapEnded,
                 target: ("token", Some(token.id.0), &token.name),
                 success: true,
                 details: json!({ "because": "the new secret was used" }),

@@ -1,4 +1,4 @@
-use latchkey_domain::{Expiry, Timestamp, TokenState};
+use latchkey_domain::{AuditAction, Expiry, Timestamp, TokenState};
 use latchkey_store::tokens::{self, Rotation};
 use serde_json::json;
 
@@ -9,7 +9,9 @@ use crate::authorization::Action;
 use crate::idempotency::KeyedRequest;
 use crate::recorder::AuditEntry;
 use crate::transaction::Write;
-use crate::{AuthenticationError, Caller, Error, FieldError, IdempotentRequest, PreconditionError, Principal, Service};
+use crate::{
+    AuthenticationError, Error, FieldError, IdempotentRequest, OrganizationAccess, PreconditionError, Principal, Tokens,
+};
 
 /// Longest overlap.
 const OVERLAP_DAYS: i64 = 7;
@@ -25,45 +27,46 @@ pub struct RotateToken {
     pub idempotency: Option<IdempotentRequest>,
 }
 
-impl Service {
+impl Tokens<'_> {
     /// Gives a token a new secret; everything else of it stays. Whoever rotates gets all that the token can do, so they
     /// must be able to do it.
-    pub async fn rotate_token(
-        &self,
-        caller: &Caller,
-        organization: &str,
+    pub async fn rotate(
+        self,
+        access: &OrganizationAccess,
         id: &str,
         asked: RotateToken,
     ) -> Result<CreatedToken, Error> {
-        let (access, token) = self.find_token(caller, organization, id).await?;
-        access.allow(caller, Action::edit(caller, &token))?;
-        let keyed =
-            asked.idempotency.as_ref().map(|once| KeyedRequest::new(caller, format!("rotate {}", token.id), once));
-        let _held = keyed.as_ref().map(|keyed| self.hold(keyed)).transpose()?;
+        let (access, token) = self.find(access, id).await?;
+        access.allow(Action::edit(&access, &token))?;
+        let keyed = asked
+            .idempotency
+            .as_ref()
+            .map(|once| KeyedRequest::new(access.caller(), format!("rotate {}", token.id), once));
+        let _held = keyed.as_ref().map(|keyed| self.service.hold(keyed)).transpose()?;
         if let Some(keyed) = &keyed
-            && let Some(again) = self.replay(caller, &access, keyed, Action::edit).await?
+            && let Some(again) = self.replay(&access, keyed, Action::edit).await?
         {
             return Ok(again);
         }
         // The new secret is what the old one must not lead to any more: rotating may be the answer to a theft.
         // (The answer to its own rotation it may ask for again, above: whoever stole it does not know that key.)
-        if let Principal::ApiToken(own) = &caller.principal
+        if let Principal::ApiToken(own) = access.principal()
             && own.id == token.id
             && own.retired_until.is_some()
         {
             return Err(AuthenticationError::Rotated.into());
         }
-        let now = self.now();
+        let now = self.service.now();
         let overlap_until = asked.overlap.as_deref().map(|text| overlap(text, now)).transpose()?;
         let (secret, salt) = self.secret_for(keyed.as_ref());
 
-        let Write { mut tx, caller, access } = self.begin_with_tokens(caller, &access, &[token.id]).await?;
-        access.allow(&caller, Action::edit(&caller, &token))?;
+        let Write { mut tx, access } = self.service.begin_with_tokens(&access, &[token.id]).await?;
+        access.allow(Action::edit(&access, &token))?;
         if let (Some(keyed), Some(salt)) = (&keyed, salt)
-            && let Err(error) = self.remember(&mut tx, keyed, salt, token.id.0).await
+            && let Err(error) = self.service.remember(&mut tx, keyed, salt, token.id.0).await
         {
             drop(tx);
-            return self.replay_of_other(&caller, &access, keyed, Action::edit, error).await;
+            return self.replay_of_other(&access, keyed, Action::edit, error).await;
         }
         let (token, listed) = tokens::lock(&mut tx, token.id).await?.ok_or(Error::NotFound("token"))?;
         if let Some(expected) = &asked.expected {
@@ -73,12 +76,12 @@ impl Service {
         {
             return Err(PreconditionError::Ended.into());
         }
-        self.contain(&caller, &access, &Grant::of(&token, listed))?;
+        self.contain(&access, &Grant::of(&token, listed))?;
         let rotation = Rotation { hash: &secret.hash(), prefix: &secret.prefix(), at: now, overlap_until };
         tokens::rotate(&mut tx, &token, &rotation).await?;
-        let happened = AuditEntry {
+        let entry = AuditEntry {
             organization: token.level.organization(),
-            action: "token.rotated",
+            action: AuditAction::TokenRotated,
             target: ("token", Some(token.id.0), &token.name),
             success: true,
             details: json!({
@@ -87,11 +90,11 @@ impl Service {
                 "overlap_until": overlap_until,
             }),
         };
-        self.record(&mut tx, &caller.principal.actor(), &caller.origin, happened).await?;
+        self.service.record_by(&mut tx, access.caller(), entry).await?;
         tx.commit().await?;
 
-        let token = tokens::by_id(self.store(), token.id).await?.ok_or(Error::NotFound("token"))?;
-        let detail = self.detail(&caller, &access, token, now).await?;
+        let token = tokens::by_id(self.service.store(), token.id).await?.ok_or(Error::NotFound("token"))?;
+        let detail = self.detail(&access, token, now).await?;
         Ok(CreatedToken { detail, secret })
     }
 }

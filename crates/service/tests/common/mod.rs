@@ -14,8 +14,8 @@ use latchkey_domain::{
     ProjectName, RepositoryId, RepositoryName, Role, SecretHash, Timestamp, UserId,
 };
 use latchkey_service::{
-    Caller, Clock, CreateToken, CreatedToken, Error, ListTokens, Origin, Person, Principal, Random, Service, Sort,
-    SortKey, StateFilter, SystemRandom,
+    Bearer, Caller, Clock, CreateToken, CreatedToken, Error, ListTokens, Organization, OrganizationAccess, Origin,
+    Person, PresentedCredential, Principal, Random, Service, Sort, SortKey, StateFilter, SystemRandom,
 };
 use latchkey_store::sessions::{self, NewSession};
 use latchkey_store::{Store, Tx, audit, memberships, organizations, projects, repositories, users};
@@ -65,6 +65,18 @@ macro_rules! on_both_engines {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() { super::$name(&super::common::postgres().await).await; })*
         }
+    };
+}
+
+/// What a use case answers somebody who may not even know of the organization.
+#[macro_export]
+macro_rules! within {
+    ($world:expr, $caller:expr, $organization:expr, $handle:ident.$method:ident($($argument:expr),*)) => {
+        async {
+            let access = $world.service.organizations().access($caller, $organization).await?;
+            $world.service.$handle().$method(&access, $($argument),*).await
+        }
+        .await
     };
 }
 
@@ -146,14 +158,32 @@ impl World {
         self.person(self.acme, Role::Admin).await
     }
 
+    /// What a caller may do in acme, of which they are.
+    pub async fn access(&self, caller: &Caller) -> OrganizationAccess {
+        self.access_to(caller, "acme").await
+    }
+
+    /// The same in another organization; in none, that to the tokens of the instance.
+    pub async fn access_to(&self, caller: &Caller, organization: &str) -> OrganizationAccess {
+        let named = Some(organization).filter(|name| !name.is_empty());
+        self.service.organizations().access_or_instance(caller, named).await.unwrap()
+    }
+
+    /// The organization of a name, if the caller may see it.
+    pub async fn organization(&self, caller: &Caller, name: &str) -> Result<Organization, Error> {
+        let access = self.service.organizations().access(caller, name).await?;
+        self.service.organizations().get(&access).cloned()
+    }
+
     pub async fn create(&self, caller: &Caller, asked: CreateToken) -> Result<CreatedToken, Error> {
-        self.service.create_token(caller, "acme", asked).await
+        let access = self.service.organizations().access(caller, "acme").await?;
+        self.service.tokens().create(&access, asked).await
     }
 
     /// What a pipeline that presents the secret is to the use cases.
     pub async fn pipeline(&self, created: &CreatedToken) -> Caller {
         let origin = origin("198.51.100.9");
-        let principal = self.service.authenticate(created.secret.reveal(), &origin).await.unwrap();
+        let principal = authenticate(&self.service, created.secret.reveal(), &origin).await.unwrap();
         Caller { principal, origin }
     }
 
@@ -191,6 +221,12 @@ pub async fn session(tx: &mut Tx, user: UserId) -> CredentialId {
     };
     assert!(sessions::insert(tx, &new).await.unwrap());
     id
+}
+
+/// Checks an unsigned bearer.
+pub async fn authenticate(service: &Service, bearer: &str, origin: &Origin) -> Result<Principal, Error> {
+    let presented = PresentedCredential { bearer: &Bearer::parse(bearer), origin, signature: None };
+    service.authentication().authenticate(&presented).await
 }
 
 pub fn origin(address: &str) -> Origin {

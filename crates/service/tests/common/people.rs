@@ -4,7 +4,7 @@
 
 use latchkey_domain::{Email, Role, UserId};
 use latchkey_service::{
-    AuthorizationError, Caller, CreateToken, Error, ListEvents, Person, Principal, Random, Service, SystemRandom,
+    AuthorizationError, Caller, CreateToken, Error, ListEvents, Person, Principal, Random, SystemRandom,
 };
 use latchkey_store::users;
 
@@ -25,7 +25,7 @@ pub fn outcome<T: std::fmt::Debug>(result: Result<T, Error>) -> &'static str {
 }
 
 pub async fn membership(world: &World, organization: &str, caller: &Caller) -> String {
-    let found = world.service.own_membership(caller, organization).await.unwrap().unwrap();
+    let found = world.service.memberships().get(&world.access_to(caller, organization).await).await.unwrap().unwrap();
     found.member.id.to_string()
 }
 
@@ -47,8 +47,8 @@ pub async fn instance_token(world: &World, scopes: &[&str]) -> Caller {
     world.pipeline(&world.create(&admin, asked).await.unwrap()).await
 }
 
-pub async fn change(service: &Service, caller: &Caller, id: &str, role: Role) -> Result<(), Error> {
-    service.change_role(caller, "acme", id, role).await.map(drop)
+pub async fn change(world: &World, caller: &Caller, id: &str, role: Role) -> Result<(), Error> {
+    world.service.members().set_role(&world.access(caller).await, id, role).await.map(drop)
 }
 
 pub fn events() -> ListEvents {

@@ -73,7 +73,7 @@ impl Conditions {
     }
 
     /// Rows that a walk reads at most in each phase that it goes through.
-    pub(super) fn reach(&self, store: &Store) -> i64 {
+    pub(super) fn rows_max(&self, store: &Store) -> i64 {
         let read = i64::from(store.limits.read);
         if self.phase == phase::ANY { (read / 3).max(1) } else { read.max(1) }
     }

@@ -135,7 +135,7 @@ async fn in_phase(store: &Store, conditions: &Conditions, phase: i16, most: i64)
     Ok(reading!(store, db => {
         let query = sqlx::query_scalar(sql).bind(conditions.list).bind(phase).bind(most);
         // $5 and $6 are places in the statements of lists.
-        let query = query.bind(conditions.reach(store)).bind(0_i64).bind(0_i64);
+        let query = query.bind(conditions.rows_max(store)).bind(0_i64).bind(0_i64);
         bind_filters!(query, conditions).fetch_one(db).await
     })?)
 }

@@ -148,7 +148,7 @@ async fn end(
     let sql = conditions.choose(statements(sort).end);
     let rows: Vec<(String, Uuid)> = reading!(store, db => {
         let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
-        bind_position!(query, from).bind(conditions.reach(store) - 1).fetch_all(db).await
+        bind_position!(query, from).bind(conditions.rows_max(store) - 1).fetch_all(db).await
     })?;
     // The second row says that there is more after the first.
     let more = rows.len() > 1;

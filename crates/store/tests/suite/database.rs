@@ -17,10 +17,10 @@ const HINT: &str = "LATCHKEY_TEST_POSTGRES_URL is not set: run by `make test`, o
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) url: String,
-    place: Place,
+    location: Location,
 }
 
-enum Place {
+enum Location {
     Folder(Folder),
     Postgres { server: Box<PgConnectOptions>, name: String },
 }
@@ -50,7 +50,7 @@ impl Database {
     pub(crate) async fn sqlite() -> Self {
         let folder = Folder::new();
         let url = format!("sqlite://{}", folder.path().join("latchkey.db").display());
-        Self { store: Store::connect(&url).await.unwrap(), url, place: Place::Folder(folder) }
+        Self { store: Store::connect(&url).await.unwrap(), url, location: Location::Folder(folder) }
     }
 
     #[expect(clippy::expect_used, reason = "the message is for whoever runs the tests")]
@@ -68,7 +68,7 @@ impl Database {
         Self {
             store: Store::connect(&url).await.unwrap(),
             url,
-            place: Place::Postgres { server: Box::new(server), name },
+            location: Location::Postgres { server: Box::new(server), name },
         }
     }
 
@@ -105,14 +105,14 @@ impl Database {
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {
-        matches!(self.place, Place::Folder(_))
+        matches!(self.location, Location::Folder(_))
     }
 
     pub(crate) async fn remove(self) {
         self.store.close().await;
-        match self.place {
-            Place::Folder(folder) => drop(folder),
-            Place::Postgres { server, name } => {
+        match self.location {
+            Location::Folder(folder) => drop(folder),
+            Location::Postgres { server, name } => {
                 let mut connection = PgConnection::connect_with(&server).await.unwrap();
                 let drop = format!("DROP DATABASE {name} WITH (FORCE)");
                 sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();

@@ -14,6 +14,7 @@ mod engine;
 mod lists;
 mod members;
 mod organizations;
+mod outbox;
 mod pages;
 mod people;
 mod repositories;

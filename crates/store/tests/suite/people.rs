@@ -149,7 +149,7 @@ async fn a_session_without_a_user_has_data_and_nobody(given: &Given) {
     let data = async |since| sessions::data(given.store(), &hash, since).await.unwrap();
     assert_eq!(data(since(NOW, NOW)).await, Some(Some(b"{}".to_vec())));
     assert_eq!(sessions::live(given.store(), &hash, since(NOW, NOW)).await.unwrap(), None);
-    assert_eq!(given.write(async |tx| sessions::hold(tx, id, since(NOW, NOW)).await).await, None);
+    assert_eq!(given.write(async |tx| sessions::lock_shared(tx, id, since(NOW, NOW)).await).await, None);
     assert_eq!(credentials::owner(given.store(), id).await.unwrap(), None);
     // It has a limit of its own, and not the one of who is signed in.
     let later = LiveSince { sign_in_started_at: NOW.plus_seconds(1), ..since(NOW, NOW) };

@@ -1,4 +1,4 @@
-//! Examples of the description.
+//! Examples in the OpenAPI document.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(crate) fn token(with_secret: bool) -> Value {
         "revokedReason": null,
     });
     if with_secret {
-        // Of the right form, with a wrong checksum: no scanner takes it for a real one.
+        // Well-formed, with a wrong checksum: secret scanners don't report it.
         token["token"] = json!("ci_7Qm2xEXAMPLE0EXAMPLE0EXAMPLE0EXAMPLE");
     }
     token

@@ -1,9 +1,9 @@
-//! Headers that several operations take.
+//! Request headers of several operations.
 
 use latchkey_api_types::schema::{Key, OrganizationName};
 use utoipa::IntoParams;
 
-/// Declares a request header for the description.
+/// Declares a request header for the OpenAPI document.
 macro_rules! request_header {
     ($name:ident, $field:ident: $kind:ty, $header:literal, $(#[$doc:meta])*) => {
         #[derive(IntoParams)]
@@ -18,14 +18,14 @@ macro_rules! request_header {
 }
 
 request_header!(OrganizationHeader, organization: OrganizationName, "latchkey-organization",
-    /// The organization to act on; the person's default one, or the token's own, if not named.
+    /// The organization to act on. Default: the user's current organization, or that of the token.
 );
 request_header!(IdempotencyKey, key: Key, "Idempotency-Key",
-    /// Kept for 24 hours: the same request under the same key is done once.
+    /// The same request with the same key is executed once within 24 hours.
 );
 request_header!(IfMatchHeader, tags: String, "If-Match",
-    /// The `ETag` that was read: do it only if nothing was changed since.
+    /// An `ETag`: the request is executed only if it is still current.
 );
 request_header!(IfNoneMatchHeader, tags: String, "If-None-Match",
-    /// An `ETag` that is known: `304` if it still holds.
+    /// An `ETag`: the answer is `304` if it is still current.
 );

@@ -1,4 +1,4 @@
-//! What several descriptions have in common: headers, and examples. The schemas are in `crates/api-types`.
+//! Headers and examples in the OpenAPI document. The schemas are in `crates/api-types`.
 
 mod examples;
 mod headers;

@@ -54,7 +54,7 @@ pub(crate) async fn change(
     IfMatch(expected): IfMatch,
     JsonBody(changes): JsonBody<api::TokenChanges>,
 ) -> Result<Response, Problem> {
-    let organization = credential.organization_if_any();
-    let detail = state.service.edit_token(&credential.caller, organization, &id, request(changes, expected)?).await?;
+    let access = credential.access_or_instance(&state.service).await?;
+    let detail = state.service.tokens().edit(&access, &id, request(changes, expected)?).await?;
     Ok(with_tag(detail, state.service.now()))
 }

@@ -58,7 +58,7 @@ pub(crate) async fn create(
     credential: Credential,
     IdempotentJson { body, idempotency }: IdempotentJson<api::NewToken>,
 ) -> Result<Response, Problem> {
-    let organization = credential.organization_if_any();
-    let created = state.service.create_token(&credential.caller, organization, request(body, idempotency)?).await?;
+    let access = credential.access_or_instance(&state.service).await?;
+    let created = state.service.tokens().create(&access, request(body, idempotency)?).await?;
     Ok(with_secret(StatusCode::CREATED, created, state.service.now()))
 }

@@ -7,7 +7,7 @@ use latchkey_service::{CreatedToken, TokenDetail};
 
 use crate::http::etag::ETag;
 
-/// A token at `now`, which decides whether an overlap still lasts.
+/// A token at `now`, which decides whether the overlap after a rotation has ended.
 pub(crate) fn token(detail: TokenDetail, now: Timestamp) -> api::Token {
     let TokenDetail { token, state, repositories, .. } = detail;
     let named = |name: String| Some(name).filter(|name| !name.is_empty());
@@ -44,7 +44,7 @@ pub(super) fn with_tag(detail: TokenDetail, now: Timestamp) -> Response {
     (ETag(detail.version()), Json(token(detail, now))).into_response()
 }
 
-/// A token with its secret: kept by nobody on the way, and not compressed (see `router.rs`).
+/// A token with its secret: not cached, and not compressed (see `http/compression.rs`).
 pub(super) fn with_secret(status: StatusCode, created: CreatedToken, now: Timestamp) -> Response {
     let tag = ETag(created.detail.version());
     let location = format!("/api/auth/cli-tokens/{}", created.detail.token.id);

@@ -21,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
         .routes(routes!(revoke::revoke_many))
 }
 
-/// The two fields that say when a token expires; both are optional, and not sent together.
+/// The expiry of a token, from two optional fields that exclude each other.
 fn expires(at: Option<String>, after: Option<String>) -> Result<ExpiresIn, Error> {
     match (at, after) {
         (None, None) => Ok(ExpiresIn::Never),

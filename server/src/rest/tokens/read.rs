@@ -44,7 +44,8 @@ pub(crate) async fn list(
         cursor: list.cursor.as_deref().map(cursor::decode).transpose()?,
         limit: list.limit.unwrap_or(50),
     };
-    let page = state.service.tokens(&credential.caller, credential.organization_if_any(), asked).await?;
+    let access = credential.access_or_instance(&state.service).await?;
+    let page = state.service.tokens().list(&access, asked).await?;
     let now = state.service.now();
     Ok(Json(api::Page {
         items: page.tokens.into_iter().map(|detail| token(detail, now)).collect(),
@@ -70,7 +71,8 @@ pub(crate) async fn get(
     Path(id): Path<String>,
     known: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let detail = state.service.token(&credential.caller, credential.organization_if_any(), &id).await?;
+    let access = credential.access_or_instance(&state.service).await?;
+    let detail = state.service.tokens().get(&access, &id).await?;
     let version = detail.version();
     if known.holds(&version) {
         return Ok((StatusCode::NOT_MODIFIED, ETag(version), ()).into_response());

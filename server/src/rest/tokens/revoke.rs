@@ -27,8 +27,8 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, Problem> {
-    let organization = credential.organization_if_any();
-    state.service.revoke_token_if(&credential.caller, organization, &id, expected.as_deref()).await?;
+    let access = credential.access_or_instance(&state.service).await?;
+    state.service.tokens().revoke_if_match(&access, &id, expected.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -47,7 +47,8 @@ pub(crate) async fn revoke_many(
     credential: Credential,
     JsonBody(tokens): JsonBody<api::TokensToRevoke>,
 ) -> Result<Json<api::RevokedTokens>, Problem> {
-    let done = state.service.revoke_tokens(&credential.caller, credential.organization_if_any(), &tokens.ids).await?;
+    let access = credential.access_or_instance(&state.service).await?;
+    let done = state.service.tokens().revoke_many(&access, &tokens.ids).await?;
     let revoked = done.revoked.into_iter().map(|(id, name)| api::RevokedToken { id, name });
     Ok(Json(api::RevokedTokens { revoked: revoked.collect(), skipped: done.skipped }))
 }

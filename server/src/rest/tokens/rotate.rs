@@ -36,6 +36,7 @@ pub(crate) async fn rotate(
     IdempotentJson { body, idempotency }: IdempotentJson<Option<api::Rotation>>,
 ) -> Result<Response, Problem> {
     let asked = RotateToken { overlap: body.and_then(|body| body.overlap), expected, idempotency };
-    let rotated = state.service.rotate_token(&credential.caller, credential.organization_if_any(), &id, asked).await?;
+    let access = credential.access_or_instance(&state.service).await?;
+    let rotated = state.service.tokens().rotate(&access, &id, asked).await?;
     Ok(with_secret(StatusCode::OK, rotated, state.service.now()))
 }

@@ -59,8 +59,9 @@ pub(super) fn name(state: State) -> impl IntoView + use<> {
 /// Organization or project, for those who have the choice; the project alone, for those who have not.
 pub(super) fn level(state: State) -> impl IntoView + use<> {
     let (in_project, chosen) = state.initial(|values| (values.in_project, values.project.clone()));
-    let (projects, organization, may_administer) =
-        state.offer.with_value(|offer| (offer.projects.clone(), offer.organization.clone(), offer.may_administer));
+    let (projects, organization, may_administer) = state
+        .options
+        .with_value(|options| (options.projects.clone(), options.organization.clone(), options.may_administer));
     if projects.is_empty() {
         return None;
     }

@@ -15,7 +15,7 @@ use crate::{
         query::query,
         server::create_token,
         submitted::{Action, read},
-        values::{Choice, Values},
+        values::{NamedRef, Values},
     },
 };
 
@@ -45,7 +45,7 @@ pub(super) fn start(state: State) {
 fn tick(state: State, opened: f64) {
     after(MINUTE, move || {
         let seconds = (js_sys::Date::now() - opened) / 1_000.0;
-        state.now.set(state.offer.with_value(|offer| offer.now).plus_seconds(seconds as i64));
+        state.now.set(state.options.with_value(|options| options.now).plus_seconds(seconds as i64));
         tick(state, opened);
     });
 }
@@ -61,7 +61,9 @@ fn follow(state: State) {
         let mine = next(turn);
         after(ADDRESS_PAUSE, move || {
             if turn.get_value() == mine && !state.created.get_untracked() {
-                set_query(&state.offer.with_value(|offer| state.values.with_untracked(|values| query(values, offer))));
+                set_query(
+                    &state.options.with_value(|options| state.values.with_untracked(|values| query(values, options))),
+                );
             }
         });
     });
@@ -98,9 +100,9 @@ fn sent() -> Option<impl Fn(&str) -> Vec<String>> {
 }
 
 /// The form as it is in the page, with the repositories given.
-fn in_page(state: State, repositories: Vec<Choice>) -> Option<Values> {
+fn in_page(state: State, repositories: Vec<NamedRef>) -> Option<Values> {
     let sent = sent()?;
-    Some(state.offer.with_value(|offer| read(&sent, repositories, offer)))
+    Some(state.options.with_value(|options| read(&sent, repositories, options)))
 }
 
 /// The form as it is in the page before hydration.
@@ -169,7 +171,7 @@ pub(super) fn submitted(state: State, event: &SubmitEvent) {
         Action::Create | Action::Enter => create(state),
         Action::Find => find(state, 0),
         action => {
-            change(state, |values| state.offer.with_value(|offer| action.apply(values, offer)));
+            change(state, |values| state.options.with_value(|options| action.apply(values, options)));
             if let Action::Add(scope) = action {
                 focus_scope(scope);
             }
@@ -192,12 +194,13 @@ fn create(state: State) {
     }
     typed(state);
     let values = state.values.get_untracked();
-    let problems = state.offer.with_value(|offer| check(&values, offer, state.now.get_untracked()));
+    let problems = state.options.with_value(|options| check(&values, options, state.now.get_untracked()));
     if !problems.is_empty() {
         return report(state, problems);
     }
     state.busy.set(true);
-    let (organization, key) = state.offer.with_value(|offer| (offer.organization.clone(), offer.creation_key.clone()));
+    let (organization, key) =
+        state.options.with_value(|options| (options.organization.clone(), options.creation_key.clone()));
     spawn_local(async move {
         match flat(create_token(organization, key, values).await) {
             Ok(screen) => {

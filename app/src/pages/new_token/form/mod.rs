@@ -7,7 +7,7 @@
 mod basics;
 mod expiration;
 // The events have no one to answer on the server.
-#[cfg_attr(not(feature = "hydrate"), path = "idle.rs")]
+#[cfg_attr(not(feature = "hydrate"), path = "noop.rs")]
 mod live;
 #[cfg(feature = "hydrate")]
 mod picking;
@@ -20,7 +20,7 @@ use leptos::prelude::*;
 
 use super::{
     summary::summary,
-    values::{Found, Offer, Values},
+    values::{FormOptions, FoundRepositories, Values},
 };
 use crate::{answers::Problem, components::sentence, paths};
 
@@ -33,8 +33,8 @@ struct State {
     problems: RwSignal<Vec<Problem>>,
     /// In the summary on top of the form: those of the form as it was sent, until their fields change.
     reported: RwSignal<Vec<Problem>>,
-    found: RwSignal<Found>,
-    offer: StoredValue<Offer>,
+    found: RwSignal<FoundRepositories>,
+    options: StoredValue<FormOptions>,
     now: RwSignal<Timestamp>,
     /// Scripts run.
     live: RwSignal<bool>,
@@ -64,17 +64,22 @@ impl State {
 
 /// The form, and in its place the new token once there is one.
 #[island]
-pub fn TokenForm(values: Values, offer: Offer, problems: Vec<Problem>, found: Found) -> impl IntoView {
-    let list = paths::tokens(&offer.organization);
+pub fn TokenForm(
+    values: Values,
+    options: FormOptions,
+    problems: Vec<Problem>,
+    found: FoundRepositories,
+) -> impl IntoView {
+    let list = paths::tokens(&options.organization);
     let action = [&list, "/new"].concat();
-    let key = offer.creation_key.clone();
+    let key = options.creation_key.clone();
     let state = State {
         values: RwSignal::new(values),
         reported: RwSignal::new(problems.clone()),
         problems: RwSignal::new(problems),
         found: RwSignal::new(found),
-        now: RwSignal::new(offer.now),
-        offer: StoredValue::new(offer),
+        now: RwSignal::new(options.now),
+        options: StoredValue::new(options),
         live: RwSignal::new(false),
         busy: RwSignal::new(false),
         created: RwSignal::new(false),
@@ -114,7 +119,7 @@ pub fn TokenForm(values: Values, offer: Offer, problems: Vec<Problem>, found: Fo
 fn foot(state: State, list: String) -> impl IntoView + use<> {
     let said = move || {
         let summary =
-            state.offer.with_value(|offer| state.values.with(|values| summary(values, offer, state.now.get())));
+            state.options.with_value(|options| state.values.with(|values| summary(values, options, state.now.get())));
         let pieces = summary.pieces.into_iter().map(|(plain, strong)| view! { {plain}<b>{strong}</b> }).collect_view();
         (pieces, summary.rest)
     };

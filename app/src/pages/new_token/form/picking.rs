@@ -15,7 +15,7 @@ use super::{
 use crate::{
     answers::{Problem, flat},
     islands::dom::{after, all},
-    pages::new_token::{server::search_repositories, values::Choice},
+    pages::new_token::{server::search_repositories, values::NamedRef},
 };
 
 /// Typing pauses for so many milliseconds before repositories are searched.
@@ -38,7 +38,7 @@ pub(super) fn find(state: State, pause: i32) {
         if state.found.with_untracked(|found| found.query == query) {
             return;
         }
-        let organization = state.offer.with_value(|offer| offer.organization.clone());
+        let organization = state.options.with_value(|options| options.organization.clone());
         spawn_local(async move {
             let answer = flat(search_repositories(organization, query).await);
             // Whoever typed on has asked for something else meanwhile.
@@ -63,7 +63,7 @@ pub(super) fn key_in_search(state: State, event: &KeyboardEvent) {
             let typed = element::<HtmlInputElement>("find");
             let query = typed.as_ref().map(|input| input.value()).unwrap_or_default();
             let (current, first) = state.found.with_untracked(|found| {
-                let chosen = |one: &&Choice| state.values.with_untracked(|values| values.repositories.contains(one));
+                let chosen = |one: &&NamedRef| state.values.with_untracked(|values| values.repositories.contains(one));
                 (found.query == query.trim(), found.repositories.iter().find(|one| !chosen(one)).cloned())
             });
             match first {
@@ -130,7 +130,7 @@ fn target(event: &Event) -> Option<HtmlInputElement> {
 }
 
 /// Adds a repository, if the list takes another one.
-fn add(state: State, repository: Choice) -> bool {
+fn add(state: State, repository: NamedRef) -> bool {
     let mut added = false;
     change(state, |values| added = values.add_repository(repository));
     if !added {

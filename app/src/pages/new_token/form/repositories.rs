@@ -2,12 +2,13 @@ use latchkey_domain::RepositoryAccess;
 use leptos::{either::Either, prelude::*};
 
 use super::{State, live, problems::error};
-use crate::pages::new_token::values::Choice;
+use crate::pages::new_token::values::NamedRef;
 
 /// All repositories, or those that are searched for and chosen.
 pub(super) fn access(state: State) -> impl IntoView + use<> {
     let all = state.initial(|values| values.all_repositories);
-    let (organization, none) = state.offer.with_value(|offer| (offer.organization.clone(), offer.no_repositories));
+    let (organization, none) =
+        state.options.with_value(|options| (options.organization.clone(), options.no_repositories));
     let picker = if none {
         Either::Left(view! {
             <p class="hint only-these">
@@ -96,7 +97,7 @@ fn chosen(state: State) -> impl IntoView + use<> {
     }
 }
 
-fn chip(repository: Choice) -> impl IntoView {
+fn chip(repository: NamedRef) -> impl IntoView {
     view! {
         <li>
             <label class="chip repository-chip">
@@ -148,7 +149,7 @@ fn results(state: State) -> impl IntoView + use<> {
     }
 }
 
-fn result(state: State, repository: Choice) -> impl IntoView {
+fn result(state: State, repository: NamedRef) -> impl IntoView {
     let id = repository.id.clone();
     let is_chosen = move || state.values.with(|values| values.repositories.iter().any(|one| one.id == id));
     let (checked, ticked, locked) = (untrack(&is_chosen), is_chosen.clone(), is_chosen);

@@ -6,17 +6,19 @@ use crate::components::sentence;
 
 /// Presets, and the scopes by group.
 pub(super) fn scopes(state: State) -> impl IntoView + use<> {
-    let (presets, groups, all) = state.offer.with_value(|offer| {
-        let presets: Vec<String> = offer.catalogue.presets().iter().map(|preset| preset.name.clone()).collect();
+    let (presets, groups, all) = state.options.with_value(|options| {
+        let presets: Vec<String> = options.catalogue.presets().iter().map(|preset| preset.name.clone()).collect();
         let groups: Vec<(String, Vec<ScopeInfo>)> =
-            offer.groups().map(|(group, scopes)| (group.name.clone(), scopes.cloned().collect())).collect();
-        (presets, groups, offer.scopes().count())
+            options.groups().map(|(group, scopes)| (group.name.clone(), scopes.cloned().collect())).collect();
+        (presets, groups, options.scopes().count())
     });
     // The preset that the choice is, if it is one.
     let current = Memo::new(move |_| {
-        state.offer.with_value(|offer| {
-            let presets = offer.catalogue.presets().len();
-            state.values.with(|values| (0..presets).find(|index| offer.preset(*index).as_ref() == Some(&values.scopes)))
+        state.options.with_value(|options| {
+            let presets = options.catalogue.presets().len();
+            state
+                .values
+                .with(|values| (0..presets).find(|index| options.preset(*index).as_ref() == Some(&values.scopes)))
         })
     });
     let count = move || state.values.with(|values| values.scopes.len()).to_string();
@@ -65,10 +67,10 @@ fn group(state: State, at: usize, name: String, scopes: Vec<ScopeInfo>) -> impl 
     let heading = id.clone();
     let names: Vec<String> = scopes.iter().map(|info| info.name.as_str().to_owned()).collect();
     let missing = move || {
-        state.offer.with_value(|offer| {
+        state.options.with_value(|options| {
             state.values.with(|values| {
                 let chosen = names.iter().filter(|name| values.scopes.contains(name));
-                chosen.filter_map(|name| offer.missing_read(name, &values.scopes)).next()
+                chosen.filter_map(|name| options.missing_read(name, &values.scopes)).next()
             })
         })
     };

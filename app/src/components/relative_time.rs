@@ -3,7 +3,7 @@ use leptos::prelude::*;
 
 /// "3 days ago", with the exact time as a tooltip: in UTC from the server, in the reader's zone once scripts run.
 #[component]
-pub fn Moment(now: Timestamp, at: Timestamp) -> impl IntoView {
+pub fn RelativeTime(now: Timestamp, at: Timestamp) -> impl IntoView {
     view! {
         <time datetime=at.to_string() title=words::date_time(at) data-relative="">
             {words::relative(now, at)}

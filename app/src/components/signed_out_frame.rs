@@ -11,7 +11,12 @@ use crate::{
 
 /// The page of somebody who is not signed in: one calm card under the wordmark.
 #[component]
-pub fn Plain(site: Arc<Site>, theme: Option<Theme>, #[prop(into)] title: String, children: Children) -> impl IntoView {
+pub fn SignedOutFrame(
+    site: Arc<Site>,
+    theme: Option<Theme>,
+    #[prop(into)] title: String,
+    children: Children,
+) -> impl IntoView {
     set_sprite(&site);
     view! {
         <Shell site theme title class="plain">
