@@ -153,14 +153,17 @@ async fn repositories_and_projects(admin: &Client) {
     let created = repositories.create("acme/api").idempotency_key("repository").await.unwrap();
     assert_eq!(repositories.create("acme/api").idempotency_key("repository").await.unwrap(), created);
     assert_eq!(repositories.get("acme/api").await.unwrap(), created);
-    assert_eq!(repositories.list_all(&RepositoryQuery::default()).collect().await.unwrap(), [created.clone()]);
+    assert_eq!(
+        repositories.list_all(&RepositoryQuery::default()).collect().await.unwrap(),
+        std::slice::from_ref(&created)
+    );
     repositories.delete(created.id).await.unwrap();
     assert_eq!(repositories.get(created.id).await.unwrap_err().code(), Some("not-found"));
 
     let projects = admin.projects();
     let created = projects.create("Web / shop? 100 %").await.unwrap();
     assert_eq!(projects.get("Web / shop? 100 %").await.unwrap(), created);
-    assert_eq!(projects.list(&PageQuery::default()).await.unwrap().items, [created.clone()]);
+    assert_eq!(projects.list(&PageQuery::default()).await.unwrap().items, std::slice::from_ref(&created));
     projects.delete(created.id).await.unwrap();
 }
 

@@ -123,7 +123,7 @@ impl<C: Clock> Limit<C> {
 
     /// Bounds the memory: the number of buckets stays near the number of credentials in use.
     fn drop_full_buckets(&self) {
-        if self.requests.fetch_add(1, Ordering::Relaxed) % REQUESTS_PER_CHECK != 0
+        if !self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(REQUESTS_PER_CHECK)
             || self.buckets.len() < self.drop_at.load(Ordering::Relaxed)
         {
             return;

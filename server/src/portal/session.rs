@@ -198,7 +198,9 @@ mod tests {
         Extension(session): Extension<BrowserSession>,
         headers: HeaderMap,
     ) -> impl IntoResponse {
-        let (state, nonce) = ("s".to_owned(), "n".to_owned());
+        // What is the same as before would not be saved.
+        let state = if headers.contains_key("close") { "another" } else { "first" }.to_owned();
+        let nonce = "n".to_owned();
         let pending = PendingSignIn { state, nonce, code_verifier: "v".to_owned(), return_path: "/".to_owned() };
         session.begin_sign_in(&pending).await.unwrap();
         if headers.contains_key("close") {

@@ -22,7 +22,7 @@ pub struct ListedOrganization {
 
 impl Organizations<'_> {
     /// The organization, if the caller may see it.
-    pub fn get<'a>(self, access: &'a OrganizationAccess) -> Result<&'a Organization, Error> {
+    pub fn get(self, access: &OrganizationAccess) -> Result<&Organization, Error> {
         access.allow(Action::ReadOrganization)?;
         Ok(access.organization())
     }

@@ -98,15 +98,15 @@ impl Tokens<'_> {
         access.allow(Action::ReadTokens)?;
         access.principal().person().ok_or(AuthorizationError::PeopleOnly)?;
         let now = self.service.now();
-        let filter = self.filter(&access, &list, now).await?;
+        let filter = self.filter(access, &list, now).await?;
         let (soon, idle) = (now.plus_days(SOON_DAYS), now.plus_days(-UNUSED_DAYS));
         let ((page, total), summary, projects) = tokio::try_join!(
-            self.page(&access, &list, &filter, now),
+            self.page(access, &list, &filter, now),
             async { Ok(tokens::summary(self.service.store(), access.id(), soon, idle, now).await?) },
-            self.service.projects().visible(&access, "", PROJECTS_MAX),
+            self.service.projects().visible(access, "", PROJECTS_MAX),
         )?;
         let counts = Counts { active: summary.live, expiring_soon: summary.expiring, unused: summary.idle };
-        let whole = filter == self.state_filter(&access, list.state, now);
+        let whole = filter == self.state_filter(access, list.state, now);
         let total = match (total, list.state) {
             (Some(total), _) => total,
             (None, StateFilter::Active) if whole => counts.active,
