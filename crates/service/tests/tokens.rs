@@ -258,10 +258,7 @@ async fn organizations_do_not_see_each_other(world: &World) {
     // Nor by a token, whatever its scopes.
     let created = world.create(&admin, scoped("all", &["tokens:read", "repos:read"])).await.unwrap();
     let pipeline = world.pipeline(&created).await;
-    not_found(
-        "by token",
-        service.tokens().list(&world.access_to(&pipeline, "globex").await, listing(StateFilter::All)).await.map(drop),
-    );
+    not_found("by token", within!(world, &pipeline, "globex", tokens.list(listing(StateFilter::All))).map(drop));
     assert!(matches!(
         service.organizations().resolve(&pipeline, Some("globex")).await,
         Err(Error::Forbidden(AuthorizationError::OtherOrganization))
