@@ -100,7 +100,7 @@ async fn sign_in(
     session.replace(signed_in.session).await?;
     context.set_cookies(cookies::set_device(&portal.site, jar, &signed_in));
     // A session that has ended already, perhaps by an admin, is no reason to lose the form.
-    let person = portal.service.session(signed_in.session).await?.ok_or(PageError::SignInRequired)?;
+    let person = portal.service.sessions().person(signed_in.session).await?.ok_or(PageError::SignInRequired)?;
     let request = PageRequest::new(portal, person, visitor, path);
     context.set_request(&request);
     Ok(request)

@@ -68,7 +68,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let store = Store::connect(&options.database_url).await?;
     let service = Service::new(store, Catalogue::built_in(), Arc::new(SystemClock), Arc::new(SystemRandom));
     let origin = Origin::new("192.0.2.1".parse().ok(), "latchkey-bench", "bench");
-    let signed_in = service.sign_in(&origin, Browser::default(), corpus::READER, corpus::PASSWORD).await?;
+    let signed_in = service.sessions().sign_in(&origin, Browser::default(), corpus::READER, corpus::PASSWORD).await?;
     let caller = Caller { principal: Principal::Session(signed_in.person), origin };
     let mut deep = None;
     for _ in 0..20 {
@@ -135,7 +135,7 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
     let turn = |of: &[String]| of[usize::try_from(number).unwrap_or(0) % of.len()].clone();
     let list = match operation {
         "session" => {
-            let person = service.session(world.session).await?;
+            let person = service.sessions().person(world.session).await?;
             return person.map(|_| ()).ok_or_else(|| "the session is over".into());
         }
         "verify" => {

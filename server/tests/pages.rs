@@ -185,8 +185,7 @@ async fn a_failure_leads_back_to_the_form() {
 
 /// What an island would send, for each server function there is.
 fn questions() -> Vec<(String, Value)> {
-    let _ = latchkey_app::server_fns::routes();
-    let paths = leptos::server_fn::axum::server_fn_paths();
+    let paths = latchkey_app::server_fns::paths();
     let example = |path: &str| match path {
         "/_fn/search_repositories" => json!({ "organization": "default", "query": "api" }),
         "/_fn/create_token" => json!({
@@ -198,10 +197,14 @@ fn questions() -> Vec<(String, Value)> {
                 "project": "", "networks": "",
             },
         }),
+        "/_fn/list_tokens" => json!({ "organization": "default", "query": "status=all&q=ci" }),
+        "/_fn/revoke_tokens" => json!({ "organization": "default", "ids": ["01938f6e-0000-7000-8000-000000000001"] }),
+        "/_fn/preview_auto_revoke" => json!({ "organization": "default", "days": 90 }),
+        "/_fn/set_auto_revoke" => json!({ "organization": "default", "days": 90, "confirmed": 0 }),
         other => panic!("{other} has no example here"),
     };
-    let questions: Vec<_> = paths.map(|(path, _)| (path.to_owned(), example(path))).collect();
-    assert!(questions.len() >= 2);
+    let questions: Vec<_> = paths.into_iter().map(|path| (path.clone(), example(&path))).collect();
+    assert!(questions.len() >= 6);
     questions
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn attempt(
         failure(status, [message, &error_page::try_again_in(retry_after)].concat(), Some(retry_after))
     };
     let signed_in =
-        portal.service.sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password")).await;
+        portal.service.sessions().sign_in(&visitor.origin, browser, fields.text("email"), fields.raw("password")).await;
     signed_in.map_err(|error| match error {
         // One message for an unknown email, a wrong password and no password: nobody learns who has an account.
         Error::Unauthenticated(_) | Error::Invalid(_) | Error::NotFound(_) => failure(

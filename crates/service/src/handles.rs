@@ -40,6 +40,8 @@ handles! {
     invitations: Invitations,
     /// Accounts of people.
     users: Users,
+    /// Sessions of people in a browser.
+    sessions: Sessions,
     /// Sessions and user tokens of an account.
     credentials: Credentials,
     /// Audit events.

@@ -55,7 +55,7 @@ pub use demo::DemoLogin;
 pub use error::{AuthenticationError, AuthorizationError, Error, FieldError, PreconditionError};
 pub use handles::{
     Audit, Authentication, AutoRevoke, Credentials, Health, Invitations, Maintenance, Members, Memberships, Operator,
-    Organizations, Outbox, Projects, Repositories, Setup, Tokens, Users, Verification,
+    Organizations, Outbox, Projects, Repositories, Sessions, Setup, Tokens, Users, Verification,
 };
 pub use idempotency::IdempotentRequest;
 pub use invitations::Invited;

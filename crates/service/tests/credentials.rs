@@ -59,7 +59,7 @@ async fn the_first_account_is_made_once(world: &World) {
     let signed_in =
         world.service.setup().complete(&origin, Browser::default(), link.reveal(), EMAIL, PASSWORD).await.unwrap();
     assert!(signed_in.person.instance_admin);
-    assert_eq!(world.service.session(signed_in.session).await.unwrap(), Some(signed_in.person));
+    assert_eq!(world.service.sessions().person(signed_in.session).await.unwrap(), Some(signed_in.person));
     let again =
         world.service.setup().complete(&origin, Browser::default(), link.reveal(), "eve@example.com", PASSWORD).await;
     assert!(matches!(again, Err(Error::NotFound(_))));
@@ -70,8 +70,9 @@ async fn the_first_account_is_made_once(world: &World) {
 async fn a_session_ends_by_idleness_by_age_and_by_signing_out(world: &World) {
     world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let origin = origin("203.0.113.7");
-    let sign_in = async || world.service.sign_in(&origin, Browser::default(), EMAIL, PASSWORD).await.unwrap().session;
-    let live = async |session: &SessionId| world.service.session(*session).await.unwrap().is_some();
+    let sign_in =
+        async || world.service.sessions().sign_in(&origin, Browser::default(), EMAIL, PASSWORD).await.unwrap().session;
+    let live = async |session: &SessionId| world.service.sessions().person(*session).await.unwrap().is_some();
 
     let idle = sign_in().await;
     world.clock.advance_seconds(12 * 3_600 - 1);
@@ -89,9 +90,9 @@ async fn a_session_ends_by_idleness_by_age_and_by_signing_out(world: &World) {
 
     let (one, two) = (sign_in().await, sign_in().await);
     assert_ne!(one.reveal(), two.reveal());
-    world.service.sign_out(&origin, one).await.unwrap();
+    world.service.sessions().sign_out(&origin, one).await.unwrap();
     assert!(!live(&one).await && live(&two).await);
-    world.service.tidy().await.unwrap();
+    world.service.maintenance().tidy().await.unwrap();
     assert!(live(&two).await);
     // What is stored can't be used: the hash is not the secret.
     assert_eq!(SessionId::parse("nonsense"), None);
@@ -102,6 +103,7 @@ async fn a_wrong_password_and_an_unknown_email_are_the_same(world: &World) {
     let answer = async |email: &str, password: &str| {
         world
             .service
+            .sessions()
             .sign_in(&origin("203.0.113.7"), Browser::default(), email, password)
             .await
             .unwrap_err()
@@ -116,13 +118,13 @@ async fn a_wrong_password_and_an_unknown_email_are_the_same(world: &World) {
 async fn a_user_token_lives_for_a_day(world: &World) {
     world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let from = origin("203.0.113.7");
-    let made = world.service.log_in(&from, EMAIL, PASSWORD).await.unwrap();
+    let made = world.service.authentication().log_in(&from, EMAIL, PASSWORD).await.unwrap();
     let principal = common::authenticate(&world.service, made.token.reveal(), &from).await.unwrap();
     assert!(matches!(principal, Principal::UserToken(person) if person.email == EMAIL));
     world.clock.advance_seconds(24 * 3_600);
     assert_eq!(refusal(world, made.token.reveal()).await, AuthenticationError::Expired);
     // A session's cookie is no bearer.
-    let session = world.service.sign_in(&from, Browser::default(), EMAIL, PASSWORD).await.unwrap().session;
+    let session = world.service.sessions().sign_in(&from, Browser::default(), EMAIL, PASSWORD).await.unwrap().session;
     assert_eq!(refusal(world, &session.reveal()).await, AuthenticationError::Malformed);
 }
 

@@ -178,7 +178,7 @@ async fn a_key_is_over_after_a_day(world: &World) {
     let second = world.create(&admin, keyed("k", "Second")).await.unwrap();
     assert_ne!(second.secret.reveal(), first.secret.reveal());
     world.clock.advance_days(2);
-    world.service.tidy().await.unwrap();
+    world.service.maintenance().tidy().await.unwrap();
     let third = world.create(&admin, keyed("k", "Third")).await.unwrap();
     assert_ne!(third.secret.reveal(), second.secret.reveal());
 }

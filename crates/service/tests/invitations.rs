@@ -158,8 +158,8 @@ async fn a_link_makes_an_account_once(world: &World) {
     let joined = joined.unwrap();
     assert_eq!(outcome(refused), "not found");
     assert_eq!((joined.person.email.as_str(), joined.person.instance_admin), ("bob@example.com", false));
-    assert_eq!(service.session(joined.session).await.unwrap().unwrap(), joined.person);
-    service.sign_in(&from, Browser::default(), "bob@example.com", PASSWORD).await.unwrap();
+    assert_eq!(service.sessions().person(joined.session).await.unwrap().unwrap(), joined.person);
+    service.sessions().sign_in(&from, Browser::default(), "bob@example.com", PASSWORD).await.unwrap();
     let caller = Caller { principal: Principal::Session(joined.person), origin: from.clone() };
     assert_eq!(
         service.memberships().get(&world.access(&caller).await).await.unwrap().unwrap().member.role,

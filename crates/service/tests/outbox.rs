@@ -279,10 +279,10 @@ async fn dead_messages_go_after_a_month(world: &World) {
     deliver(world, &Recorder::answering([Err(DeliveryError::Permanent("gone".to_owned()))])).await;
     add(world, PAYLOAD).await;
     world.clock.advance_days(30);
-    world.service.tidy().await.unwrap();
+    world.service.maintenance().tidy().await.unwrap();
     assert_eq!(all(world).await.len(), 2);
     world.clock.advance_seconds(1);
-    world.service.tidy().await.unwrap();
+    world.service.maintenance().tidy().await.unwrap();
     let left = all(world).await;
     assert!(left.len() == 1 && matches!(left[0].state, MessageState::Due(_)), "what was never tried stays: {left:?}");
 }

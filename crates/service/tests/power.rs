@@ -4,12 +4,10 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use common::people::{instance_token, membership, nobody};
-use common::use_cases::{READS, Targets, WITHOUT_CALLER, WRITES, ask, targets, write};
+use common::use_cases::{READS, Targets, WRITES, ask, targets, write};
 use common::{World, asked, listing, scoped};
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
@@ -460,60 +458,5 @@ async fn what_takes_power_away_is_tried_again_after_a_deadlock() {
         lock(&mut other, ours, &our_id).await.unwrap();
         sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
         done.await.unwrap().unwrap_or_else(|error| panic!("{name}: {error:?}"));
-    }
-}
-
-#[test]
-fn every_use_case_is_known_here() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let handles = std::fs::read_to_string(source.join("handles.rs")).unwrap();
-    let (_, handles) = handles.split_once("\nhandles! {\n").unwrap();
-    let handles: BTreeMap<_, _> = handles
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(',')?.split_once(": "))
-        .map(|(method, handle)| (handle.to_owned(), method.to_owned()))
-        .collect();
-    let (mut found, mut without_caller, mut unattended) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    walk(&source, &mut |path, text| {
-        for block in text.split("\nimpl ").skip(1) {
-            let (of, rest) = block.split_once(" {\n").unwrap();
-            let block = rest.split("\n}\n").next().unwrap();
-            let handle = of.strip_suffix("<'_>").and_then(|name| handles.get(name));
-            for piece in block.split("    pub ").skip(1) {
-                let Some((signature, body)) = piece.split_once(" {\n") else { continue };
-                let Some(name) = signature.split("fn ").nth(1).map(|name| name.split(['(', '<']).next().unwrap())
-                else {
-                    continue;
-                };
-                let asks = signature.contains(": &Caller") || signature.contains("OrganizationAccess");
-                let body = body.split("\n    }\n").next().unwrap();
-                match handle {
-                    Some(handle) if asks => drop(found.insert(format!("{handle}.{name}"))),
-                    Some(handle) => drop(without_caller.insert(format!("{handle}.{name}"))),
-                    // Whatever takes a caller is a use case, and use cases are methods of handles.
-                    None => assert!(!signature.contains(": &Caller"), "{}: {of} {name}", path.display()),
-                }
-                if asks && body.contains("begin_system") {
-                    unattended.push(format!("{of} {name}"));
-                }
-            }
-        }
-        let ways = text.matches(".store().begin(").count();
-        assert!(ways == 0 || path.ends_with("transaction.rs"), "{} begins a write by itself", path.display());
-    });
-    let set = |names: &[&[&str]]| names.concat().iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    assert_eq!(found, set(&[WRITES, READS]), "say in WRITES or READS what it does");
-    assert_eq!(without_caller, set(&[WITHOUT_CALLER]), "say in WITHOUT_CALLER that nobody's power is needed for it");
-    // What comes after the organization is gone; see `organizations/delete.rs`.
-    assert_eq!(unattended, ["Organizations<'_> delete"]);
-}
-
-fn walk(folder: &Path, each: &mut impl FnMut(&Path, &str)) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.path().is_dir() {
-            walk(&entry.path(), each);
-        } else {
-            each(&entry.path(), &std::fs::read_to_string(entry.path()).unwrap());
-        }
     }
 }

@@ -54,7 +54,7 @@ fn pending(state: &str) -> PendingSignIn {
 
 async fn sign_in(world: &World) -> SignedIn {
     world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
-    world.service.sign_in(&origin(HOME), Browser::default(), EMAIL, PASSWORD).await.unwrap()
+    world.service.sessions().sign_in(&origin(HOME), Browser::default(), EMAIL, PASSWORD).await.unwrap()
 }
 
 fn caller(signed_in: &SignedIn) -> Caller {
@@ -121,7 +121,7 @@ async fn saving_does_not_bring_back_what_has_ended(world: &World) {
         let (session, browser, store) = request(service, Some(signed_in.session));
         browser.begin_sign_in(&pending("state")).await.unwrap();
         match how {
-            "sign-out" => service.sign_out(&origin(HOME), signed_in.session).await.unwrap(),
+            "sign-out" => service.sessions().sign_out(&origin(HOME), signed_in.session).await.unwrap(),
             "end all" => assert!(service.credentials().end_all(&caller(&other), "me").await.unwrap() > 0),
             "operator ends" => drop(service.operator().end(signed_in.person.credential.0).await.unwrap()),
             "operator locks" => {
@@ -131,12 +131,12 @@ async fn saving_does_not_bring_back_what_has_ended(world: &World) {
             "operator's password" => service.operator().set_password(EMAIL, PASSWORD).await.unwrap(),
             _ => {
                 let browser = Browser { session: Some(signed_in.session), device: None };
-                service.sign_in(&origin(HOME), browser, EMAIL, PASSWORD).await.unwrap();
+                service.sessions().sign_in(&origin(HOME), browser, EMAIL, PASSWORD).await.unwrap();
             }
         }
         session.save().await.unwrap();
         assert!(store.take_failure().is_none(), "{how}: the answer is not spoilt by it");
-        assert_eq!(service.session(signed_in.session).await.unwrap(), None, "{how}");
+        assert_eq!(service.sessions().person(signed_in.session).await.unwrap(), None, "{how}");
         assert_eq!(stored(world, signed_in.session).await, None, "{how}");
     }
     // One that lives is saved, and stays whose it is.
@@ -146,7 +146,7 @@ async fn saving_does_not_bring_back_what_has_ended(world: &World) {
     session.save().await.unwrap();
     assert_eq!(browser.id(), Some(signed_in.session));
     assert!(stored(world, signed_in.session).await.unwrap().is_some());
-    assert_eq!(service.session(signed_in.session).await.unwrap(), Some(signed_in.person));
+    assert_eq!(service.sessions().person(signed_in.session).await.unwrap(), Some(signed_in.person));
 }
 
 /// Gives the same 16 bytes a few times.
@@ -188,12 +188,12 @@ async fn a_planted_id_is_not_adopted(world: &World) {
     assert_ne!(browser.id(), Some(planted));
     assert!(stored(world, planted).await.is_none() && stored(world, browser.id().unwrap()).await.is_some());
     // Nobody has signed in with that.
-    assert_eq!(world.service.session(browser.id().unwrap()).await.unwrap(), None);
+    assert_eq!(world.service.sessions().person(browser.id().unwrap()).await.unwrap(), None);
 
     // Signing in ends it, and has an id of its own.
     world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
     let started = Browser { session: browser.id(), device: None };
-    let signed_in = world.service.sign_in(&origin(HOME), started, EMAIL, PASSWORD).await.unwrap();
+    let signed_in = world.service.sessions().sign_in(&origin(HOME), started, EMAIL, PASSWORD).await.unwrap();
     assert_ne!(Some(signed_in.session), browser.id());
     assert_eq!(stored(world, browser.id().unwrap()).await, None);
 }
@@ -233,7 +233,7 @@ async fn a_sign_in_in_progress_is_good_once_and_not_for_long(world: &World) {
     world.clock.advance_seconds(1);
     assert_eq!(take(id, "state-4").await, None, "it is over");
     assert!(stored(world, id).await.is_some());
-    service.tidy().await.unwrap();
+    service.maintenance().tidy().await.unwrap();
     assert!(stored(world, id).await.is_none() && stored(world, young).await.is_some());
     assert_ne!(begin(Some(id), "state-6").await, id);
 }
@@ -260,13 +260,13 @@ async fn a_fresh_password_renews_the_session_that_asks(world: &World) {
     let (here, elsewhere) = (sign_in(world).await, sign_in(world).await);
     let wrong = service.users().set_password(&caller(&here), "me", Some("wrong"), fresh).await;
     assert!(matches!(wrong, Err(Error::Invalid(_))));
-    assert!(service.session(here.session).await.unwrap().is_some(), "what fails leaves the session as it is");
+    assert!(service.sessions().person(here.session).await.unwrap().is_some(), "what fails leaves the session as it is");
 
     let renewed = service.users().set_password(&caller(&here), "me", Some(PASSWORD), fresh).await.unwrap().unwrap();
     for ended in [&here, &elsewhere] {
-        assert_eq!(service.session(ended.session).await.unwrap(), None);
+        assert_eq!(service.sessions().person(ended.session).await.unwrap(), None);
     }
-    assert_eq!(service.session(renewed.session).await.unwrap(), Some(renewed.person.clone()));
+    assert_eq!(service.sessions().person(renewed.session).await.unwrap(), Some(renewed.person.clone()));
     assert_eq!(renewed.person.id, here.person.id);
     assert_ne!(renewed.person.credential, here.person.credential);
     // Whoever has asked for something with the old id, and waits, gets nothing any more.
@@ -282,19 +282,19 @@ async fn a_fresh_password_renews_the_session_that_asks(world: &World) {
     // It does not live longer for that: 7 days from signing in.
     for _ in 0..20 {
         world.clock.advance_seconds(8 * 3_600);
-        assert!(service.session(renewed.session).await.unwrap().is_some());
+        assert!(service.sessions().person(renewed.session).await.unwrap().is_some());
     }
     let renewed = service.users().set_password(&now, "me", Some(fresh), PASSWORD).await.unwrap().unwrap();
     world.clock.advance_seconds(8 * 3_600 + 1);
-    assert_eq!(service.session(renewed.session).await.unwrap(), None);
+    assert_eq!(service.sessions().person(renewed.session).await.unwrap(), None);
 
     // An admin who sets somebody else's has no more power than before; a user token has no id to renew.
     let bob = common::people::nobody(world, "bob@example.com", false).await;
     let bob = bob.principal.person().unwrap().id.to_string();
     let admin = sign_in(world).await;
     assert!(service.users().set_password(&caller(&admin), &bob, None, fresh).await.unwrap().is_none());
-    assert!(service.session(admin.session).await.unwrap().is_some());
-    let token = service.log_in(&origin(HOME), EMAIL, PASSWORD).await.unwrap().token;
+    assert!(service.sessions().person(admin.session).await.unwrap().is_some());
+    let token = service.authentication().log_in(&origin(HOME), EMAIL, PASSWORD).await.unwrap().token;
     let principal = common::authenticate(service, token.reveal(), &origin(HOME)).await.unwrap();
     let with_token = Caller { principal, origin: origin(HOME) };
     assert!(service.users().set_password(&with_token, "me", Some(PASSWORD), fresh).await.unwrap().is_none());
@@ -304,9 +304,9 @@ async fn nothing_can_fail_once_a_session_is_replaced(world: &World) {
     let before = sign_in(world).await;
     let browser = Browser { session: Some(before.session), device: None };
     let (session, in_request, store) = request(&world.service, Some(before.session));
-    let signed_in = world.service.sign_in(&origin(HOME), browser, EMAIL, PASSWORD).await.unwrap();
+    let signed_in = world.service.sessions().sign_in(&origin(HOME), browser, EMAIL, PASSWORD).await.unwrap();
     world.store.close().await;
-    assert!(world.service.session(signed_in.session).await.is_err(), "nothing can be asked any more");
+    assert!(world.service.sessions().person(signed_in.session).await.is_err(), "nothing can be asked any more");
     in_request.replace(signed_in.session).await.unwrap();
     // As the layer does it.
     assert!(session.is_modified() && !session.is_empty().await && store.is_replaced());
@@ -322,11 +322,11 @@ async fn a_session_is_touched_every_five_minutes(world: &World) {
     let start = seen().await;
     for minute in 1..=5 {
         world.clock.advance_seconds(60);
-        assert!(world.service.session(signed_in.session).await.unwrap().is_some());
+        assert!(world.service.sessions().person(signed_in.session).await.unwrap().is_some());
         assert_eq!(seen().await, start, "{minute}");
     }
     world.clock.advance_seconds(1);
-    world.service.session(signed_in.session).await.unwrap();
+    world.service.sessions().person(signed_in.session).await.unwrap();
     assert_eq!(seen().await, start.plus_seconds(301));
 }
 

@@ -41,11 +41,11 @@ fn said<T>(result: Result<T, Error>) -> &'static str {
 
 async fn attempt(world: &World, from: &str, device: Option<&SignedIn>, email: &str, password: &str) -> &'static str {
     let browser = Browser { session: None, device: device.map(|known| known.device.reveal()) };
-    said(world.service.sign_in(&origin(from), browser, email, password).await)
+    said(world.service.sessions().sign_in(&origin(from), browser, email, password).await)
 }
 
 async fn signed_in(world: &World, from: &str) -> SignedIn {
-    world.service.sign_in(&origin(from), STRANGER, EMAIL, PASSWORD).await.unwrap()
+    world.service.sessions().sign_in(&origin(from), STRANGER, EMAIL, PASSWORD).await.unwrap()
 }
 
 fn counted(answers: Vec<&'static str>) -> BTreeMap<&'static str, usize> {
@@ -62,7 +62,7 @@ async fn ended(world: &World) -> u64 {
 
 async fn guesses_are_slowed_down_where_they_come_from(world: &World) {
     world.service.setup().bootstrap(EMAIL, PASSWORD).await.unwrap();
-    let here = async |password| world.service.sign_in(&origin(HOME), STRANGER, EMAIL, password).await;
+    let here = async |password| world.service.sessions().sign_in(&origin(HOME), STRANGER, EMAIL, password).await;
     for _ in 0..5 {
         assert_eq!(said(here("wrong").await), "wrong");
     }
@@ -70,7 +70,7 @@ async fn guesses_are_slowed_down_where_they_come_from(world: &World) {
     assert_eq!(retry_after, 5);
     assert_eq!(attempt(world, "198.51.100.1", None, EMAIL, PASSWORD).await, "in", "elsewhere nobody has guessed");
     // By the API as by the page, and not for an account beside it.
-    assert_eq!(said(world.service.log_in(&origin(HOME), EMAIL, PASSWORD).await), "wait");
+    assert_eq!(said(world.service.authentication().log_in(&origin(HOME), EMAIL, PASSWORD).await), "wait");
     assert_eq!(attempt(world, HOME, None, "bob@example.com", PASSWORD).await, "wrong");
     world.clock.advance_seconds(5);
     assert_eq!(said(here(PASSWORD).await), "in", "who waits as long as they are told is let in");
@@ -80,9 +80,9 @@ async fn guesses_are_slowed_down_where_they_come_from(world: &World) {
     // Whoever has no address shares a bucket with those who have none, and with nobody else.
     let nowhere = Origin::new(None, "tests/1.0", "request-1");
     for _ in 0..5 {
-        assert_eq!(said(world.service.sign_in(&nowhere, STRANGER, EMAIL, "wrong").await), "wrong");
+        assert_eq!(said(world.service.sessions().sign_in(&nowhere, STRANGER, EMAIL, "wrong").await), "wrong");
     }
-    assert_eq!(said(world.service.sign_in(&nowhere, STRANGER, EMAIL, PASSWORD).await), "wait");
+    assert_eq!(said(world.service.sessions().sign_in(&nowhere, STRANGER, EMAIL, PASSWORD).await), "wait");
     assert_eq!(said(here(PASSWORD).await), "in");
 }
 
@@ -94,18 +94,19 @@ async fn strangers_lock_nobody_out(world: &World) {
         assert_eq!(attempt(world, &from, None, EMAIL, "wrong").await, "wrong");
     }
     // The account is under attack from everywhere: who comes from somewhere new waits, a minute at most.
-    let new = world.service.sign_in(&origin("192.0.2.1"), STRANGER, EMAIL, PASSWORD).await;
+    let new = world.service.sessions().sign_in(&origin("192.0.2.1"), STRANGER, EMAIL, PASSWORD).await;
     let Err(Error::TooManyAttempts { retry_after }) = new else { panic!("not slowed down") };
     assert!(retry_after <= 60, "{retry_after}");
     // Its owner does not: not with a browser that is known, wherever, and not where they have signed in before.
     assert_eq!(attempt(world, "192.0.2.2", Some(&known), EMAIL, PASSWORD).await, "in");
     assert_eq!(attempt(world, HOME, None, EMAIL, PASSWORD).await, "in");
-    assert_eq!(said(world.service.log_in(&origin(HOME), EMAIL, PASSWORD).await), "in");
+    assert_eq!(said(world.service.authentication().log_in(&origin(HOME), EMAIL, PASSWORD).await), "in");
     // Who guesses there is not told that the account is known there, by the answer or by what it costs.
     let mut told = Vec::new();
     for from in [HOME, "192.0.2.3"] {
         let before = world.service.health().stats().hashed;
-        let answer = world.service.sign_in(&origin(from), STRANGER, EMAIL, "wrong").await.unwrap_err().to_string();
+        let answer =
+            world.service.sessions().sign_in(&origin(from), STRANGER, EMAIL, "wrong").await.unwrap_err().to_string();
         told.push((answer, world.service.health().stats().hashed - before));
     }
     assert_eq!(told[0], told[1]);
@@ -134,7 +135,7 @@ async fn a_known_browser_has_guesses_of_its_own(world: &World) {
     // Nothing but the very cookie will do, of this instance, and while it is young.
     let with = async |service: &Service, cookie: &str| {
         let browser = Browser { session: None, device: Some(cookie) };
-        said(service.sign_in(&origin(office), browser, EMAIL, PASSWORD).await)
+        said(service.sessions().sign_in(&origin(office), browser, EMAIL, PASSWORD).await)
     };
     let mut changed = cookie.clone();
     changed.replace_range(5..6, if &cookie[5..6] == "A" { "B" } else { "A" });
@@ -172,9 +173,9 @@ async fn of_many_at_once_as_many_are_looked_at_as_the_rule_allows(world: &World)
         let tasks: Vec<_> = (0..200)
             .map(|number| {
                 let service = if number % 2 == 0 { world.service.clone() } else { replica.clone() };
-                tokio::spawn(
-                    async move { said(service.sign_in(&origin(from), STRANGER, &email(number), "wrong").await) },
-                )
+                tokio::spawn(async move {
+                    said(service.sessions().sign_in(&origin(from), STRANGER, &email(number), "wrong").await)
+                })
             })
             .collect();
         let mut answers = Vec::new();
@@ -210,7 +211,7 @@ async fn what_is_right_is_given_back_and_no_more(world: &World) {
     assert_eq!(made_up(22).await, "wait");
     world.clock.advance_seconds(2 * 3_600);
     assert_eq!(made_up(23).await, "wrong");
-    world.service.tidy().await.unwrap();
+    world.service.maintenance().tidy().await.unwrap();
 }
 
 async fn a_link_is_looked_at_before_a_password(world: &World) {
@@ -270,9 +271,9 @@ async fn a_new_session_ends_the_one_before(world: &World) {
     let service = &world.service;
     let link = service.setup().new_link().await.unwrap().unwrap();
     let from = origin(HOME);
-    let live = async |session: &SignedIn| service.session(session.session).await.unwrap().is_some();
+    let live = async |session: &SignedIn| service.sessions().person(session.session).await.unwrap().is_some();
     let again = async |session: Option<SessionId>| {
-        service.sign_in(&from, Browser { session, device: None }, EMAIL, PASSWORD).await.unwrap()
+        service.sessions().sign_in(&from, Browser { session, device: None }, EMAIL, PASSWORD).await.unwrap()
     };
     let set_up = service.setup().complete(&from, STRANGER, link.reveal(), EMAIL, PASSWORD).await.unwrap();
 
@@ -290,7 +291,7 @@ async fn a_new_session_ends_the_one_before(world: &World) {
     assert_eq!(ended(world).await, 1);
     // A sign-in that fails leaves the session alone.
     let browser = Browser { session: Some(second.session), device: None };
-    assert_eq!(said(service.sign_in(&from, browser, EMAIL, "wrong").await), "wrong");
+    assert_eq!(said(service.sessions().sign_in(&from, browser, EMAIL, "wrong").await), "wrong");
     assert!(live(&second).await);
     // Of two at once, one ends it.
     let old = Some(second.session);
@@ -321,5 +322,5 @@ async fn a_made_up_cookie_signs_nobody_out(world: &World) {
         held.push(world.store.begin(WritePriority::Urgent).await.unwrap());
     }
     let made_up = SessionId::parse("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
-    world.service.sign_out(&origin(HOME), made_up).await.unwrap();
+    world.service.sessions().sign_out(&origin(HOME), made_up).await.unwrap();
 }

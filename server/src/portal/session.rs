@@ -172,7 +172,7 @@ mod tests {
         headers: HeaderMap,
     ) -> impl IntoResponse {
         let browser = Browser { session: session.id(), device: None };
-        let signed_in = portal.service.sign_in(&Origin::default(), browser, EMAIL, PASSWORD).await.unwrap();
+        let signed_in = portal.service.sessions().sign_in(&Origin::default(), browser, EMAIL, PASSWORD).await.unwrap();
         session.replace(signed_in.session).await.unwrap();
         asked_for(&headers)
     }
@@ -182,7 +182,7 @@ mod tests {
         Extension(session): Extension<BrowserSession>,
         headers: HeaderMap,
     ) -> impl IntoResponse {
-        let person = portal.service.session(session.id().unwrap()).await.unwrap().unwrap();
+        let person = portal.service.sessions().person(session.id().unwrap()).await.unwrap().unwrap();
         let caller = Caller { principal: Principal::Session(person), origin: Origin::default() };
         let renewed = portal.service.users().set_password(&caller, "me", Some(PASSWORD), PASSWORD).await.unwrap();
         session.replace(renewed.unwrap().session).await.unwrap();
@@ -221,7 +221,7 @@ mod tests {
 
         async fn is_live(&self, pair: &str) -> bool {
             let id = SessionId::parse(pair.split_once('=').unwrap().1).unwrap();
-            self.portal.service.session(id).await.unwrap().is_some()
+            self.portal.service.sessions().person(id).await.unwrap().is_some()
         }
     }
 

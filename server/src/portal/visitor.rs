@@ -21,7 +21,7 @@ pub(super) async fn layer(
     let theme = cookies::theme(request.headers());
     let person = match session.id() {
         // One statement for both, and nothing of it is read for the layer of `tower-sessions`.
-        Some(id) => portal.service.session(id).await,
+        Some(id) => portal.service.sessions().person(id).await,
         None => Ok(None),
     };
     match person {

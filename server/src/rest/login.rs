@@ -28,6 +28,6 @@ pub(crate) async fn login(
     Extension(origin): Extension<Origin>,
     JsonBody(login): JsonBody<api::Login>,
 ) -> Result<Json<api::UserToken>, Problem> {
-    let made = state.service.log_in(&origin, &login.email, login.password.reveal()).await?;
+    let made = state.service.authentication().log_in(&origin, &login.email, login.password.reveal()).await?;
     Ok(Json(api::UserToken { secret: made.token.reveal().into(), expires_at: made.expires_at }))
 }

@@ -33,7 +33,7 @@ pub(super) async fn run(service: Service, mut stopping: watch::Receiver<bool>) {
             Ok(None) => tracing::debug!("another replica sweeps"),
             Err(error) => tracing::error!(%error, "the sweep failed; the next one will take what it left"),
         }
-        if let Err(error) = service.tidy().await {
+        if let Err(error) = service.maintenance().tidy().await {
             tracing::warn!(%error, "sessions and tokens that are over could not be removed");
         }
     }

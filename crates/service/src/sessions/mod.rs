@@ -18,7 +18,9 @@ pub use request_store::RequestSessionStore;
 use crate::recorder::AuditEntry;
 use crate::sign_in::{REMEMBERED_DAYS, window};
 use crate::transaction::Purpose;
-use crate::{AuthenticationError, Browser, Caller, Error, Origin, Person, Principal, Service, SignedIn};
+use crate::{
+    AuthenticationError, Browser, Caller, Error, Maintenance, Origin, Person, Principal, Service, Sessions, SignedIn,
+};
 
 /// A session ends after so long without a request.
 const IDLE_SECONDS: i64 = 12 * 3_600;
@@ -29,51 +31,55 @@ const SIGN_IN_MINUTES: i64 = 15;
 /// `last_seen_at` is written at most this often.
 const TOUCH_SECONDS: i64 = 5 * 60;
 
-impl Service {
+impl Sessions<'_> {
     /// Who a session belongs to, while it is live. Moves its idle time on.
-    pub async fn session(&self, id: SessionId) -> Result<Option<Person>, Error> {
-        let now = self.now();
-        let Some(session) = sessions::live(self.store(), &id.hash(), live_since(now)).await? else { return Ok(None) };
+    pub async fn person(self, id: SessionId) -> Result<Option<Person>, Error> {
+        let now = self.service.now();
+        let Some(session) = sessions::live(self.service.store(), &id.hash(), live_since(now)).await? else {
+            return Ok(None);
+        };
         if session.last_seen_at < now.plus_seconds(-TOUCH_SECONDS) {
             // While nothing can be written, people can still read; their sessions end a little earlier then.
-            if let Err(error) = self.touch_session(id, now).await {
+            if let Err(error) = self.touch(id, now).await {
                 tracing::warn!(%error, "that a session is in use could not be written");
             }
         }
         Ok(Some(Person::new(session.user, session.id)))
     }
 
-    async fn touch_session(&self, id: SessionId, now: Timestamp) -> Result<(), Error> {
-        let mut tx = self.begin_system(Purpose::Containment).await?;
+    async fn touch(self, id: SessionId, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.service.begin_system(Purpose::Containment).await?;
         sessions::touch(&mut tx, &id.hash(), now).await?;
         Ok(tx.commit().await?)
     }
 
     /// Ends a session, if it is there.
-    pub async fn sign_out(&self, origin: &Origin, id: SessionId) -> Result<(), Error> {
+    pub async fn sign_out(self, origin: &Origin, id: SessionId) -> Result<(), Error> {
         // Whoever makes up a cookie must not get among the urgent writes.
-        if sessions::data(self.store(), &id.hash(), live_since(self.now())).await?.is_none() {
+        if sessions::data(self.service.store(), &id.hash(), live_since(self.service.now())).await?.is_none() {
             return Ok(());
         }
-        let mut tx = self.begin_system(Purpose::Containment).await?;
-        self.end_session(&mut tx, origin, None, id).await?;
+        let mut tx = self.service.begin_system(Purpose::Containment).await?;
+        self.service.end_session(&mut tx, origin, None, id).await?;
         Ok(tx.commit().await?)
     }
+}
 
+impl Maintenance<'_> {
     /// Removes sessions, user tokens, counted guesses and idempotency keys that are over. Called hourly.
-    pub async fn tidy(&self) -> Result<(), Error> {
+    pub async fn tidy(self) -> Result<(), Error> {
         const BATCH: u32 = 1_000;
-        let now = self.now();
+        let now = self.service.now();
         loop {
-            let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
+            let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
             let removed = [
                 sessions::delete_dead(&mut tx, live_since(now), BATCH).await?,
                 user_tokens::delete_expired(&mut tx, now.plus_days(-1), BATCH).await?,
                 attempts::delete_old(&mut tx, window(now), BATCH).await?,
                 attempts::delete_old_networks(&mut tx, now.plus_days(-REMEMBERED_DAYS), BATCH).await?,
                 changes::delete_old(&mut tx, BATCH).await?,
-                self.forget_keys(&mut tx, BATCH).await?,
-                self.delete_dead_messages(&mut tx, BATCH).await?,
+                self.service.forget_keys(&mut tx, BATCH).await?,
+                self.service.delete_dead_messages(&mut tx, BATCH).await?,
             ];
             tx.commit().await?;
             if removed.iter().all(|count| *count < u64::from(BATCH)) {
@@ -81,7 +87,9 @@ impl Service {
             }
         }
     }
+}
 
+impl Service {
     /// The one way to a new session of a person. The one that the browser had ends with it, also if it is somebody else's.
     pub(crate) async fn open_session(
         &self,

@@ -137,7 +137,7 @@ impl SessionStore for RequestSessionStore {
         if self.is_replaced() {
             return Ok(());
         }
-        self.0.service.sign_out(&self.0.origin, (*id).into()).await.map_err(|error| self.failed(error))
+        self.0.service.sessions().sign_out(&self.0.origin, (*id).into()).await.map_err(|error| self.failed(error))
     }
 }
 

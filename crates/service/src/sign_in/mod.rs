@@ -14,7 +14,7 @@ use crate::passwords::Source;
 use crate::recorder::AuditEntry;
 use crate::sessions::{actor, on_user, open_account};
 use crate::transaction::Purpose;
-use crate::{AuthenticationError, Error, Origin, Person, Service, SessionId};
+use crate::{Authentication, AuthenticationError, Error, Origin, Person, Service, SessionId, Sessions};
 
 /// How long a user token lives.
 const USER_TOKEN_SECONDS: i64 = 24 * 3_600;
@@ -47,38 +47,44 @@ pub struct UserToken {
     pub expires_at: Timestamp,
 }
 
-impl Service {
+impl Sessions<'_> {
     /// Signs a person in at the browser; the session that it had ends.
     pub async fn sign_in(
-        &self,
+        self,
         origin: &Origin,
         browser: Browser<'_>,
         email: &str,
         password: &str,
     ) -> Result<SignedIn, Error> {
-        let (user, hash) = self.prove(origin, browser, email, password).await?;
-        let mut tx = self.begin_system(Purpose::Request).await?;
-        let signed_in = self.open_session(&mut tx, origin, browser, user, &hash).await?;
+        let (user, hash) = self.service.prove(origin, browser, email, password).await?;
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
+        let signed_in = self.service.open_session(&mut tx, origin, browser, user, &hash).await?;
         tx.commit().await?;
         Ok(signed_in)
     }
+}
 
+impl Authentication<'_> {
     /// Signs a person in at the API: a user token for 24 hours.
-    pub async fn log_in(&self, origin: &Origin, email: &str, password: &str) -> Result<UserToken, Error> {
-        let (user, password_hash) = self.prove(origin, Browser::default(), email, password).await?;
-        let token = self.new_secret(SecretKind::UserToken);
-        let now = self.now();
+    pub async fn log_in(self, origin: &Origin, email: &str, password: &str) -> Result<UserToken, Error> {
+        let (user, password_hash) = self.service.prove(origin, Browser::default(), email, password).await?;
+        let token = self.service.new_secret(SecretKind::UserToken);
+        let now = self.service.now();
         let expires_at = now.plus_seconds(USER_TOKEN_SECONDS);
-        let mut tx = self.begin_system(Purpose::Request).await?;
+        let mut tx = self.service.begin_system(Purpose::Request).await?;
         open_account(&mut tx, &user, &password_hash).await?;
-        let (id, from) = (CredentialId(self.new_id()), origin.address);
+        let (id, from) = (CredentialId(self.service.new_id()), origin.address);
         let (hash, agent) = (token.hash(), origin.user_agent());
         user_tokens::insert(&mut tx, id, &hash, user.id, from, agent, now, expires_at).await?;
-        self.record(&mut tx, &actor(&user), origin, on_user(AuditAction::UserTokenCreated, &user, true)).await?;
+        self.service
+            .record(&mut tx, &actor(&user), origin, on_user(AuditAction::UserTokenCreated, &user, true))
+            .await?;
         tx.commit().await?;
         Ok(UserToken { token, expires_at })
     }
+}
 
+impl Service {
     /// The user of an email and password. The answer and its time are the same for an unknown email and a wrong
     /// password.
     pub(crate) async fn check_password(&self, origin: &Origin, email: &str, password: &str) -> Result<User, Error> {
