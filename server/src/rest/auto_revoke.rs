@@ -75,8 +75,11 @@ pub(crate) async fn set(
     Path(name): Path<String>,
     JsonBody(set): JsonBody<api::Days>,
 ) -> Result<Json<api::AutoRevoke>, Problem> {
-    let access = state.service.organizations().access(&credential.caller, &name).await?;
+    let organizations = state.service.organizations();
+    let access = organizations.access(&credential.caller, &name).await?;
     state.service.auto_revoke().set(&access, set.days).await.map_err(named)?;
+    // As it is now: an access holds the organization as it was looked up.
+    let access = organizations.access(&credential.caller, &name).await?;
     Ok(Json(setting(state.service.auto_revoke().get(&access).await?)))
 }
 
