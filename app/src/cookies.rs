@@ -52,7 +52,7 @@ pub fn clear_session(site: &Site) -> Option<HeaderValue> {
 
 /// The theme that somebody chose with this browser.
 pub fn theme(headers: &HeaderMap) -> Option<Theme> {
-    Theme::parse(CookieJar::from_headers(headers).get(THEME)?.value())
+    Theme::parse(value(headers, THEME)?)
 }
 
 /// Remembers a theme, or forgets it to follow the system.
@@ -80,9 +80,9 @@ fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        // Other applications of the host send theirs in the same header, in whatever bytes.
+        .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| str::from_utf8(pair.trim_ascii()).ok()?.split_once('='))
         .filter_map(|(given, value)| (given == name && !value.is_empty()).then_some(value));
     let first = values.next()?;
     values.all(|other| other == first).then_some(first)
@@ -111,6 +111,20 @@ mod tests {
             text((jar, ()).into_response().headers_mut().remove(header::SET_COOKIE)),
             "latchkey-theme=dark; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=31536000"
         );
+    }
+
+    #[test]
+    fn a_cookie_of_somebody_else_hides_none_of_ours() {
+        let id = SessionId::parse("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
+        for strange in ["city=Z\u{fc}rich; ".as_bytes(), b"x=\xe9; ", b"\xff; =; ;; ", b"a=\\\"; "] {
+            for site in [site(true), site(false)] {
+                let ours = [session_pair(&site, id).as_bytes(), b"; latchkey-theme=dark"].concat();
+                let mut headers = HeaderMap::new();
+                headers.insert(header::COOKIE, HeaderValue::from_bytes(&[strange, &ours].concat()).unwrap());
+                assert_eq!(session(&site, &headers).map(SessionId::reveal), Some(id.reveal()));
+                assert_eq!(theme(&headers), Some(Theme::Dark));
+            }
+        }
     }
 
     #[test]

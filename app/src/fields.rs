@@ -5,6 +5,7 @@ use axum::{
     extract::{FromRequest, Request},
     response::IntoResponse,
 };
+use http::Method;
 use serde::Deserialize;
 
 use crate::page::PageError;
@@ -63,6 +64,10 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = PageError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
+        // A HEAD is a GET without its answer (RFC 9110, section 9.3.2).
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Ok(Self::parse(request.uri().query().unwrap_or_default()));
+        }
         match Form::<Self>::from_request(request, state).await {
             Ok(Form(fields)) => Ok(fields),
             Err(rejection) => Err(PageError::UnreadableForm(rejection.into_response().status())),

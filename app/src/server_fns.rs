@@ -13,6 +13,7 @@ use leptos::{
     prelude::*,
     server_fn::axum::{register_explicit, server_fn_paths},
 };
+use leptos_axum::ResponseOptions;
 
 use crate::{
     answers::{Code, Failure, Problem},
@@ -118,6 +119,19 @@ pub(crate) fn request() -> Result<PageRequest, Failure> {
 
 /// What the browser is told about an error; the rest is for the log.
 pub(crate) fn failure(caller: &Caller, error: &Error) -> Failure {
+    let failure = failure_of(caller, error);
+    if failure.code == Code::Unavailable
+        && let Some(response) = use_context::<ResponseOptions>()
+    {
+        // What is no refusal has the status of one that proxies and alerts look at.
+        response.set_status(StatusCode::SERVICE_UNAVAILABLE);
+        let seconds = error.retry_after().unwrap_or(1);
+        response.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    failure
+}
+
+fn failure_of(caller: &Caller, error: &Error) -> Failure {
     match error {
         Error::Unauthenticated(_) => Failure::new(Code::SignedOut),
         Error::Forbidden(_) => Failure::new(Code::Forbidden),

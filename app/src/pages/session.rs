@@ -92,7 +92,7 @@ pub(crate) async fn attempt(
         }
         error => {
             let (status, message) = error_page::message(&error, visitor.origin.request_id());
-            failure(status, message, None)
+            failure(status, message, error.retry_after())
         }
     })
 }

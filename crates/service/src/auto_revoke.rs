@@ -166,43 +166,24 @@ impl AutoRevoke<'_> {
         if kind == SweepKind::Scheduled && last.is_some_and(|last| last.started_at >= this_hour) {
             return Ok(None);
         }
-        let mut revoked = 0;
-        loop {
-            let of_batch = self.sweep_batch(organization.id, threshold).await?;
-            revoked += of_batch;
-            if of_batch < BATCH {
-                break;
-            }
-        }
-        let sweep = Sweep {
+        let mut sweep = Sweep {
             id: SweepId(self.service.new_id()),
             organization_id: organization.id,
             threshold_days: threshold.days(),
             started_at,
-            finished_at: self.service.now(),
-            revoked,
+            finished_at: started_at,
+            revoked: 0,
         };
-        let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
-        sweeps::insert(&mut tx, &sweep).await?;
-        if revoked > 0 {
-            let message = Message::SweepFinished(SweepFinished {
-                sweep: sweep.id,
-                organization: sweep.organization_id,
-                threshold_days: sweep.threshold_days,
-                revoked,
-                finished_at: sweep.finished_at,
-            });
-            self.service.enqueue(&mut tx, &message).await?;
-        }
-        sweeps::delete_old(&mut tx, organization.id, started_at.plus_days(-KEPT_DAYS)).await?;
-        tx.commit().await?;
+        while self.sweep_batch(&mut sweep, threshold).await? == BATCH {}
         self.service.inner.counted.sweeps.add(1);
-        self.service.inner.counted.swept.add(u64::from(revoked));
-        Ok(Some(revoked))
+        self.service.inner.counted.swept.add(u64::from(sweep.revoked));
+        Ok(Some(sweep.revoked))
     }
 
-    async fn sweep_batch(self, organization: OrganizationId, threshold: InactivityThreshold) -> Result<u32, Error> {
-        let now = self.service.now();
+    /// Revokes up to a batch of tokens. What is told of the sweep is written with them: whatever ends it afterwards, no
+    /// token is gone without a word.
+    async fn sweep_batch(self, sweep: &mut Sweep, threshold: InactivityThreshold) -> Result<u32, Error> {
+        let (now, organization) = (self.service.now(), sweep.organization_id);
         let mut tx = self.service.begin_system(Purpose::Bookkeeping).await?;
         let revoked = tokens::revoke_inactive(&mut tx, organization, threshold.cutoff(now), BATCH, now).await?;
         let entry = AuditEntry {
@@ -213,8 +194,23 @@ impl AutoRevoke<'_> {
             details: json!({ "reason": "inactive", "days": threshold.days() }),
         };
         self.service.record_for_tokens(&mut tx, &system(), &Origin::default(), entry, &revoked).await?;
+        let revoked = u32::try_from(revoked.len()).unwrap_or(u32::MAX);
+        let so_far = Sweep { finished_at: now, revoked: sweep.revoked + revoked, ..sweep.clone() };
+        sweeps::save(&mut tx, &so_far).await?;
+        if revoked > 0 {
+            let message = Message::SweepFinished(SweepFinished {
+                sweep: sweep.id,
+                organization,
+                threshold_days: sweep.threshold_days,
+                revoked,
+                finished_at: now,
+            });
+            self.service.enqueue(&mut tx, &message).await?;
+        }
+        sweeps::delete_old(&mut tx, organization, sweep.started_at.plus_days(-KEPT_DAYS)).await?;
         tx.commit().await?;
-        Ok(u32::try_from(revoked.len()).unwrap_or(u32::MAX))
+        *sweep = so_far;
+        Ok(revoked)
     }
 }
 

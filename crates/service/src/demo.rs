@@ -136,7 +136,7 @@ impl Setup<'_> {
                 finished_at: Timestamp::from_micros(started_at.micros() + 14_000 + i64::from(revoked) * 3_100),
                 revoked,
             };
-            sweeps::insert(tx, &sweep).await?;
+            sweeps::save(tx, &sweep).await?;
         }
         Ok("ada@example.com".to_owned())
     }

@@ -46,10 +46,11 @@ impl TryFrom<Row> for Sweep {
     }
 }
 
-/// Writes a finished sweep down.
-pub async fn insert(tx: &mut Tx, sweep: &Sweep) -> Result<(), StoreError> {
+/// Writes a sweep down, as far as it has come.
+pub async fn save(tx: &mut Tx, sweep: &Sweep) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO sweeps (id, organization_id, threshold_days, started_at, finished_at, revoked) \
-        VALUES ($1, $2, $3, $4, $5, $6)";
+        VALUES ($1, $2, $3, $4, $5, $6) \
+        ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at, revoked = excluded.revoked";
     writing!(tx, db => {
         sqlx::query(SQL)
             .bind(sweep.id.0)

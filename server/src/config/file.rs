@@ -15,7 +15,12 @@ pub(super) fn flags(
     command: &Command,
     is_set: impl Fn(&str) -> bool,
 ) -> Result<Vec<OsString>, ConfigError> {
-    let table: Table = read(path)?.parse().map_err(|error| ConfigError::syntax(path, error))?;
+    let text = read(path)?;
+    // Without the line itself, which may hold a password.
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        ConfigError::syntax(path, format!("line {line}: {}", error.message()))
+    })?;
     let mut flags = Vec::new();
     for (key, value) in table {
         let Some(flag) = settings(command).find(|arg| arg.get_id() == key.as_str()).and_then(Arg::get_long) else {

@@ -7,7 +7,8 @@ use serde_json::json;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data")]
 pub enum Message {
-    /// A sweep has revoked tokens of an organization.
+    /// A sweep has revoked tokens of an organization. One that revokes many sends a message for each batch, written in the
+    /// transaction of that batch.
     #[serde(rename = "sweep.finished.v1")]
     SweepFinished(SweepFinished),
 }
@@ -20,7 +21,7 @@ pub struct SweepFinished {
     pub organization: OrganizationId,
     /// The organization's threshold then, in days.
     pub threshold_days: u16,
-    /// How many tokens it revoked, at least 1.
+    /// How many tokens this message tells of, at least 1.
     pub revoked: u32,
     pub finished_at: Timestamp,
 }

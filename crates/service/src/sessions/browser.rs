@@ -36,7 +36,9 @@ impl BrowserSession {
     pub async fn replace(&self, id: SessionId) -> Result<(), Error> {
         // From here on the store has nothing to write for the layer, so that nothing can fail after the commit.
         self.store.replace(id);
-        self.session.flush().await.map_err(|error| self.error(error))?;
+        if self.session.id().is_some() {
+            self.session.flush().await.map_err(|error| self.error(error))?;
+        }
         self.session.set_expiry(Some(Self::COOKIE_EXPIRY));
         self.session.save().await.map_err(|error| self.error(error))
     }

@@ -204,7 +204,7 @@ async fn sweeps_are_listed_newest_first(given: &Given) {
             finished_at: NOW.plus_seconds(seconds + 1),
             revoked: 100_000,
         };
-        given.write(async |tx| sweeps::insert(tx, &sweep).await).await;
+        given.write(async |tx| sweeps::save(tx, &sweep).await).await;
         expected.push(sweep);
     }
     let latest = sweeps::latest(given.store(), given.acme, 2).await.unwrap();
