@@ -9,7 +9,6 @@ use super::{
     days::parse_days,
     form::Setting,
     server::answer,
-    sweep_preview::SweepPreview,
     views::{self, AutoRevokePage},
 };
 use crate::{
@@ -89,14 +88,6 @@ async fn load(
 ) -> Result<AutoRevokePage, Error> {
     let days = parse_days(&setting.days);
     let shown = days.or_else(|| parse_days(&stored(&current).days)).unwrap_or(DEFAULT_DAYS);
-    let preview = load_preview(request, organization, shown).await?;
+    let preview = answer::load_preview(request, organization, shown).await?;
     Ok(AutoRevokePage { is_invalid: days.is_none(), ..AutoRevokePage::new(current, setting, preview) })
-}
-
-/// What the next sweep would do with a threshold of so many days.
-pub(super) async fn load_preview(request: &PageRequest, organization: &str, days: u16) -> Result<SweepPreview, Error> {
-    let service = &request.portal.service;
-    let access = service.organizations().access(&request.caller, organization).await?;
-    let preview = service.auto_revoke().preview(&access, days.into()).await?;
-    Ok(SweepPreview::new(preview, service.now()))
 }

@@ -44,7 +44,7 @@ pub(super) mod answer {
     use leptos::prelude::*;
 
     use super::{
-        super::{handlers::load_preview, preview, sweep_preview::SweepPreview},
+        super::{preview, sweep_preview::SweepPreview},
         PreviewUpdate, Saved,
     };
     use crate::{
@@ -97,5 +97,17 @@ pub(super) mod answer {
         }
         service.auto_revoke().set(&access, days.unwrap_or(0).into()).await?;
         Ok(None)
+    }
+
+    /// What the next sweep would do with a threshold of so many days.
+    pub(crate) async fn load_preview(
+        request: &PageRequest,
+        organization: &str,
+        days: u16,
+    ) -> Result<SweepPreview, Error> {
+        let service = &request.portal.service;
+        let access = service.organizations().access(&request.caller, organization).await?;
+        let preview = service.auto_revoke().preview(&access, days.into()).await?;
+        Ok(SweepPreview::new(preview, service.now()))
     }
 }

@@ -74,7 +74,11 @@ fn preview(state: State, days: u16, request: u32) {
         match answer {
             Ok(update) => show(state, &update),
             // Signed out, or the server is away: the browser shows which.
-            Err(_) => drop(window().location().set_search(&["?preview=1&days=", &days.to_string()].concat())),
+            Err(_) => {
+                // All that the form holds.
+                let on = if state.on.get_untracked() { "&on=on" } else { "" };
+                let _ = window().location().set_search(&["?preview=1&days=", &days.to_string(), on].concat());
+            }
         }
     });
 }
