@@ -171,6 +171,7 @@ test('several are revoked at once, after a question that names them', { tag: ['@
   for (const name of doomed) await api.createToken({ name });
   await goto(page, `${tokensPath}?q=Doomed+${project}`);
   for (const name of doomed.slice(0, 2)) await page.getByRole('checkbox', { name: `Select ${name}` }).check();
+  if (await scriptsRun(page)) await expect(page.getByText('2 selected')).toBeVisible();
   await page.getByRole('button', { name: 'Revoke…' }).click();
   const question = page.getByRole('dialog', { name: 'Revoke 2 tokens?' });
   await expect(question.getByRole('listitem')).toHaveText(doomed.slice(0, 2).reverse());

@@ -1,4 +1,4 @@
-//! Ticked rows. How many there are is counted by the style sheet.
+//! Ticked rows: how many there are, and all of them at once.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Event, HtmlInputElement};
@@ -19,10 +19,13 @@ pub(super) fn tick(values: &[String]) {
     update();
 }
 
-/// Brings the box for all rows up to date.
+/// Brings the number and the box for all rows up to date.
 pub(super) fn update() {
     let Some(whole) = first("[data-all]").and_then(|found| found.dyn_into::<HtmlInputElement>().ok()) else { return };
     let (ticked, rows) = (ticked().len(), boxes().count());
+    if let Some(label) = first("[data-selected]") {
+        label.set_text_content(Some(&(ticked.to_string() + " selected")));
+    }
     whole.set_hidden(rows == 0);
     whole.set_checked(ticked > 0 && ticked == rows);
     whole.set_indeterminate(ticked > 0 && ticked < rows);

@@ -191,7 +191,7 @@ fn bulk(list: &List) -> impl IntoView + use<> {
     view! {
         <form class="bulk" id="bulk" method="get" action=action data-live="" aria-label="Selected tokens">
             {state}
-            <span class="bulk-count"></span>
+            <span data-selected="">"Selected tokens"</span>
             <button class="button danger small">
                 <Icon name="ban" />
                 "Revoke…"
