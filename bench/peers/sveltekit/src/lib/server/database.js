@@ -19,6 +19,7 @@ function open(path) {
 }
 
 const now = () => Date.now() * 1_000;
+const millis = (time) => Math.floor(time / 1_000);
 const hex = (bytes) => Buffer.from(bytes).toString('hex');
 export const uuid = (bytes) => hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 
@@ -114,10 +115,10 @@ export function newestTokens({ id }, after) {
     scopes: row.scopes.split(' '),
     allRepositories: row.all_repositories === 1,
     repositories: named.get(hex(row.id)) ?? [],
-    createdAt: row.created_at / 1_000,
+    createdAt: millis(row.created_at),
     createdBy: { id: row.created_by_id && uuid(row.created_by_id), name: row.created_by_name },
-    expiresAt: row.expires_at && row.expires_at / 1_000,
-    usedAt: row.last_used_at && row.last_used_at / 1_000,
+    expiresAt: row.expires_at && millis(row.expires_at),
+    usedAt: row.last_used_at && millis(row.last_used_at),
   }));
   return { tokens, more };
 }
