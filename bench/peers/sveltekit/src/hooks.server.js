@@ -6,7 +6,8 @@ export function handle({ event, resolve }) {
   const cookie = event.cookies.get('latchkey');
   const user = cookie && userOfSession(cookie);
   if (!user) redirect(303, '/login');
-  const organization = organizationOf(user, event.params.organization);
+  const { organization: name } = event.params;
+  const organization = name && organizationOf(user, name);
   if (!organization) error(404, 'There is no such organization');
   event.locals.user = user;
   event.locals.organization = organization;
