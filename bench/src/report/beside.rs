@@ -18,10 +18,10 @@ impl Results {
             out,
             "50 of {} tokens, signed in, and verification, against an axum handler that answers the same bytes with the \
              same headers from memory; the two took turns. \"Core time\" is what the process took of the processor for \
-             each request, without PostgreSQL's own processes.\n",
+             each request, without PostgreSQL's own processes; the last two columns compare with the bare handler.\n",
             words::number(*large)
         )?;
-        writeln!(out, "| | req/s | p50 | p99 | core time | bytes | req/s of the bare handler's | core time of its |")?;
+        writeln!(out, "| | req/s | p50 | p99 | core time | bytes | of its req/s | of its core time |")?;
         writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
         for (engine, name) in ENGINES {
             for (operation, bare, label) in
