@@ -130,10 +130,9 @@ impl SqliteReaders {
         limit: usize,
     ) -> Result<Vec<T>, sqlx::Error> {
         let started = Instant::now();
-        self.0.file.check_unchanged()?;
         let connection = match self.take() {
             Some(connection) => connection,
-            None => self.open()?,
+            None => self.idle()?,
         };
         let done = rows(&connection, sql, values, limit);
         if started.elapsed() > SLOW {
@@ -146,14 +145,19 @@ impl SqliteReaders {
         done
     }
 
-    /// The connection of this thread, or an idle one.
+    /// The connection that this thread has read with before.
     fn take(&self) -> Option<Connection> {
-        if self.is_current()
-            && let Some(connection) = CURRENT.with_borrow_mut(|current| current.as_mut()?.1.take())
-        {
-            return Some(connection);
+        if !self.is_current() {
+            return None;
         }
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        CURRENT.with_borrow_mut(|current| current.as_mut()?.1.take())
+    }
+
+    /// An idle connection, or a new one, if the file is still the one that was opened.
+    fn idle(&self) -> Result<Connection, sqlx::Error> {
+        self.0.file.check_unchanged()?;
+        let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| self.open(), Ok)
     }
 
     fn put_back(&self, connection: Connection) {

@@ -10,7 +10,7 @@ use web_sys::{
 };
 
 use super::{
-    select,
+    row_menu, select,
     server::{list_tokens, revoke_tokens},
 };
 use crate::{
@@ -72,6 +72,7 @@ pub(super) fn start(organization: String) {
     });
     ADDRESS.set(window().location().href().unwrap_or_default());
     select::update();
+    row_menu::complete();
     // Somebody may have typed before the scripts came.
     if let Some(field) = first("#q").and_then(|field| field.dyn_into::<HtmlInputElement>().ok())
         && field.value() != field.default_value()
@@ -225,6 +226,7 @@ async fn show(url: &str, request: u32, history: History, part: Part) -> Option<(
     remember(url, history);
     times::refresh();
     select::tick(&ticked);
+    row_menu::complete();
     modal::open();
     if part != Part::Results {
         place_focus(&focused, asked, part == Part::PageFromTop);

@@ -51,7 +51,11 @@ pub(super) mod answer {
 
     pub(super) async fn list(organization: &str, query: &str) -> Result<ListUpdate, Failure> {
         let request = request()?;
-        let list = List::load(&request, organization, &Fields::parse(query)).await;
+        let reading = {
+            let (request, organization, fields) = (request.clone(), organization.to_owned(), Fields::parse(query));
+            Box::pin(async move { List::load(&request, &organization, &fields).await })
+        };
+        let list = request.portal.service.reading(reading).await;
         let list = list.map_err(|error| failure(&request.caller, &error))?;
         Ok(ListUpdate { html: view::content(&list).to_html(), build: request.portal.site.pkg_dir.clone() })
     }

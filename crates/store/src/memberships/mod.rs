@@ -35,10 +35,10 @@ row! {
     pub(crate) struct MemberRow {
         member_id: Uuid,
         member_organization_id: Uuid,
-        user: UserRow,
         member_role: String,
         member_created_at: i64,
         member_updated_at: i64,
+        user: UserRow,
     }
 }
 
