@@ -7,15 +7,15 @@ use crate::components::sentence;
 /// Presets, and the scopes by group.
 pub(super) fn scopes(state: State) -> impl IntoView + use<> {
     let (presets, groups, all) = state.options.with_value(|options| {
-        let presets: Vec<String> = options.catalogue.presets().iter().map(|preset| preset.name.clone()).collect();
+        let presets: Vec<String> = options.presets.iter().map(|preset| preset.name.clone()).collect();
         let groups: Vec<(String, Vec<ScopeInfo>)> =
-            options.groups().map(|(group, scopes)| (group.name.clone(), scopes.cloned().collect())).collect();
+            options.groups.iter().map(|group| (group.name.clone(), group.scopes.clone())).collect();
         (presets, groups, options.scopes().count())
     });
     // The preset that the choice is, if it is one.
     let current = Memo::new(move |_| {
         state.options.with_value(|options| {
-            let presets = options.catalogue.presets().len();
+            let presets = options.presets.len();
             state
                 .values
                 .with(|values| (0..presets).find(|index| options.preset(*index).as_ref() == Some(&values.scopes)))
