@@ -39,7 +39,7 @@ pub(super) fn typed(state: State) {
     }
     let request = begin(state);
     let days = parse_days(&state.days.get_untracked());
-    if days.is_some_and(|days| state.preview.get_untracked().days == days) {
+    if days.is_some_and(|days| state.preview.get_value().days == days) {
         return state.is_invalid.set(false);
     }
     after(PREVIEW_DELAY, move || {
@@ -92,7 +92,7 @@ fn mark_busy(busy: bool) {
 fn show(state: State, update: &PreviewUpdate) {
     let Some(area) = first("#preview") else { return };
     area.set_inner_html(&update.html);
-    state.preview.set(PreviewFacts { days: update.days, would_revoke: update.would_revoke });
+    state.preview.set_value(PreviewFacts { days: update.days, would_revoke: update.would_revoke });
     times::refresh();
     announce(&update.sentence);
 }
@@ -135,7 +135,7 @@ pub(super) fn submitted(state: State, event: &ev::SubmitEvent) {
     };
     let confirmed = button.as_ref().filter(|button| button.has_attribute("name"));
     let confirmed = confirmed.and_then(|button| button.get_attribute("value")?.parse().ok());
-    let previewed = state.preview.get_untracked();
+    let previewed = state.preview.get_value();
     if confirmed.is_none()
         && days == Some(previewed.days)
         && previewed.would_revoke > 0

@@ -42,7 +42,7 @@ struct State {
     days: RwSignal<String>,
     on: RwSignal<bool>,
     is_invalid: RwSignal<bool>,
-    preview: RwSignal<PreviewFacts>,
+    preview: StoredValue<PreviewFacts>,
     /// Counts the requests: the answer to an older one is dropped.
     latest: StoredValue<u32>,
 }
@@ -88,7 +88,7 @@ pub fn AutoRevokeIsland(children: Children) -> impl IntoView {
         days: RwSignal::new(setting.days.clone()),
         on: RwSignal::new(setting.on),
         is_invalid: RwSignal::new(is_invalid),
-        preview: RwSignal::new(preview),
+        preview: StoredValue::new(preview),
         latest: StoredValue::new(0),
     };
     live::start(state);
