@@ -30,7 +30,7 @@ const inputs = [
 const atRoot = ['favicon.ico', 'favicon.svg', 'robots.txt'];
 const compressible = /\.(css|html|js|json|svg|txt|wasm|webmanifest)$/;
 /** Scripts and wasm of the first load, in Brotli. */
-const budget = 180_000;
+const budget = 150_000;
 
 const bindings = 'target/site/bindings';
 const stamp = 'target/site/inputs';
