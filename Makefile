@@ -34,4 +34,5 @@ site: ## build what browsers load into dist/
 
 clean: ## remove what was built, keeping the tools of .tools/ and your data/
 	cargo clean
-	rm -rf dist end2end/artifacts scripts/node_modules end2end/node_modules server/tests/clients/node_modules
+	rm -rf dist end2end/artifacts scripts/node_modules end2end/node_modules server/tests/clients/node_modules \
+		bench/lighthouse/node_modules bench/peers/*/node_modules bench/peers/*/build bench/peers/*/.svelte-kit

@@ -44,8 +44,12 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
+    pub fn advance_millis(&self, millis: i64) {
+        self.0.fetch_add(millis * 1_000, Ordering::SeqCst);
+    }
+
     pub fn advance_seconds(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+        self.advance_millis(seconds * 1_000);
     }
 
     pub fn advance_days(&self, days: i64) {
@@ -134,10 +138,56 @@ async fn world(url: &str) -> World {
     World { service, store, url: url.to_owned(), clock, acme, globex, project, repositories: ids, foreign_repository }
 }
 
+/// Makes or replaces a database that nobody has open.
+async fn copy_database(from: &str, to: &str) {
+    if let (Some(from), Some(to)) = (from.strip_prefix("sqlite://"), to.strip_prefix("sqlite://")) {
+        // Whoever closed the database last has written the WAL back.
+        assert!(!std::path::Path::new(&format!("{from}-wal")).exists());
+        std::fs::copy(from, to).unwrap();
+        return;
+    }
+    let (server, name) = to.rsplit_once('/').unwrap();
+    let (_, template) = from.rsplit_once('/').unwrap();
+    let pool = sqlx::PgPool::connect(&format!("{server}/postgres")).await.unwrap();
+    // What reads the changes has a connection of its own as long as its service is there.
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'");
+    let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    for sql in [end, drop, format!("CREATE DATABASE {name} TEMPLATE {template}")] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+}
+
 impl World {
     /// A second replica on the same database, with the same clock and its own memory.
     pub fn replica(&self) -> Service {
-        Service::new(self.store.clone(), Catalogue::built_in(), self.clock.clone(), Arc::new(SystemRandom))
+        self.service_on(self.store.clone())
+    }
+
+    /// The same with connections of its own.
+    pub fn service_on(&self, store: Store) -> Service {
+        Service::new(store, Catalogue::built_in(), self.clock.clone(), Arc::new(SystemRandom))
+    }
+
+    /// The database as it is now, in a file or database of its own. Nothing else is open on it meanwhile.
+    pub async fn save(&mut self) -> String {
+        self.store.close().await;
+        let copy = format!("{}_saved{}", self.url, DATABASES.fetch_add(1, Ordering::SeqCst));
+        copy_database(&self.url, &copy).await;
+        self.reopen().await;
+        copy
+    }
+
+    /// Puts a saved database in the place of this one, as an operator does: while no server runs.
+    pub async fn restore(&mut self, saved: &str) {
+        self.store.close().await;
+        copy_database(saved, &self.url).await;
+        self.reopen().await;
+    }
+
+    async fn reopen(&mut self) {
+        self.store = Store::connect(&self.url).await.unwrap();
+        self.service = self.replica();
     }
 
     /// A signed-in person with a role in an organization.

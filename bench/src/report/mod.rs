@@ -1,5 +1,7 @@
 //! From the lines of a run to `bench/RESULTS.md`.
 
+mod beside;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ pub(crate) struct Options {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Line {
-    /// `http`, `service`, `database` or `fact`.
+    /// `http`, `service`, `database`, `flood`, `lighthouse` or `fact`.
     pub(crate) kind: String,
     pub(crate) engine: String,
     /// Tokens in the database.
@@ -45,10 +47,6 @@ pub(crate) struct Line {
     pub(crate) errors: u64,
     pub(crate) text: String,
 }
-
-/// What a SvelteKit page of the same content serves on one core of this class of machine, and the aim.
-const SVELTEKIT: f64 = 1_200.0;
-const TIMES: f64 = 3.0;
 
 /// Requests of the list page and of the handlers without anything behind them.
 const OVER_HTTP: [(&str, &str); 4] = [
@@ -105,10 +103,12 @@ impl Results {
         writeln!(out, "Written by `make bench`; [README.md](README.md) tells what is measured and how.\n")?;
         self.machine(&mut out)?;
         self.over_http(&mut out)?;
-        self.page(&mut out)?;
+        self.bare(&mut out)?;
+        self.peers(&mut out)?;
         self.floods(&mut out)?;
         self.service(&mut out)?;
         sizes_of_site(&mut out)?;
+        self.lighthouse(&mut out)?;
         Ok(out)
     }
 
@@ -157,43 +157,6 @@ impl Results {
             }
             writeln!(out)?;
         }
-        Ok(())
-    }
-
-    fn page(&self, out: &mut String) -> Result<(), Failure> {
-        let Some(large) = self.sizes.last() else { return Ok(()) };
-        writeln!(out, "## The list page beside a bare handler\n")?;
-        writeln!(
-            out,
-            "50 of {} tokens, signed in, against an axum handler that answers the same bytes with the same headers \
-             from memory; the two took turns. The mark is {TIMES:.0} × {} requests a second, which is what a SvelteKit \
-             page of the same content serves on one core of this class of machine. \"Core time\" is what the process took of \
-             the processor for each request, without PostgreSQL's own processes.\n",
-            words::number(*large),
-            words::number(SVELTEKIT as u64)
-        )?;
-        writeln!(out, "| | req/s | p50 | p99 | core time | bytes | of the bare handler | of the mark |")?;
-        writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
-        for (engine, name) in ENGINES {
-            for (operation, bare, label) in
-                [("list", "bare list", "list page"), ("verify", "bare verify", "verification")]
-            {
-                let measured = [operation, bare].map(|operation| self.middle("http", engine, *large, operation));
-                let [Some(page), Some(bare)] = measured else { continue };
-                let share = |part: f64, whole: f64| format!("{:.0} %", 100.0 * part / whole);
-                let mark = if operation == "list" { share(page.per_second, SVELTEKIT * TIMES) } else { String::new() };
-                let of_bare = share(page.per_second, bare.per_second);
-                writeln!(
-                    out,
-                    "| {name}, {label} |{} {} | {:.0} | {of_bare} | {mark} |",
-                    cells(page),
-                    time(page.cpu),
-                    page.bytes
-                )?;
-                writeln!(out, "| bare handler, {label} |{} {} | {:.0} | | |", cells(bare), time(bare.cpu), bare.bytes)?;
-            }
-        }
-        writeln!(out)?;
         Ok(())
     }
 
@@ -264,6 +227,25 @@ impl Results {
             writeln!(out)?;
         }
         writeln!(out)?;
+        Ok(())
+    }
+
+    fn lighthouse(&self, out: &mut String) -> Result<(), Failure> {
+        let lines: Vec<_> = self.lines.iter().filter(|line| line.kind == "lighthouse").collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n## Lighthouse\n")?;
+        writeln!(
+            out,
+            "Signed in, on the example organization of `serve --demo`; the aims are 98 for performance and 100 for the \
+             others. The middle one of several runs, by performance.\n"
+        )?;
+        writeln!(out, "| | Performance | Accessibility | Best practices | LCP | TBT | CLS |")?;
+        writeln!(out, "|---|--:|--:|--:|--:|--:|--:|")?;
+        for line in lines {
+            writeln!(out, "| {} | {} |", line.operation, line.text)?;
+        }
         Ok(())
     }
 }
