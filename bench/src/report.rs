@@ -175,9 +175,11 @@ impl Results {
         writeln!(out, "| | req/s | p50 | p99 | core time | bytes | of the bare handler | of the mark |")?;
         writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
         for (engine, name) in ENGINES {
-            for (operation, bare, label) in
-                [("list", "bare list", "list page"), ("verify", "bare verify", "verification")]
-            {
+            for (operation, bare, label) in [
+                ("list", "bare list", "list page"),
+                ("verify", "bare verify", "verification"),
+                ("single", "bare single", "one verification at a time"),
+            ] {
                 let measured = [operation, bare].map(|operation| self.middle("http", engine, *large, operation));
                 let [Some(page), Some(bare)] = measured else { continue };
                 let share = |part: f64, whole: f64| format!("{:.0} %", 100.0 * part / whole);
