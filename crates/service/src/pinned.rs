@@ -19,7 +19,7 @@ impl Verification<'_> {
         if let Some(own) = &token.organization {
             // Names of organizations that are there are unique, and the token's is there: else it were revoked.
             let names_own = |named: &str| named == token.organization_name || named.parse() == Ok(own.id);
-            if named.is_none_or(names_own) && self.allow(own.id, pins).await? {
+            if named.is_none_or(names_own) && self.pins_allow(own.id, pins).await? {
                 return Ok(own.clone());
             }
             return Err(AuthorizationError::OtherOrganization.into());
@@ -52,7 +52,7 @@ impl Verification<'_> {
     }
 
     /// Whether all pins allow an organization, by what their names stand for now.
-    async fn allow(self, organization: OrganizationId, pins: &[&Pin]) -> Result<bool, Error> {
+    async fn pins_allow(self, organization: OrganizationId, pins: &[&Pin]) -> Result<bool, Error> {
         let cache = &self.service.inner.cache;
         if pins.is_empty() {
             let only = cache.only_organization().await?.ok_or(AuthorizationError::NotPinned)?;
