@@ -93,9 +93,13 @@ impl Follower {
 
     /// The poll that begins next, in a task of its own: a request that goes away takes it from nobody else.
     fn next_poll(self: &Arc<Self>) -> Arc<Poll> {
-        let mut turns = self.turns();
-        let next = turns.next.get_or_insert_default().clone();
-        if !mem::replace(&mut turns.polling, true) {
+        let (next, polling) = {
+            let mut turns = self.turns();
+            let next = turns.next.get_or_insert_default().clone();
+            (next, mem::replace(&mut turns.polling, true))
+        };
+        // Without the lock: a runtime that is shutting down drops the task at once.
+        if !polling {
             tokio::spawn(PollingTask { follower: self.clone(), current: None, is_over: false }.run());
         }
         next
