@@ -204,6 +204,8 @@ impl ChangePoller {
             }
         }
         let mut connection = postgres.connect().await?;
+        // Else PostgreSQL plans each poll anew: from a full table it expects many rows, whatever the number is.
+        sqlx::query("SET plan_cache_mode = force_generic_plan").execute(&mut connection).await?;
         let history_id = primary::history_id(&mut connection).await?;
         let (rows, server) = query(&mut connection, from).await?;
         let epoch = primary.set_current(server);

@@ -13,11 +13,11 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
     StoreError,
-    database_file::DatabaseFile,
+    database_file::{DatabaseFile, WAIT_AFTER_OPENING},
     sqlite_readers::SqliteReaders,
     write_queue::{QUEUE_TIMEOUT, WriteQueues},
 };
@@ -70,7 +70,7 @@ impl SqliteDatabase {
             SqlitePoolOptions::new()
                 .after_connect(move |_, _| {
                     // It may have been opened after the file was replaced.
-                    let unchanged = file.check_unchanged();
+                    let unchanged = file.check_now();
                     Box::pin(async { unchanged })
                 })
                 .acquire_timeout(QUEUE_TIMEOUT)
@@ -91,6 +91,8 @@ impl SqliteDatabase {
         let mut keepalive = options.pragma("query_only", "on").connect().await?;
         // A connection opens the WAL with its first read.
         sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut keepalive).await?;
+        file.note_wal_files();
+        sleep(WAIT_AFTER_OPENING).await;
         let keepalive = Arc::new(Mutex::new(Some(keepalive)));
         Ok(Self { writer, readers, file, sweeping: Arc::default(), keepalive })
     }
@@ -103,6 +105,7 @@ impl SqliteDatabase {
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         // On a connection of its own, which nobody uses afterwards, whatever became of it.
         let mut connection = self.writer.connect_options().connect().await?;
+        self.file.check_now()?;
         // sqlx takes no lock on SQLite: this transaction is it, should two processes start at once.
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
         MIGRATIONS.run_direct(None, &mut *tx, false).await?;

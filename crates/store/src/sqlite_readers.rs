@@ -181,7 +181,7 @@ impl SqliteReaders {
             PRAGMA query_only = on;";
         connection.execute_batch(settings).map_err(error)?;
         // The file may have been replaced before it was opened.
-        self.0.file.check_unchanged()?;
+        self.0.file.check_now()?;
         Ok(connection)
     }
 
