@@ -27,7 +27,6 @@ declare -A sent
 load() {
   local operation=$1 file=$2 port=$3 process=$4 length=${5:-$seconds} before after
   local connections=16
-  # Pipelines are many.
   case $operation in
     *verify) connections=64 ;; # pipelines are many
     *single) connections=1 ;;
