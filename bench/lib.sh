@@ -27,8 +27,10 @@ declare -A sent
 load() {
   local operation=$1 file=$2 port=$3 process=$4 length=${5:-$seconds} before after
   local connections=16
-  # Pipelines are many.
-  [[ $operation != *verify ]] || connections=64
+  case $operation in
+    *verify) connections=64 ;; # pipelines are many
+    *single) connections=1 ;;
+  esac
   before=$(ticks "$process")
   LATCHKEY_BENCH_OUTPUT=$work/load.json "${second[@]}" wrk --threads 1 --connections $connections \
     --duration "${length}s" --timeout 20s --script bench/load.lua "http://127.0.0.1:$port/" -- \

@@ -1,6 +1,7 @@
 //! What server functions answer to islands when they don't do what they were asked: small, typed, and nothing of ours
 //! that is not meant for people.
 
+#[cfg(feature = "ssr")]
 use leptos::server_fn::{
     codec::JsonEncoding,
     error::{FromServerFnError, ServerFnErrorErr},
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A server function's result: what it did or why not, unless the answer was lost on the way.
 ///
 /// A refusal travels as an ordinary answer, because browsers report every other status as an error of the page.
+#[cfg(feature = "ssr")]
 pub type Answer<T> = Result<Result<T, Failure>, Failure>;
 
 /// Why a server function did not do what it was asked.
@@ -79,20 +81,41 @@ impl Failure {
     }
 }
 
+#[cfg(feature = "ssr")]
 impl FromServerFnError for Failure {
     type Encoder = JsonEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         Self::new(match error {
-            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => Code::Malformed,
-            // Here of what was asked, in a browser of what was answered, perhaps by a proxy.
-            ServerFnErrorErr::Deserialization(_) if cfg!(feature = "ssr") => Code::Malformed,
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
+                Code::Malformed
+            }
             _ => Code::Unavailable,
         })
     }
 }
 
-/// The answer, wherever the failure comes from.
-pub fn flat<T>(answer: Answer<T>) -> Result<T, Failure> {
-    answer.and_then(|answer| answer)
+#[cfg(feature = "hydrate")]
+mod json {
+    use wasm_bindgen::JsValue;
+
+    use super::{Code, Failure, Problem};
+    use crate::islands::json::{FromJson, readable};
+
+    readable!(Failure { code, problems, token });
+    readable!(Problem { field, message });
+
+    impl FromJson for Code {
+        fn from_json(json: &JsValue) -> Self {
+            match &*String::from_json(json) {
+                "Invalid" => Self::Invalid,
+                "AlreadyCreated" => Self::AlreadyCreated,
+                "SignedOut" => Self::SignedOut,
+                "Forbidden" => Self::Forbidden,
+                "NotFound" => Self::NotFound,
+                "Malformed" => Self::Malformed,
+                _ => Self::Unavailable,
+            }
+        }
+    }
 }

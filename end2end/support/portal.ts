@@ -114,13 +114,14 @@ export function row(page: Page, name: string): Locator {
 
 /** The names in the list, from top to bottom. */
 export function names(page: Page): Locator {
-  return page.locator('.token-name');
+  return page.locator('.tokens tbody th > b');
 }
 
 /** Asks to revoke the token in a row, up to the question. */
 export async function askToRevoke(page: Page, name: string): Promise<Locator> {
-  await row(page, name).locator('summary[aria-label^="Actions for"]').click();
-  await row(page, name).getByRole('link', { name: 'Revoke…' }).click();
+  // Scripts put a menu where there is a link without them.
+  if (await scriptsRun(page)) await row(page, name).locator('summary[aria-label^="Actions for"]').click();
+  await row(page, name).getByRole('link', { name: /^Revoke/ }).click();
   const question = page.getByRole('dialog');
   await expect(question).toBeVisible();
   return question;

@@ -1,17 +1,21 @@
 //! The outermost layer, around every route: limits the time and the memory of a request, and answers in the error format of
 //! the route if the request takes too long or panics.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use futures::FutureExt;
 use latchkey_service::Error;
+use tokio::time::sleep;
 use tower::ServiceExt;
 
 use crate::connections::RequestHandler;
@@ -22,8 +26,9 @@ use crate::http::problem::complete_response;
 use crate::http::timeout::REQUEST_TIMEOUT;
 use crate::http::unread_body::drained_on_drop;
 use crate::log::redacted;
-use crate::portal::FailurePage;
+use crate::portal::{Appearance, FailurePage};
 use crate::state::ServerState;
+use crate::verification::forward_auth;
 
 /// All routes, within the limits.
 pub(crate) struct RequestLimits {
@@ -47,23 +52,61 @@ impl RequestLimits {
 
 impl RequestHandler for RequestLimits {
     async fn handle(&self, mut request: Request, peer: SocketAddr) -> Response {
-        request.extensions_mut().insert(ConnectInfo(peer));
         if !HttpBody::is_end_stream(request.body()) {
             let source = context::client(&self.state.context, peer.ip(), request.headers()).map(ClientNetwork::of);
             request.extensions_mut().insert(Arc::new(self.state.body_budget.meter(source)));
             request = drained_on_drop(request);
         }
+        if forward_auth::is_asked(request.method(), request.uri().path()) {
+            // The body is not read.
+            let (parts, body) = request.into_parts();
+            let has_body = !HttpBody::is_end_stream(&body);
+            return match in_time(forward_auth::answer(&self.state, &parts, has_body, Some(peer.ip()))).await {
+                Ok(response) => response,
+                Err(why) => self.failed(why, &parts.method, &parts.uri, ErrorFormat::Problem, None),
+            };
+        }
+        request.extensions_mut().insert(ConnectInfo(peer));
         let (method, uri, format) = (request.method().clone(), request.uri().clone(), ErrorFormat::of(&request));
         let appearance = matches!(format, ErrorFormat::Page).then(|| FailurePage::appearance(request.headers()));
-        let answering = AssertUnwindSafe(self.router.clone().oneshot(request)).catch_unwind();
-        let failed = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
-            Ok(Ok(Ok(response))) => return response,
-            Ok(Ok(Err(never))) => match never {},
-            Ok(Err(_)) => "it panicked",
-            Err(_) => "it took too long",
-        };
+        match in_time(self.router.clone().oneshot(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(why) => self.failed(why, &method, &uri, format, appearance),
+        }
+    }
+}
+
+/// What is answered, or why nothing is. A timer is made for what is not answered at once.
+async fn in_time<A>(answering: impl Future<Output = A>) -> Result<A, &'static str> {
+    let mut answering = pin!(AssertUnwindSafe(answering).catch_unwind());
+    let mut timer = pin!(None);
+    poll_fn(|context| {
+        if let Poll::Ready(answered) = answering.as_mut().poll(context) {
+            return Poll::Ready(answered.map_err(|_| "it panicked"));
+        }
+        if timer.is_none() {
+            timer.set(Some(sleep(REQUEST_TIMEOUT)));
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(context).map(|()| Err("it took too long")),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+impl RequestLimits {
+    fn failed(
+        &self,
+        why: &str,
+        method: &Method,
+        uri: &Uri,
+        format: ErrorFormat,
+        appearance: Option<Appearance>,
+    ) -> Response {
         let id = self.state.service.request_id();
-        tracing::warn!(%id, %method, path = redacted(uri.path(), true), "a route gave no answer: {failed}");
+        tracing::warn!(%id, %method, path = redacted(uri.path(), true), "a route gave no answer: {why}");
         let mut response = match (format, appearance) {
             (ErrorFormat::Grpc, _) => grpc::error_response(Error::Unavailable),
             (_, Some(appearance)) => self.failure_page.show(appearance, &id, &Error::Unavailable),
@@ -79,19 +122,19 @@ impl RequestHandler for RequestLimits {
 
 impl ErrorFormat {
     fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        // First, whatever the request says of itself: errors of gRPC have status 200, which lets a request pass.
+        if path.contains("/forward-auth") {
+            return Self::Problem;
+        }
         let is_grpc = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc");
         if request.headers().get(header::CONTENT_TYPE).is_some_and(is_grpc) {
             return Self::Grpc;
         }
-        let path = request.uri().path();
         let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let of_programs = ["/api", "/oauth", "/forward-auth", "/healthz", "/readyz", "/infoz", "/statusz", "/metrics"];
+        let of_programs = ["/api", "/oauth", "/healthz", "/readyz", "/infoz", "/statusz", "/metrics"];
         let described = ["/openapi.json", "/openapi.yaml"].contains(&path);
-        if described || path.contains("/forward-auth") || of_programs.into_iter().any(below) {
-            Self::Problem
-        } else {
-            Self::Page
-        }
+        if described || of_programs.into_iter().any(below) { Self::Problem } else { Self::Page }
     }
 }
 
@@ -119,6 +162,7 @@ mod tests {
         {
             assert_eq!(of(path, "application/json"), "problem", "{path}");
         }
+        assert_eq!(of("/forward-auth", "application/grpc"), "problem", "whatever the original request is");
         assert_eq!(of("/controlplane.v1.APITokenService/List", "application/grpc-web+proto"), "gRPC");
     }
 }

@@ -23,7 +23,7 @@
 //! Behaviours by attribute, from the island `Enhance` on every page: `data-copy="text"` on a button copies and says
 //! "Copied" (`data-copy-from="id"` copies the value or text of another element; the button's words are in a `<span>` if
 //! there is an icon too; it keeps `data-copied` from then on); `data-busy="Saving…"` on a submit
-//! button is what it says while the form is on its way; `time[data-relative]` ticks; `dialog[data-modal][open]`
+//! button is what it says while the form is on its way; `time` ticks; `dialog[data-modal][open]`
 //! becomes modal, and its `a[data-cancel]` is followed on Esc; `details.menu` closes on Esc and on a click elsewhere;
 //! `#announce` is the one live region (see `islands::announce`).
 

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 #[component]
 pub fn RelativeTime(now: Timestamp, at: Timestamp) -> impl IntoView {
     view! {
-        <time datetime=at.to_string() title=words::date_time(at) data-relative="">
+        <time datetime=at.whole_second().to_string() title=words::date_time(at)>
             {words::relative(now, at)}
         </time>
     }

@@ -3,10 +3,15 @@
 #[cfg(feature = "hydrate")]
 mod busy;
 #[cfg(feature = "hydrate")]
+mod call;
+#[cfg(feature = "hydrate")]
 mod copy;
 #[cfg(feature = "hydrate")]
 pub(crate) mod dom;
 mod enhance;
+mod facts;
+#[cfg(feature = "hydrate")]
+pub(crate) mod json;
 #[cfg(feature = "hydrate")]
 mod menus;
 #[cfg(feature = "hydrate")]
@@ -19,5 +24,10 @@ pub(crate) mod times;
 #[cfg(feature = "hydrate")]
 pub(crate) use busy::{press, release};
 #[cfg(feature = "hydrate")]
+pub(crate) use call::call;
+#[cfg(feature = "hydrate")]
 pub(crate) use dom::announce;
 pub use enhance::Enhance;
+pub(crate) use facts::facts;
+#[cfg(feature = "ssr")]
+pub(crate) use facts::provide_facts;

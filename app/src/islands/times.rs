@@ -38,7 +38,7 @@ pub(crate) fn refresh() {
     let style = Object::new();
     let _ = Reflect::set(&style, &JsValue::from_str("dateStyle"), &JsValue::from_str("long"));
     let _ = Reflect::set(&style, &JsValue::from_str("timeStyle"), &JsValue::from_str("long"));
-    for time in all("time[data-relative]") {
+    for time in all("time") {
         let Some(at) = time.get_attribute("datetime").map(|at| Date::parse(&at)).filter(|at| at.is_finite()) else {
             continue;
         };

@@ -24,9 +24,11 @@ impl Results {
         writeln!(out, "| | req/s | p50 | p99 | core time | bytes | of its req/s | of its core time |")?;
         writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
         for (engine, name) in ENGINES {
-            for (operation, bare, label) in
-                [("list", "bare list", "list page"), ("verify", "bare verify", "verification")]
-            {
+            for (operation, bare, label) in [
+                ("list", "bare list", "list page"),
+                ("verify", "bare verify", "verification"),
+                ("single", "bare single", "one verification at a time"),
+            ] {
                 let measured = [operation, bare].map(|operation| self.middle("http", engine, *large, operation));
                 let [Some(page), Some(bare)] = measured else { continue };
                 writeln!(

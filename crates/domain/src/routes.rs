@@ -261,6 +261,11 @@ fn is_ambiguous(path: &str) -> bool {
     if !path.starts_with('/') || path.len() > PATH_MAX || path.contains("//") {
         return true;
     }
+    let has_dots = || path.split('/').any(|segment| matches!(segment, "." | ".."));
+    // Most paths have no escapes.
+    if path.bytes().all(|byte| byte == b'/' || is_plain(byte)) {
+        return has_dots();
+    }
     let mut decoded = Vec::new();
     for (at, part) in path.split('%').enumerate() {
         // Each part but the first begins with the two digits of an escape.
@@ -278,8 +283,7 @@ fn is_ambiguous(path: &str) -> bool {
         decoded.extend(plain.bytes());
     }
     // Other bytes must be text: some decoders take `%C0%AF` for a slash.
-    !String::from_utf8(decoded).is_ok_and(|text| !text.contains(char::is_control))
-        || path.split('/').any(|segment| matches!(segment, "." | ".."))
+    !String::from_utf8(decoded).is_ok_and(|text| !text.contains(char::is_control)) || has_dots()
 }
 
 #[cfg(test)]

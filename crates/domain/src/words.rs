@@ -19,19 +19,46 @@ const MONTHS: [&str; 12] = [
 
 /// "just now", "5 minutes ago", "in 2 weeks": `at` as seen from `now`.
 pub fn relative(now: Timestamp, at: Timestamp) -> String {
+    let mut text = String::new();
+    write_relative(&mut text, now, at);
+    text
+}
+
+/// [`relative`] at the end of a text.
+pub fn write_relative(text: &mut String, now: Timestamp, at: Timestamp) {
     let seconds = at.seconds() - now.seconds();
     let length = seconds.unsigned_abs();
     let (count, unit) = match length {
-        0..=44 => return if seconds > 0 { "in a moment" } else { "just now" }.to_owned(),
-        45..=3_569 => (length.saturating_add(30) / 60, "minute"),
-        3_570..=84_599 => (length.saturating_add(1_800) / 3_600, "hour"),
-        84_600..=1_209_599 => (length.saturating_add(43_200) / 86_400, "day"),
-        1_209_600..=5_183_999 => (length.saturating_add(302_400) / 604_800, "week"),
-        5_184_000..=63_071_999 => (length.saturating_add(1_296_000) / 2_592_000, "month"),
-        _ => (length.saturating_add(15_768_000) / 31_536_000, "year"),
+        0..=44 => return text.push_str(if seconds > 0 { "in a moment" } else { "just now" }),
+        45..=3_569 => (length.saturating_add(30) / 60, " minute"),
+        3_570..=84_599 => (length.saturating_add(1_800) / 3_600, " hour"),
+        84_600..=1_209_599 => (length.saturating_add(43_200) / 86_400, " day"),
+        1_209_600..=5_183_999 => (length.saturating_add(302_400) / 604_800, " week"),
+        5_184_000..=63_071_999 => (length.saturating_add(1_296_000) / 2_592_000, " month"),
+        _ => (length.saturating_add(15_768_000) / 31_536_000, " year"),
     };
-    let many = count_of(count, unit);
-    if seconds > 0 { format!("in {many}") } else { format!("{many} ago") }
+    if seconds > 0 {
+        text.push_str("in ");
+    }
+    match u8::try_from(count).ok().filter(|count| *count < 100) {
+        Some(count) => write_digits(text, count, false),
+        None => text.push_str(&number(count)),
+    }
+    text.push_str(unit);
+    if count != 1 {
+        text.push('s');
+    }
+    if seconds <= 0 {
+        text.push_str(" ago");
+    }
+}
+
+/// A number below 100, with two digits or as many as it has.
+fn write_digits(text: &mut String, number: u8, two: bool) {
+    if two || number >= 10 {
+        text.push(char::from(b'0' + number / 10 % 10));
+    }
+    text.push(char::from(b'0' + number % 10));
 }
 
 /// "20 February 2027", in UTC.
@@ -42,8 +69,44 @@ pub fn date(at: Timestamp) -> String {
 
 /// "20 February 2027, 14:05 UTC".
 pub fn date_time(at: Timestamp) -> String {
+    let mut text = String::new();
+    write_date_time(&mut text, at);
+    text
+}
+
+/// [`date_time`] at the end of a text.
+pub fn write_date_time(text: &mut String, at: Timestamp) {
     let (year, month, day, hour, minute) = at.calendar_and_clock();
-    format!("{day} {} {year}, {hour:02}:{minute:02} UTC", MONTHS[usize::from(month - 1)])
+    write_digits(text, day, false);
+    text.push(' ');
+    text.push_str(MONTHS[usize::from(month - 1)]);
+    text.push(' ');
+    write_year(text, year);
+    text.push_str(", ");
+    write_digits(text, hour, true);
+    text.push(':');
+    write_digits(text, minute, true);
+    text.push_str(" UTC");
+}
+
+/// The whole second of a moment, as RFC 3339 has it, at the end of a text.
+pub fn write_rfc3339(text: &mut String, at: Timestamp) {
+    let (year, month, day, hour, minute) = at.calendar_and_clock();
+    write_year(text, year);
+    let second = u8::try_from(at.seconds().rem_euclid(60)).unwrap_or_default();
+    for (before, number) in [('-', month), ('-', day), ('T', hour), (':', minute), (':', second)] {
+        text.push(before);
+        write_digits(text, number, true);
+    }
+    text.push('Z');
+}
+
+/// A year of four digits, as all are that a moment can have.
+fn write_year(text: &mut String, year: i32) {
+    let year = year.clamp(0, 9_999);
+    for two in [year / 100, year % 100] {
+        write_digits(text, u8::try_from(two).unwrap_or_default(), true);
+    }
 }
 
 /// "1 token", "1,234 tokens".

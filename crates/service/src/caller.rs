@@ -50,7 +50,13 @@ impl Origin {
 
     /// What a request says of itself; cut to what is worth keeping.
     pub fn new(address: Option<IpAddr>, user_agent: &str, request_id: &str) -> Self {
-        let user_agent = user_agent.chars().filter(|c| !c.is_control()).take(Self::USER_AGENT_MAX).collect();
+        // Nearly all are kept as they are.
+        let user_agent =
+            if user_agent.len() <= Self::USER_AGENT_MAX && user_agent.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                user_agent.to_owned()
+            } else {
+                user_agent.chars().filter(|c| !c.is_control()).take(Self::USER_AGENT_MAX).collect()
+            };
         Self { address, user_agent, request_id: request_id.to_owned() }
     }
 

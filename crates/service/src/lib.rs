@@ -175,6 +175,16 @@ impl Service {
         self
     }
 
+    /// Runs use cases that read, one after the other; for what belongs together, like all that a page shows. On SQLite
+    /// they share a thread and a connection, which costs less than finding these for each: see [`Store::reading`].
+    pub async fn reading<T, F>(&self, future: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.store().reading(future).await?
+    }
+
     /// The scopes that tokens can have.
     pub fn catalogue(&self) -> &Catalogue {
         &self.inner.catalogue

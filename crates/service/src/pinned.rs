@@ -16,26 +16,24 @@ impl Verification<'_> {
         pins: &[&Pin],
         signature: Option<&Signature>,
     ) -> Result<CachedOrganization, Error> {
-        let acted_on = match token.level.organization() {
-            Some(id) => {
-                // Names of organizations that are there are unique, and the token's is there: else it were revoked.
-                let own = |named: &str| named == token.organization_name || named.parse() == Ok(id);
-                if named.is_some_and(|named| !own(named)) {
-                    return Err(AuthorizationError::OtherOrganization.into());
-                }
-                Some(CachedOrganization { id, name: token.organization_name.as_str().into() })
+        if let Some(own) = &token.organization {
+            // Names of organizations that are there are unique, and the token's is there: else it were revoked.
+            let names_own = |named: &str| named == token.organization_name || named.parse() == Ok(own.id);
+            if named.is_none_or(names_own) && self.pins_allow(own.id, pins).await? {
+                return Ok(own.clone());
             }
-            None => match named {
-                Some(named) => {
-                    let key = OrganizationKey::parse(named).map_err(|_| Error::NotFound("organization"))?;
-                    let found = self.service.inner.cache.organization(&key).await?;
-                    Some(found.ok_or(Error::NotFound("organization"))?)
-                }
-                None => None,
-            },
+            return Err(AuthorizationError::OtherOrganization.into());
+        }
+        let acted_on = match named {
+            Some(named) => {
+                let key = OrganizationKey::parse(named).map_err(|_| Error::NotFound("organization"))?;
+                let found = self.service.inner.cache.organization(&key).await?;
+                Some(found.ok_or(Error::NotFound("organization"))?)
+            }
+            None => None,
         };
         let pinned = self.pinned(pins).await?;
-        if let (None, Some(named), Some(signature)) = (token.level.organization(), named, signature)
+        if let (Some(named), Some(signature)) = (named, signature)
             && pinned.as_ref().is_none_or(|pinned| pinned.len() != 1)
             && !signature.names(named)
         {
@@ -51,6 +49,31 @@ impl Verification<'_> {
             }
             (None, _) => Err(AuthorizationError::NoOrganization.into()),
         }
+    }
+
+    /// Whether all pins allow an organization, by what their names stand for now.
+    async fn pins_allow(self, organization: OrganizationId, pins: &[&Pin]) -> Result<bool, Error> {
+        let cache = &self.service.inner.cache;
+        if pins.is_empty() {
+            let only = cache.only_organization().await?.ok_or(AuthorizationError::NotPinned)?;
+            return Ok(only.id == organization);
+        }
+        let mut allowed_by_all = true;
+        for pin in pins {
+            let Pin::Only(keys) = pin else { continue };
+            let (mut there, mut allowed) = (false, false);
+            for key in keys {
+                if let Some(found) = cache.organization(key).await? {
+                    there = true;
+                    allowed |= found.id == organization;
+                }
+            }
+            if !there {
+                return Err(AuthorizationError::PinnedToNone.into());
+            }
+            allowed_by_all &= allowed;
+        }
+        Ok(allowed_by_all)
     }
 
     /// Refuses a signed request whose header decides on which of several organizations it acts, unless the signature

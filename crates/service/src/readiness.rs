@@ -56,7 +56,7 @@ impl Health<'_> {
     async fn check_ready(self) -> Result<(), Unready> {
         // As each request asks it.
         if self.service.inner.cache.catch_up().await.is_err() {
-            return Err(self.service.inner.cache.untrusted().await.map_or(Unready::NoAnswer, Unready::Untrusted));
+            return Err(self.service.inner.cache.untrusted().map_or(Unready::NoAnswer, Unready::Untrusted));
         }
         self.service.store().ping().await.map_err(|_| Unready::NoAnswer)?;
         self.probe_write().await.map_err(|error| {

@@ -75,7 +75,7 @@ impl Health<'_> {
             cache_bytes: known.weight(),
             cache_hits: known.hits.get(),
             cache_misses: known.reads.get(),
-            change_polls: known.polls.get(),
+            change_polls: known.polls(),
             signed: counted.signed.get(),
             unsigned: counted.unsigned.get(),
             hashed: self.service.inner.passwords.hashed.get(),

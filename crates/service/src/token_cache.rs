@@ -1,29 +1,26 @@
 //! What is remembered of API tokens and organizations between requests, so that most are checked without the database;
 //! and why that is never out of date. The proof is in `docs/revocation.md`.
 
+mod follower;
 mod memory;
 mod seen_changes;
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use latchkey_domain::{OrganizationId, OrganizationKey, RepositoryAccess, RepositoryId, SecretHash, Timestamp};
-use latchkey_store::changes::{self, ChangePoller, ChangesSince, ResetReason};
 use latchkey_store::{
-    Store, StoreError, organizations, organizations::Organization, repositories, tokens, tokens::Token,
+    Store, StoreError, changes, organizations, organizations::Organization, repositories, tokens, tokens::Token,
 };
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use self::follower::Follower;
 use self::memory::Memory;
 use self::seen_changes::{Age, SeenChanges};
 use crate::stats::Count;
 use crate::{Clock, Error};
-
-/// A poll of the database that takes longer has failed.
-const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An API token with the repositories that it lists, as it stood at a change.
 #[derive(Debug)]
@@ -31,11 +28,15 @@ pub struct CachedToken {
     pub token: Token,
     /// That it lists, by name; empty for all.
     pub repositories: Box<[RepositoryId]>,
+    /// That it belongs to, if any.
+    pub organization: Option<CachedOrganization>,
     /// Of the secret that was presented.
     pub(crate) hash: SecretHash,
     /// The secret that was presented is not the current one; see `tokens/overlap.rs`.
     pub(crate) retired_until: Option<Timestamp>,
     age: Age,
+    /// What a transport says of it.
+    told: OnceLock<Box<str>>,
     /// The last use that this replica has seen, in microseconds; 0 for none.
     used_at: AtomicI64,
     /// In bytes, as it was read.
@@ -55,6 +56,13 @@ impl From<Organization> for CachedOrganization {
     }
 }
 
+impl CachedOrganization {
+    fn of(token: &Token) -> Option<Self> {
+        let id = token.level.organization()?;
+        Some(Self { id, name: token.organization_name.as_str().into() })
+    }
+}
+
 impl Deref for CachedToken {
     type Target = Token;
 
@@ -67,9 +75,15 @@ impl CachedToken {
     /// The same as it is within a transaction.
     pub(crate) fn again(&self, found: tokens::Found, repositories: Vec<RepositoryId>) -> Self {
         let used_at = AtomicI64::new(self.used_at.load(Ordering::Relaxed));
-        let tokens::Found { token, retired_until } = found;
-        let repositories = repositories.into_boxed_slice();
-        Self { token, repositories, hash: self.hash, retired_until, age: self.age.again(), used_at, weight: 0 }
+        let (tokens::Found { token, retired_until }, age, told) = (found, self.age.again(), OnceLock::new());
+        let (organization, repositories) = (CachedOrganization::of(&token), repositories.into_boxed_slice());
+        Self { token, repositories, organization, hash: self.hash, retired_until, age, told, used_at, weight: 0 }
+    }
+
+    /// What a transport says of the token in each answer: it is put together once, and kept as long as the token is
+    /// remembered.
+    pub fn told(&self, describe: impl FnOnce(&Self) -> String) -> &str {
+        self.told.get_or_init(|| describe(self).into_boxed_str())
     }
 
     /// The repositories that the token reaches.
@@ -109,30 +123,13 @@ struct Remembered<T> {
 /// The memory. An entry counts only while no newer change names an object that it was made of.
 pub(crate) struct TokenCache {
     store: Store,
-    clock: Arc<dyn Clock>,
-    poller: ChangePoller,
+    follower: Arc<Follower>,
     memory: Memory,
     /// Turns of those who read a token from the database.
     reading: Semaphore,
     only: RwLock<Option<Arc<Remembered<Option<CachedOrganization>>>>>,
-    seen: RwLock<SeenChanges>,
-    /// Requests that have asked whether anything changed; the number of each is when it came.
-    arrivals: AtomicU64,
     pub(crate) hits: Count,
     pub(crate) reads: Count,
-    pub(crate) polls: Count,
-    /// The arrivals before a read of the WAL header that found no commit.
-    synced_through: AtomicU64,
-    /// The poll that is under way; holds the outcome of the last one.
-    polling: Mutex<PollOutcome>,
-}
-
-/// The arrivals that the last poll was for, whether it succeeded, and why the database was not believed if so.
-#[derive(Default)]
-struct PollOutcome {
-    up_to: u64,
-    failed: bool,
-    untrusted: Option<&'static str>,
 }
 
 impl TokenCache {
@@ -141,18 +138,12 @@ impl TokenCache {
         Self {
             // The other half of the connections is for everybody else.
             reading: Semaphore::new(store.readers().div_ceil(2)),
-            poller: ChangePoller::new(store.clone()),
+            follower: Follower::new(store.clone(), clock),
             store,
-            clock,
             memory: Memory::new(bytes),
             only: RwLock::default(),
-            seen: RwLock::default(),
-            arrivals: AtomicU64::new(0),
-            synced_through: AtomicU64::new(0),
             hits: Count::default(),
             reads: Count::default(),
-            polls: Count::default(),
-            polling: Mutex::default(),
         }
     }
 
@@ -188,7 +179,9 @@ impl TokenCache {
             return Ok(None);
         };
         let (hash, repositories, used_at) = (*hash, repositories.into_boxed_slice(), AtomicI64::new(0));
-        let mut known = CachedToken { token, repositories, hash, retired_until, age, used_at, weight: 0 };
+        let (organization, told) = (CachedOrganization::of(&token), OnceLock::new());
+        let mut known =
+            CachedToken { token, repositories, organization, hash, retired_until, age, told, used_at, weight: 0 };
         known.weight = known.weigh();
         let known = Arc::new(known);
         self.memory.tokens.insert(*hash.as_bytes(), known.clone());
@@ -269,70 +262,28 @@ impl TokenCache {
     }
 
     fn seen(&self) -> RwLockReadGuard<'_, SeenChanges> {
-        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+        self.follower.seen()
     }
 
     /// When this replica last found that the database has another history than before, after a failover or a restore:
     /// what was committed before may be lost.
     pub(crate) fn history_broke_at(&self) -> Option<Timestamp> {
-        self.seen().broke_at
+        self.follower.history_broke_at()
     }
 
     /// Why the last poll did not believe the database, although it answered.
-    pub(crate) async fn untrusted(&self) -> Option<&'static str> {
-        self.polling.lock().await.untrusted
+    pub(crate) fn untrusted(&self) -> Option<&'static str> {
+        self.follower.untrusted()
     }
 
-    /// Returns when every change is known that was committed before the call. One poll serves all who came before it
-    /// began; who comes later waits for the next one.
+    /// How often the database was polled.
+    pub(crate) fn polls(&self) -> u64 {
+        self.follower.polls()
+    }
+
+    /// Returns when every change is known that was committed before the call.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
-        let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
-        // Those whose requests are here already come first, so that the poll is for them, too.
-        tokio::task::yield_now().await;
-        if self.synced_through.load(Ordering::SeqCst) >= arrival {
-            return Ok(());
-        }
-        let up_to = self.arrivals.load(Ordering::SeqCst);
-        let header = self.poller.wal_header();
-        if self.seen().is_unchanged(header, self.clock.now()) {
-            self.synced_through.fetch_max(up_to, Ordering::SeqCst);
-            return Ok(());
-        }
-        let mut outcome = self.polling.lock().await;
-        if outcome.up_to < arrival {
-            let up_to = self.arrivals.load(Ordering::SeqCst);
-            let polled = tokio::time::timeout(POLL_TIMEOUT, self.poll()).await;
-            let untrusted = match &polled {
-                Ok(Err(error)) => error.untrusted(),
-                _ => None,
-            };
-            *outcome = PollOutcome { up_to, failed: !matches!(polled, Ok(Ok(()))), untrusted };
-            if let Ok(Err(error)) = polled {
-                return Err(error.into());
-            }
-        }
-        if outcome.failed { Err(Error::Unavailable) } else { Ok(()) }
-    }
-
-    async fn poll(&self) -> Result<(), StoreError> {
-        self.polls.add(1);
-        // Taken before: a commit during the poll changes it.
-        let (now, header) = (self.clock.now(), self.poller.wal_header());
-        let known = self.seen().newest;
-        let since = self.poller.poll(known).await?;
-        if let ChangesSince::Reset(newest, ResetReason::HistoryChanged) = &since {
-            let known = known.map(|known| known.number);
-            tracing::warn!(
-                known,
-                found = newest.number,
-                "the database has another history than before: after a failover \
-                or a restore, what was committed last may be lost; everything remembered is forgotten"
-            );
-        }
-        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        seen.apply(since, header, now);
-        seen.server = self.poller.epoch();
-        Ok(())
+        self.follower.catch_up().await
     }
 
     /// Reads what is to be remembered, from the server of the last poll: what another one says was perhaps taken back
@@ -344,7 +295,7 @@ impl TokenCache {
         for _ in 0..2 {
             let age = self.seen().age();
             let what = read().await?;
-            if self.poller.is_current(age.server) {
+            if self.follower.is_current(&age) {
                 return Ok((what, age));
             }
             self.catch_up().await?;

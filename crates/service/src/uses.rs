@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use latchkey_domain::TokenId;
+use latchkey_domain::{Timestamp, TokenId};
 use latchkey_store::tokens::{self, Token, Use};
 
 use crate::token_cache::CachedToken;
@@ -41,6 +41,24 @@ impl UseBuffer {
         }
     }
 
+    /// Adds a use that was now, if there is room for its token.
+    fn note(&self, token: TokenId, at: Timestamp, origin: &Origin) -> bool {
+        let mut waiting = self.lock();
+        if let Some(old) = waiting.get_mut(&token) {
+            if old.at < at {
+                (old.at, old.address) = (at, origin.address);
+                // Its memory is used again.
+                origin.user_agent().clone_into(&mut old.user_agent);
+            }
+            return true;
+        }
+        let room = waiting.len() < WAITING;
+        if room {
+            waiting.insert(token, use_of(origin, at));
+        }
+        room
+    }
+
     /// Shows a token with its newest use, written or not.
     pub(crate) fn overlay(&self, token: &mut Token) {
         if let Some(newest) = self.lock().get(&token.id)
@@ -54,31 +72,27 @@ impl UseBuffer {
         self.lock().drain().collect()
     }
 
-    /// Whether there is room for one more token.
-    fn has_room(&self, token: TokenId) -> bool {
-        let waiting = self.lock();
-        waiting.len() < WAITING || waiting.contains_key(&token)
-    }
-
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
 }
 
+fn use_of(origin: &Origin, at: Timestamp) -> Use {
+    Use { at, address: origin.address, user_agent: origin.user_agent().to_owned() }
+}
+
 impl Service {
     /// Notes that a request with this token was accepted.
     pub(crate) async fn note_use(&self, token: &CachedToken, origin: &Origin) -> Result<(), Error> {
         let now = self.now();
-        let new = Use { at: now, address: origin.address, user_agent: origin.user_agent().to_owned() };
         let recent = token.idle_since() > now.plus_seconds(-WRITE_THROUGH_SECONDS);
-        if recent && self.inner.uses.has_room(token.id) {
+        if recent && self.inner.uses.note(token.id, now, origin) {
             token.used(now);
-            self.inner.uses.add(token.id, new);
             return Ok(());
         }
         let mut tx = self.begin_system(Purpose::Request).await?;
-        let unrevoked = tokens::record_uses(&mut tx, &[(token.id, new)]).await?;
+        let unrevoked = tokens::record_uses(&mut tx, &[(token.id, use_of(origin, now))]).await?;
         tx.commit().await?;
         // A sweep may have come between the read and this write; then the token is revoked and stays so.
         if unrevoked.is_empty() {

@@ -4,11 +4,22 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::error::untrusted;
 use crate::wal_header::{WalHeader, WalHeaderFile};
 
 const REPLACED: &str = "the file of the database, or what lies beside it, was moved, removed or replaced while it is served; start the server again";
+
+/// For so long after the files were found in their places, they are taken to be there. Asking each time would take longer
+/// than all else that a check of a token does.
+const IN_PLACE_VALIDITY: Duration = Duration::from_millis(1);
+/// Whoever opens a database commits nothing to it before so much time has passed. If they found another file, those who
+/// have still the old one have noticed by then; `docs/revocation.md` has the proof.
+pub(crate) const WAIT_AFTER_OPENING: Duration = Duration::from_millis(5);
+
+const _: () = assert!(IN_PLACE_VALIDITY.as_micros() * 2 < WAIT_AFTER_OPENING.as_micros());
 
 /// The file of a database. Links are resolved once, as SQLite does it: what processes share lies beside the file itself.
 #[derive(Debug)]
@@ -17,16 +28,14 @@ pub(crate) struct DatabaseFile {
     /// With all links resolved.
     pub(crate) path: PathBuf,
     inode: Option<Inode>,
-    wal_files: OnceLock<WalFiles>,
-}
-
-/// The files that SQLite keeps beside the database as long as anybody has it open.
-#[derive(Debug)]
-struct WalFiles {
-    /// The WAL and its index, and which files these are.
-    files: [(PathBuf, Option<Inode>); 2],
+    /// The WAL and its index, and which files these are: SQLite keeps them beside the database as long as anybody has it
+    /// open.
+    wal_files: OnceLock<[(PathBuf, Option<Inode>); 2]>,
     /// `None` if its header does not change with each commit.
-    header: Option<WalHeaderFile>,
+    header: OnceLock<Option<WalHeaderFile>>,
+    opened: Instant,
+    /// Until when all are taken to be in their places, in microseconds after `opened`.
+    in_place_until: AtomicU64,
 }
 
 /// Device and number of a file, where there is such a thing.
@@ -37,15 +46,37 @@ impl DatabaseFile {
     pub(crate) fn open(configured_path: &Path) -> io::Result<Self> {
         let path = fs::canonicalize(configured_path)?;
         let inode = inode(&fs::metadata(&path)?);
-        Ok(Self { configured_path: configured_path.to_owned(), path, inode, wal_files: OnceLock::new() })
+        Ok(Self {
+            configured_path: configured_path.to_owned(),
+            path,
+            inode,
+            wal_files: OnceLock::new(),
+            header: OnceLock::new(),
+            opened: Instant::now(),
+            in_place_until: AtomicU64::new(0),
+        })
     }
 
-    /// Fails when the path leads to another file by now, or to none: what others commit would not be seen here.
-    pub(crate) fn check_unchanged(&self) -> Result<(), sqlx::Error> {
+    /// Fails when the path leads to another file by now, or to none: what others commit would not be seen here, and what
+    /// is written here is lost.
+    pub(crate) fn check_now(&self) -> Result<(), sqlx::Error> {
         let database = is_file(&self.configured_path, self.inode)
             && (self.configured_path == self.path || is_file(&self.path, self.inode));
-        let wal = self.wal_files.get().is_none_or(|wal| wal.files.iter().all(|(path, inode)| is_file(path, *inode)));
+        let wal = self.wal_files.get().is_none_or(|files| files.iter().all(|(path, inode)| is_file(path, *inode)));
         if database && wal { Ok(()) } else { Err(untrusted(REPLACED)) }
+    }
+
+    /// The same for reading; up to [`IN_PLACE_VALIDITY`] old.
+    pub(crate) fn check_unchanged(&self) -> Result<(), sqlx::Error> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        // Before the files are looked at.
+        let now = micros(self.opened.elapsed());
+        if now < self.in_place_until.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.check_now()?;
+        self.in_place_until.fetch_max(now + micros(IN_PLACE_VALIDITY), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether it has more than one name in its file system.
@@ -55,16 +86,14 @@ impl DatabaseFile {
 
     /// Differs after the next commit, whoever makes it; `None` where only a query can tell.
     pub(crate) fn wal_header(&self) -> Option<WalHeader> {
-        let WalFiles { files: [_, (index, inode)], header } = self.wal_files.get()?;
-        let unchanged = is_file(&self.configured_path, self.inode) && is_file(index, *inode);
-        (*header).filter(|_| unchanged)?.read()
+        let header = self.header.get().copied().flatten()?;
+        self.check_unchanged().ok()?;
+        header.read()
     }
 
-    /// Finds the WAL files, and makes a commit to see that it changes the header; until then there is no header.
-    pub(crate) async fn verify_wal_header(&self, commit: impl Future<Output = Result<(), sqlx::Error>>) {
-        if self.wal_files.get().is_some() {
-            return;
-        }
+    /// Notes which files the WAL and its index are, once a connection has opened them: each that is opened later must
+    /// have opened the same.
+    pub(crate) fn note_wal_files(&self) {
         let files = ["-wal", "-shm"].map(|ending| {
             let mut path = self.path.clone().into_os_string();
             path.push(ending);
@@ -72,10 +101,16 @@ impl DatabaseFile {
             let found = fs::metadata(&path).ok();
             (path, found)
         });
-        let [(wal, Some(of_wal)), (index, Some(of_index))] = files else { return };
-        let of_index = inode(&of_index);
-        let header = WalHeaderFile::open(&index)
-            .filter(|header| header.metadata().is_some_and(|opened| inode(&opened) == of_index));
+        if let [(wal, Some(of_wal)), (index, Some(of_index))] = files {
+            let _ = self.wal_files.set([(wal, inode(&of_wal)), (index, inode(&of_index))]);
+        }
+    }
+
+    /// Makes a commit to see that it changes the header of the WAL index; until then there is no header.
+    pub(crate) async fn verify_wal_header(&self, commit: impl Future<Output = Result<(), sqlx::Error>>) {
+        let Some([_, (index, of_index)]) = self.wal_files.get().filter(|_| self.header.get().is_none()) else { return };
+        let header = WalHeaderFile::open(index)
+            .filter(|header| header.metadata().is_some_and(|opened| inode(&opened) == *of_index));
         let before = header.and_then(WalHeaderFile::read);
         let committed = commit.await;
         let after = header.and_then(WalHeaderFile::read);
@@ -84,8 +119,7 @@ impl DatabaseFile {
             let error = committed.err().map(tracing::field::display);
             tracing::warn!(error, "commits do not change SQLite's WAL header: each check reads the database instead");
         }
-        let files = [(wal, inode(&of_wal)), (index, of_index)];
-        let _ = self.wal_files.set(WalFiles { files, header: header.filter(|_| changed) });
+        let _ = self.header.set(header.filter(|_| changed));
     }
 }
 

@@ -156,18 +156,17 @@ async fn select_leading(
     let most = i64::from(store.limits.candidates);
     // Without a phase to check, an entry that is read is an entry that is picked.
     let read = if phase.is_some() { i64::from(store.limits.read) } else { most };
-    let picked: Vec<Uuid> = reading!(store, db => {
-        sqlx::query_scalar(PICK)
-            .bind(list)
-            .bind(kind.number())
-            .bind(from)
-            .bind(to)
-            .bind(read)
-            .bind(phase.unwrap_or(-1))
-            .bind(most)
-            .fetch_all(db)
-            .await
-    })?;
+    let picked: Vec<Uuid> = store
+        .query(PICK)
+        .bind(list)
+        .bind(kind.number())
+        .bind(from)
+        .bind(to)
+        .bind(read)
+        .bind(phase.unwrap_or(-1))
+        .bind(most)
+        .fetch_all()
+        .await?;
     let capped = i64::try_from(picked.len()).is_ok_and(|count| count >= most);
     // Two words of one object can begin alike.
     let mut seen = HashSet::new();
@@ -214,9 +213,7 @@ async fn filter_by_range(
     }
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     let ids = Ids::from_iter(ids);
-    Ok(reading!(store, db => {
-        sqlx::query_scalar(sql).bind(kind.number()).bind(&ids).bind(from).bind(to).fetch_all(db).await
-    })?)
+    store.query(sql).bind(kind.number()).bind(&ids).bind(from).bind(to).fetch_all().await
 }
 
 /// The words that begin as a term says, or else, if there are none in the list, as it says then.
@@ -225,9 +222,8 @@ async fn resolve_range(store: &Store, list: Uuid, kind: Kind, term: &SearchTerm)
         WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 ORDER BY s.word, s.object_id DESC LIMIT 1";
     let (from, to) = range(&term.begins);
     let Some(other) = &term.or_begins else { return Ok((from, to)) };
-    let any: Option<Uuid> = reading!(store, db => {
-        sqlx::query_scalar(ANY).bind(list).bind(kind.number()).bind(&from).bind(&to).fetch_optional(db).await
-    })?;
+    let any: Option<Uuid> =
+        store.query(ANY).bind(list).bind(kind.number()).bind(&from).bind(&to).fetch_optional().await?;
     Ok(if any.is_some() { (from, to) } else { range(other) })
 }
 

@@ -49,7 +49,7 @@ impl Store {
     async fn write_connection(&self, priority: WritePriority) -> Result<Connection, sqlx::Error> {
         Ok(match &self.engine {
             Engine::Sqlite(sqlite) => {
-                sqlite.file.check_unchanged()?;
+                sqlite.file.check_now()?;
                 Connection::Sqlite(sqlite.writer.acquire().await?)
             }
             Engine::Postgres(postgres) => {

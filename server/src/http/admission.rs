@@ -153,8 +153,8 @@ impl Admission {
         let presented = self.key(headers);
         let known = presented.filter(|_| kind != RequestKind::SignIn).and_then(|key| self.authenticated.get(&key));
         let key = presented.filter(|_| known.is_none());
-        let [narrow, wide] =
-            known.map_or_else(|| self.for_unauthenticated(address, kind), |semaphores| (*semaphores).clone());
+        let semaphores = known.unwrap_or_else(|| Arc::new(self.for_unauthenticated(address, kind)));
+        let [narrow, wide] = &*semaphores;
         let weight = kind.weight();
         if let Ok(narrow) = narrow.clone().try_acquire_many_owned(weight)
             && let Ok(wide) = wide.clone().try_acquire_many_owned(weight)
@@ -163,8 +163,8 @@ impl Admission {
         }
         let wait = async {
             // First the narrow one: a request that waits there holds nothing of the wide one.
-            let narrow = narrow.acquire_many_owned(weight).await.ok()?;
-            let wide = wide.acquire_many_owned(weight).await.ok()?;
+            let narrow = narrow.clone().acquire_many_owned(weight).await.ok()?;
+            let wide = wide.clone().acquire_many_owned(weight).await.ok()?;
             Some([narrow, wide])
         };
         match timeout(QUEUE_TIMEOUT, wait).await {

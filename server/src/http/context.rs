@@ -13,6 +13,7 @@ use latchkey_domain::{AllowedNetworks, client_address};
 use latchkey_service::{Origin, Service};
 use tracing::Instrument;
 
+use super::headers::X_FORWARDED_FOR;
 use crate::log::redacted;
 
 /// The state of the layers.
@@ -61,13 +62,18 @@ pub(crate) async fn unlogged_layer(State(context): State<RequestContext>, reques
 
 /// The address of the client, behind trusted proxies; `None` if it can't be determined.
 pub(crate) fn client(context: &RequestContext, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-    let lines = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
+    let lines = headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
     client_address(peer, lines, context.trusted_proxies.as_deref())
 }
 
 /// Where a request comes from.
-pub(crate) fn origin(context: &RequestContext, parts: &Parts, id: &str) -> Origin {
+fn origin(context: &RequestContext, parts: &Parts, id: &str) -> Origin {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    origin_of(context, peer, parts, id)
+}
+
+/// Where a request of a peer comes from.
+pub(crate) fn origin_of(context: &RequestContext, peer: Option<IpAddr>, parts: &Parts, id: &str) -> Origin {
     super::forwarded::warn_if_untrusted(context, peer, &parts.headers);
     let address = peer.and_then(|peer| client(context, peer, &parts.headers));
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::http::HeaderMap;
 
 use super::context::RequestContext;
+use super::headers::X_FORWARDED_FOR;
 
 /// At most one warning in this time: anybody can send the header.
 const WARN_INTERVAL_MICROS: i64 = 3_600 * 1_000_000;
@@ -15,7 +16,7 @@ static WARNED_AT: AtomicI64 = AtomicI64::new(i64::MIN);
 
 /// Warns of `X-Forwarded-For` from a peer that is not trusted, and notes it for `doctor` and the next start.
 pub(crate) fn warn_if_untrusted(context: &RequestContext, peer: Option<IpAddr>, headers: &HeaderMap) {
-    if !headers.contains_key("x-forwarded-for") {
+    if !headers.contains_key(&X_FORWARDED_FOR) {
         return;
     }
     let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return };

@@ -1,14 +1,19 @@
 //! Headers that may occur once: the credential, and the organization to act on.
 
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use latchkey_domain::OrganizationKey;
 use latchkey_service::{AuthenticationError, Error};
+
+// Names that each request is looked through for. A name that is given as a text is read anew each time.
+pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static LATCHKEY_ORGANIZATION: HeaderName = HeaderName::from_static("latchkey-organization");
+static CHAINLOOP_ORGANIZATION: HeaderName = HeaderName::from_static("chainloop-organization");
 
 /// The organization that the headers name. The inner `Err` is for an invalid name: the credential is checked first.
 pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&str, Error>>, Error> {
     let [ours, theirs] =
-        ["latchkey-organization", "chainloop-organization"].map(|name| single(headers, name, "organization"));
+        [&LATCHKEY_ORGANIZATION, &CHAINLOOP_ORGANIZATION].map(|name| single(headers, name, "organization"));
     let named = match (ours?, theirs?) {
         (Some(one), Some(other)) if one != other => return Err(Error::Ambiguous("organization")),
         (one, other) => one.or(other),
@@ -21,14 +26,14 @@ pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&s
 
 /// The bearer token of `Authorization`. Any other scheme counts as no credential.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Error> {
-    let value = single(headers, AUTHORIZATION.as_str(), "credential")?.and_then(|value| value.to_str().ok());
+    let value = single(headers, &AUTHORIZATION, "credential")?.and_then(|value| value.to_str().ok());
     let (scheme, bearer) = value.and_then(|value| value.split_once(' ')).ok_or(AuthenticationError::Missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(bearer.trim()) } else { Err(AuthenticationError::Missing.into()) }
 }
 
 /// The value of a header that may occur once. A proxy may have joined several with commas (RFC 9110, section 5.3), which
 /// neither a credential nor a name contains.
-fn single<'a>(headers: &'a HeaderMap, name: &str, what: &'static str) -> Result<Option<&'a HeaderValue>, Error> {
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName, what: &'static str) -> Result<Option<&'a HeaderValue>, Error> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {
         (Some(line), None) if !line.as_bytes().contains(&b',') => Ok(Some(line)),

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderName, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_domain::{Signature, SignatureError, SignedRequest, sha256};
@@ -29,9 +29,13 @@ impl ReceivedSignature {
     }
 }
 
+static X_CLI_SIGNATURE: HeaderName = HeaderName::from_static("x-cli-signature");
+static X_CLI_TIMESTAMP: HeaderName = HeaderName::from_static("x-cli-timestamp");
+static X_CLI_NONCE: HeaderName = HeaderName::from_static("x-cli-nonce");
+
 /// Reads the three signature headers; `None` without any of them. A repeated header is malformed.
 pub(crate) fn read_signature(headers: &HeaderMap) -> Result<Option<Signature>, SignatureError> {
-    let read = |name: &str| {
+    let read = |name: &HeaderName| {
         let mut values = headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
@@ -39,7 +43,7 @@ pub(crate) fn read_signature(headers: &HeaderMap) -> Result<Option<Signature>, S
             (Some(_), Some(_)) => Err(SignatureError::Form),
         }
     };
-    Signature::from_headers(read("x-cli-signature")?, read("x-cli-timestamp")?, read("x-cli-nonce")?)
+    Signature::from_headers(read(&X_CLI_SIGNATURE)?, read(&X_CLI_TIMESTAMP)?, read(&X_CLI_NONCE)?)
 }
 
 /// Reads the body before the credential is checked (see `http/body.rs`), and hashes it if it is signed.

@@ -16,7 +16,7 @@ use latchkey_app::portal::{Portal, Site};
 use latchkey_app::{pages, server_fns};
 use serde_json::Value;
 
-pub(crate) use self::failure::FailurePage;
+pub(crate) use self::failure::{Appearance, FailurePage};
 use crate::state::ServerState;
 
 impl FromRef<ServerState> for Portal {

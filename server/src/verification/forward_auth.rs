@@ -8,13 +8,14 @@
 //!
 //! The organization is in the path, in the route file or in the configuration: the client controls none of them.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::body::HttpBody;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use base64::Engine;
@@ -25,10 +26,10 @@ use latchkey_domain::{
 use latchkey_service::{
     Allowed, AuthenticationError, AuthorizationError, Bearer, Error, Origin, PresentedCredential, RequiredAccess,
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+use super::token_headers;
 use crate::http::admission::RequestKind;
 use crate::http::context;
 use crate::http::headers::{bearer, named_organization};
@@ -48,8 +49,12 @@ pub(super) fn routes() -> OpenApiRouter<ServerState> {
         .route("/orgs/{organization}/forward-auth/{*path}", any(pinned))
 }
 
-/// Characters that are not percent-encoded in headers: the unreserved ones (RFC 3986, section 2.3).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+// Where the original request may be, by proxy.
+static X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+static X_ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+static X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
+static X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+static X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 
 /// The original request, in the headers that nginx is configured to send.
 #[derive(utoipa::IntoParams)]
@@ -106,12 +111,30 @@ enum Verdict {
 pub(crate) async fn forward_auth(State(state): State<ServerState>, request: Request) -> Response {
     // Not as an extractor, which would copy the headers.
     let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let has_body = !HttpBody::is_end_stream(&body);
-    let uri = &parts.uri;
-    let own_target = uri.path_and_query().map_or("", |target| target.as_str());
-    let origin = context::origin(&state.context, &parts, "");
+    answer(&state, &parts, has_body, peer).await
+}
+
+/// Whether it is a request to these routes. Most requests are: the router is left out for them.
+pub(crate) fn is_asked(method: &Method, path: &str) -> bool {
+    let below =
+        path.strip_prefix('/').map(|path| match path.strip_prefix("orgs/").and_then(|rest| rest.split_once('/')) {
+            Some((organization, below)) if !organization.is_empty() => below,
+            _ => path,
+        });
+    let below = below.and_then(|below| below.strip_prefix("forward-auth"));
+    // The router has rules of its own for the answers to these two.
+    let plain = method != Method::HEAD && method != Method::CONNECT;
+    plain && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}
+
+/// Answers a request of a peer.
+pub(crate) async fn answer(state: &ServerState, parts: &Parts, has_body: bool, peer: Option<IpAddr>) -> Response {
+    let own_target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let origin = context::origin_of(&state.context, peer, parts, "");
     let started = Instant::now();
-    match decide_when_admitted(&state, own_target, &parts, has_body, &origin).await {
+    match decide_when_admitted(state, own_target, parts, has_body, &origin).await {
         Ok(verdict) => {
             state.metrics.allowed(started.elapsed());
             verdict.into_response()
@@ -211,7 +234,7 @@ fn address(own_target: &str) -> (Option<&str>, &str) {
 
 /// Whether the original request is a CORS preflight of a route that allows it.
 fn is_preflight(routes: &Routes, original: &OriginalRequest, headers: &HeaderMap) -> bool {
-    let one = |name: HeaderName| single(headers, name.as_str()).ok().flatten();
+    let one = |name: HeaderName| single(headers, &name).ok().flatten();
     original.method == Method::OPTIONS.as_str()
         && !headers.contains_key(AUTHORIZATION)
         && one(ORIGIN).is_some_and(|origin| !origin.is_empty())
@@ -236,8 +259,8 @@ fn ambiguous(detail: &str) -> Problem {
 fn original(own_method: &Method, below: &str, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
     let mut places = Vec::new();
     for (method, targets) in [
-        ("x-original-method", ["x-original-uri", "x-original-url"].as_slice()),
-        ("x-forwarded-method", &["x-forwarded-uri"]),
+        (&X_ORIGINAL_METHOD, [&X_ORIGINAL_URI, &X_ORIGINAL_URL].as_slice()),
+        (&X_FORWARDED_METHOD, &[&X_FORWARDED_URI]),
     ] {
         let before = places.len();
         let method = single(headers, method)?;
@@ -256,7 +279,7 @@ fn original(own_method: &Method, below: &str, headers: &HeaderMap) -> Result<Ori
 }
 
 /// The value of a header; a repeated one is ambiguous.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, OriginalError> {
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, OriginalError> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
@@ -300,33 +323,19 @@ fn body_hash(headers: &HeaderMap, may_have_body: bool) -> Result<[u8; 32], Signa
 }
 
 impl IntoResponse for Verdict {
-    /// Names are percent-encoded: headers have no other encoding that all services read alike.
     fn into_response(self) -> Response {
         let mut response = StatusCode::OK.into_response();
-        let Self::Token(Allowed { token, organization, repository }) = self else { return response };
-        let headers = response.headers_mut();
-        let mut tell = |name: &'static str, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value)
-                && !value.is_empty()
-            {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        };
-        let encoded = |name: &str| utf8_percent_encode(name, ESCAPED).to_string();
-        let id = |id: Option<String>| id.unwrap_or_default();
-        tell("x-latchkey-token-id", &token.id.to_string());
-        tell("x-latchkey-organization-id", &organization.id.to_string());
-        tell("x-latchkey-organization", &encoded(&organization.name));
-        tell("x-latchkey-project-id", &id(token.level.project().map(|id| id.to_string())));
-        tell("x-latchkey-project", &encoded(&token.project_name));
-        tell("x-latchkey-scopes", &token.scopes.to_string());
-        tell("x-latchkey-repository", &id(repository.map(|id| id.to_string())));
+        if let Self::Token(allowed) = &self {
+            token_headers::add(response.headers_mut(), allowed);
+        }
         response
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn original_of(method: &str, target: &str, headers: &[(&'static str, &'static str)]) -> Result<String, String> {
@@ -353,6 +362,30 @@ mod tests {
                 let asked = format!("{envoy}/forward-auth{target}");
                 assert_eq!(original_of("DELETE", &asked, &[]).unwrap(), format!("DELETE {target}"));
             }
+        }
+    }
+
+    #[test]
+    fn the_router_is_left_out_for_these_routes_and_no_others() {
+        let asked = |path: &str| is_asked(&Method::GET, path);
+        for path in [
+            "/forward-auth",
+            "/forward-auth/",
+            "/forward-auth/orgs/x",
+            "/orgs/acme/forward-auth",
+            "/orgs/a/forward-auth/b",
+        ] {
+            assert!(asked(path) && !is_asked(&Method::HEAD, path), "{path}");
+        }
+        for path in [
+            "/",
+            "/forward-authx",
+            "/x/forward-auth",
+            "/orgs/forward-auth",
+            "/orgs//forward-auth",
+            "/orgs/a/b/forward-auth",
+        ] {
+            assert!(!asked(path), "{path}");
         }
     }
 

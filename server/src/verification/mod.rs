@@ -2,10 +2,11 @@
 //! for every request to those services, so they have none of the layers that only pages need.
 
 mod decisions;
-mod forward_auth;
+pub(crate) mod forward_auth;
 mod introspect;
 mod oauth;
 mod question;
+mod token_headers;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};

@@ -1,8 +1,12 @@
 //! What the form calls while it is open.
 
+#[cfg(feature = "hydrate")]
+pub(super) use browser::{preview_auto_revoke, set_auto_revoke};
+#[cfg(feature = "ssr")]
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
 use crate::answers::Answer;
 
 /// A preview that the page shows.
@@ -27,15 +31,57 @@ pub enum Saved {
 }
 
 /// What the next sweep would do with a threshold.
+#[cfg(feature = "ssr")]
 #[server(prefix = "/_fn", endpoint = "preview_auto_revoke", input = Json)]
 pub async fn preview_auto_revoke(organization: String, days: u16) -> Answer<PreviewUpdate> {
     Ok(answer::preview(&organization, days).await)
 }
 
 /// Turns auto-revoke on with a threshold, or off without one. `confirmed` is how many tokens somebody agreed to lose.
+#[cfg(feature = "ssr")]
 #[server(prefix = "/_fn", endpoint = "set_auto_revoke", input = Json)]
 pub async fn set_auto_revoke(organization: String, days: Option<u16>, confirmed: u32) -> Answer<Saved> {
     Ok(answer::set(&organization, days, confirmed).await)
+}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use wasm_bindgen::JsValue;
+
+    use super::{PreviewUpdate, Saved};
+    use crate::{
+        answers::Failure,
+        islands::{
+            call,
+            json::{FromJson, ToJson, field, readable},
+        },
+    };
+
+    readable!(PreviewUpdate { days, would_revoke, sentence, html });
+
+    impl FromJson for Saved {
+        fn from_json(json: &JsValue) -> Self {
+            match json.as_string().as_deref() {
+                Some("Done") => Self::Done,
+                _ => Self::Unconfirmed(FromJson::from_json(&field(json, "Unconfirmed"))),
+            }
+        }
+    }
+
+    pub(crate) async fn preview_auto_revoke(organization: String, days: u16) -> Result<PreviewUpdate, Failure> {
+        call("preview_auto_revoke", &[("organization", organization.to_json()), ("days", days.into())]).await
+    }
+
+    pub(crate) async fn set_auto_revoke(
+        organization: String,
+        days: Option<u16>,
+        confirmed: u32,
+    ) -> Result<Saved, Failure> {
+        let days = days.map_or(JsValue::NULL, JsValue::from);
+        let organization = organization.to_json();
+        let arguments = [("organization", organization), ("days", days), ("confirmed", confirmed.into())];
+        call("set_auto_revoke", &arguments).await
+    }
 }
 
 #[cfg(feature = "ssr")]

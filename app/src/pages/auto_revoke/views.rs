@@ -5,7 +5,7 @@ use latchkey_service::{AutoRevokeSetting, Error, Sweep};
 use leptos::{either::Either, prelude::*};
 
 use super::{
-    form::{AutoRevokeForm, DAYS_PROBLEM, PreviewFacts, Setting},
+    form::{AutoRevokeForm, DAYS_PROBLEM, FormFacts, PreviewFacts, Setting},
     preview::{HAS_GROWN, preview},
     sweep_preview::{SweepPreview, tokens_to_revoke},
 };
@@ -49,8 +49,13 @@ pub(super) async fn page(request: &PageRequest, organization: &str, page: AutoRe
     let problems = Problems::new(page.is_invalid.then(|| ("days", DAYS_PROBLEM.to_owned())));
     let days = page.current.threshold.map_or(0, |threshold| threshold.days());
     let read_only = !page.setting.changeable;
-    let facts = PreviewFacts { days: page.preview.days, would_revoke: page.preview.would_revoke };
-    let name = organization.clone();
+    let facts = FormFacts {
+        organization: organization.clone(),
+        action,
+        setting: page.setting,
+        is_invalid: page.is_invalid,
+        preview: PreviewFacts { days: page.preview.days, would_revoke: page.preview.would_revoke },
+    };
     Ok(Page::render(move || {
         view! {
             <Frame layout title="Auto-revoke" page=NavPage::AutoRevoke>
@@ -66,9 +71,7 @@ pub(super) async fn page(request: &PageRequest, organization: &str, page: AutoRe
                     {page.saved.map(|on| saved(on, days))}
                     {read_only.then(|| only_for_admins(organization.clone()))}
                     <ErrorSummary problems labels=&[("days", "Days without use")] />
-                    <AutoRevokeForm organization=name action setting=page.setting is_invalid=page.is_invalid preview=facts>
-                        {preview(&page.preview, false)}
-                    </AutoRevokeForm>
+                    <AutoRevokeForm facts>{preview(&page.preview, false)}</AutoRevokeForm>
                     <Sweeps now sweeps=page.current.sweeps />
                 </div>
                 {question}

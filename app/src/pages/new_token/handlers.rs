@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::{
     check::check,
-    form::TokenForm,
+    form::{FormFacts, TokenForm},
     load::{self, FormAccess},
     other_pages,
     prefill::prefill,
@@ -164,12 +164,7 @@ fn form(layout: LayoutContext, options: FormOptions, page: FormPage) -> Page {
                     </header>
                     {page.notice}
                     <IgnoredNotice what=page.ignored />
-                    <TokenForm
-                        values=page.values
-                        options
-                        problems=page.problems
-                        found=page.found
-                    />
+                    <TokenForm facts=FormFacts { values: page.values, options, problems: page.problems, found: page.found } />
                 </div>
             </Frame>
         }

@@ -33,9 +33,9 @@ pub async fn form_options(service: &Service, caller: &Caller, organization: &str
     let choice = |project: latchkey_service::Project| NamedRef { id: project.id.to_string(), name: project.name };
     let options = FormOptions {
         organization: name,
-        catalogue: service.catalogue().clone(),
+        groups: FormOptions::groups_of(service.catalogue(), &service.tokens().withheld_scopes(&access)),
+        presets: service.catalogue().presets().to_vec(),
         projects: projects.into_iter().map(choice).collect(),
-        withheld: service.tokens().withheld_scopes(&access),
         may_administer: role.administers(),
         no_repositories: found.repositories.is_empty(),
         now: service.now(),

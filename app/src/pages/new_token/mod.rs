@@ -8,6 +8,8 @@ mod form;
 mod guard;
 #[cfg(feature = "ssr")]
 mod handlers;
+#[cfg(feature = "hydrate")]
+mod json;
 #[cfg(feature = "ssr")]
 mod load;
 #[cfg(feature = "ssr")]

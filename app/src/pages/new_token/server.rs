@@ -1,21 +1,52 @@
 //! What the form calls while it is open.
 
+#[cfg(feature = "hydrate")]
+pub(super) use browser::{create_token, search_repositories};
+#[cfg(feature = "ssr")]
 use leptos::{prelude::*, server_fn::codec::Json};
 
+#[cfg(feature = "ssr")]
 use super::values::{FoundRepositories, Values};
+#[cfg(feature = "ssr")]
 use crate::answers::Answer;
 
 /// Creates the token that the form asks for. Answers with the screen that shows its secret, as HTML: rendered here, it
 /// need not be rendered by the browser, which would have to load what it takes.
+#[cfg(feature = "ssr")]
 #[server(prefix = "/_fn", endpoint = "create_token", input = Json)]
 pub async fn create_token(organization: String, creation_key: String, values: Values) -> Answer<String> {
     Ok(answer::create(&organization, &creation_key, &values).await)
 }
 
 /// Repositories whose names have words that begin like those of the query; the first ones for an empty query.
+#[cfg(feature = "ssr")]
 #[server(prefix = "/_fn", endpoint = "search_repositories", input = Json)]
 pub async fn search_repositories(organization: String, query: String) -> Answer<FoundRepositories> {
     Ok(answer::search(&organization, &query).await)
+}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use super::super::values::{FoundRepositories, Values};
+    use crate::{
+        answers::Failure,
+        islands::{call, json::ToJson},
+    };
+
+    pub(crate) async fn create_token(
+        organization: String,
+        creation_key: String,
+        values: Values,
+    ) -> Result<String, Failure> {
+        let organization = organization.to_json();
+        let arguments =
+            [("organization", organization), ("creation_key", creation_key.to_json()), ("values", values.to_json())];
+        call("create_token", &arguments).await
+    }
+
+    pub(crate) async fn search_repositories(organization: String, query: String) -> Result<FoundRepositories, Failure> {
+        call("search_repositories", &[("organization", organization.to_json()), ("query", query.to_json())]).await
+    }
 }
 
 #[cfg(feature = "ssr")]

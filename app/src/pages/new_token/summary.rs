@@ -35,8 +35,8 @@ pub fn summary(values: &Values, options: &FormOptions, now: Timestamp) -> Summar
 fn power(said: &mut Summary, values: &Values, options: &FormOptions) {
     let chosen = |info: &&ScopeInfo| values.scopes.iter().any(|scope| scope == info.name.as_str());
     let of = |portal: bool| {
-        let groups = options.groups().filter(move |(group, _)| group.portal == portal);
-        clauses(groups.flat_map(|(_, scopes)| scopes).filter(chosen), portal)
+        let groups = options.groups.iter().filter(|group| group.portal == portal);
+        clauses(groups.flat_map(|group| &group.scopes).filter(chosen), portal)
     };
     let (guarded, portal) = (of(false), of(true));
     if guarded.is_empty() && portal.is_empty() {

@@ -1,6 +1,8 @@
 //! What the form holds, and the facts that it is filled in with: the same types on the server and in the browser.
 
-use latchkey_domain::{Catalogue, Expiry, ExpiryError, Group, GroupLevel, ScopeInfo, Timestamp, TimestampError};
+#[cfg(feature = "ssr")]
+use latchkey_domain::{Catalogue, GroupLevel};
+use latchkey_domain::{Expiry, ExpiryError, Group, Preset, ScopeInfo, Timestamp, TimestampError};
 use serde::{Deserialize, Serialize};
 
 /// Everything that somebody typed or chose, as it is in the fields; nothing is checked yet.
@@ -162,11 +164,12 @@ pub const FOUND_MAX: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormOptions {
     pub organization: String,
-    pub catalogue: Catalogue,
+    /// The scopes that this person can give to a token of the organization or a project, in the order of the form; the
+    /// service has the last word on it.
+    pub groups: Vec<Group>,
+    pub presets: Vec<Preset>,
     /// By name.
     pub projects: Vec<NamedRef>,
-    /// Scopes of the catalogue that this person can't give; the service has the last word on it.
-    pub withheld: Vec<String>,
     /// May make tokens of the whole organization, not only of a project.
     pub may_administer: bool,
     /// The organization has no repository at all.
@@ -178,17 +181,20 @@ pub struct FormOptions {
 }
 
 impl FormOptions {
-    /// The scopes that this person can give to a token of the organization or a project, by group, in the order of the
-    /// form.
-    pub fn groups(&self) -> impl Iterator<Item = (&Group, impl Iterator<Item = &ScopeInfo>)> {
-        let of_any = self.catalogue.groups().iter().filter(|group| group.level == GroupLevel::Any);
-        let given = |info: &&ScopeInfo| !self.withheld.iter().any(|withheld| withheld == info.name.as_str());
-        of_any.map(move |group| (group, group.scopes.iter().filter(given)))
+    /// The groups of a catalogue that are for tokens of an organization or a project, without what is withheld.
+    #[cfg(feature = "ssr")]
+    pub fn groups_of(catalogue: &Catalogue, withheld: &[String]) -> Vec<Group> {
+        let mut groups = catalogue.groups().to_vec();
+        groups.retain(|group| group.level == GroupLevel::Any);
+        for group in &mut groups {
+            group.scopes.retain(|info| !withheld.iter().any(|withheld| withheld == info.name.as_str()));
+        }
+        groups
     }
 
-    /// The scopes of these groups.
+    /// The scopes of the groups.
     pub fn scopes(&self) -> impl Iterator<Item = &ScopeInfo> {
-        self.groups().flat_map(|(_, scopes)| scopes)
+        self.groups.iter().flat_map(|group| &group.scopes)
     }
 
     /// The name of a project.
@@ -198,7 +204,7 @@ impl FormOptions {
 
     /// The scopes of the preset at an index, in the order of the form.
     pub fn preset(&self, index: usize) -> Option<Vec<String>> {
-        let preset = self.catalogue.presets().get(index)?;
+        let preset = self.presets.get(index)?;
         let all = preset.scopes.iter().any(|scope| scope == "*");
         Some(self.in_order(|scope| all || preset.scopes.iter().any(|preset| preset == scope)))
     }
@@ -233,9 +239,9 @@ pub(super) mod tests {
     pub(crate) fn options() -> FormOptions {
         FormOptions {
             organization: "acme".into(),
-            catalogue: Catalogue::built_in(),
+            groups: FormOptions::groups_of(&Catalogue::built_in(), &[]),
+            presets: Catalogue::built_in().presets().to_vec(),
             projects: vec![choice("p1", "Payments"), choice("p2", "Web")],
-            withheld: Vec::new(),
             may_administer: true,
             no_repositories: false,
             now: NOW.parse().unwrap(),

@@ -207,7 +207,9 @@ pub(super) fn active(list: &List, clearable: bool) -> impl IntoView + use<> {
     })
 }
 
+/// Without a value where it is the label.
 fn option(value: String, label: String, selected: bool) -> impl IntoView + use<> {
+    let value = (value != label).then_some(value);
     view! {
         <option value=value selected=selected>
             {label}

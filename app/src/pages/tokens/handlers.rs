@@ -13,7 +13,13 @@ pub(crate) async fn show(
     Path(organization): Path<String>,
     fields: Fields,
 ) -> Result<Page, PageError> {
-    let (list, layout) =
-        futures::try_join!(List::load(&request, &organization, &fields), request.layout(Some(&organization)))?;
+    let service = request.portal.service.clone();
+    // Boxed: a future of this size would be moved by each layer that it passes.
+    let reading = Box::pin(async move {
+        let list = List::load(&request, &organization, &fields).await?;
+        let layout = request.layout(Some(&organization)).await?;
+        Ok((Box::new(list), layout, organization))
+    });
+    let (list, layout, organization) = service.reading(reading).await?;
     Ok(Page::render(move || view::page(layout, &organization, &list)))
 }

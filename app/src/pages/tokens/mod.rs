@@ -22,6 +22,8 @@ mod revoke;
 #[cfg(feature = "ssr")]
 mod row;
 #[cfg(feature = "hydrate")]
+mod row_menu;
+#[cfg(feature = "hydrate")]
 mod select;
 mod server;
 #[cfg(feature = "ssr")]

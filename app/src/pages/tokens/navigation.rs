@@ -2,24 +2,22 @@
 
 use std::cell::{Cell, RefCell};
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{
     Element, Event, FocusOptions, FormData, HtmlAnchorElement, HtmlElement, HtmlFormElement, HtmlInputElement,
     MouseEvent, SubmitEvent, UrlSearchParams,
 };
 
 use super::{
-    select,
+    row_menu, select,
     server::{list_tokens, revoke_tokens},
 };
-use crate::{
-    answers::flat,
-    islands::{
-        announce,
-        dom::{after, closest, first, focus, listen},
-        modal, press, times,
-    },
+use crate::islands::{
+    announce,
+    dom::{after, closest, first, focus, listen},
+    modal, press, times,
 };
 
 /// How long typing has to pause before the search runs, in milliseconds.
@@ -72,6 +70,7 @@ pub(super) fn start(organization: String) {
     });
     ADDRESS.set(window().location().href().unwrap_or_default());
     select::update();
+    row_menu::complete();
     // Somebody may have typed before the scripts came.
     if let Some(field) = first("#q").and_then(|field| field.dyn_into::<HtmlInputElement>().ok())
         && field.value() != field.default_value()
@@ -182,7 +181,7 @@ fn revoke(form: HtmlFormElement) {
         let Some(query) = fields(&form) else { return };
         let ids = query.get_all("id").iter().filter_map(|id| id.as_string()).collect();
         query.delete("id");
-        let Ok(revoked) = flat(revoke_tokens(ORGANIZATION.with_borrow(Clone::clone), ids).await) else {
+        let Ok(revoked) = revoke_tokens(ORGANIZATION.with_borrow(Clone::clone), ids).await else {
             return drop(form.submit());
         };
         for id in &revoked.ids {
@@ -206,7 +205,7 @@ fn begin() -> u32 {
 /// `None` when the browser should go there itself, or somebody has asked for something else meanwhile.
 async fn show(url: &str, request: u32, history: History, part: Part) -> Option<()> {
     let query = without_fragment(url).split_once('?').map_or("", |(_, query)| query).to_owned();
-    let update = flat(list_tokens(ORGANIZATION.with_borrow(Clone::clone), query).await).ok()?;
+    let update = list_tokens(ORGANIZATION.with_borrow(Clone::clone), query).await.ok()?;
     let of_this_build = first("link[rel=stylesheet]")?.get_attribute("href")?.contains(&update.build);
     if LATEST.get() != request || !of_this_build {
         return None;
@@ -225,6 +224,7 @@ async fn show(url: &str, request: u32, history: History, part: Part) -> Option<(
     remember(url, history);
     times::refresh();
     select::tick(&ticked);
+    row_menu::complete();
     modal::open();
     if part != Part::Results {
         place_focus(&focused, asked, part == Part::PageFromTop);

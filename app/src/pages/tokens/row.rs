@@ -1,36 +1,33 @@
 //! One token in the list.
 
-use latchkey_domain::{Level, RepositoryId, RevocationReason, Scope, Timestamp, TokenState, words};
+use std::fmt::Write;
+
+use latchkey_domain::{Level, RepositoryId, RevocationReason, Scope, Timestamp, TokenId, TokenState, words};
 use latchkey_service::{Revocation, Token, TokenDetail};
 use maud::{Markup, Render, html};
 
 use super::load::List;
-use crate::shell::icon_href;
 
 /// Resources whose scopes a row shows before "+3".
 const RESOURCES_SHOWN: usize = 2;
 /// Repositories that a row names.
 const REPOSITORIES_NAMED: usize = 20;
 /// What a row takes at most, as a rule.
-const ROW_BYTES: usize = 2_400;
+const ROW_BYTES: usize = 1_400;
 /// From so many days before its expiry, a token's expiry stands out; the same as the count above the list.
 const SOON_DAYS: i64 = 7;
 
 /// What all rows of a page have in common.
 pub(super) struct Rows {
     now: Timestamp,
-    /// The address of the list, up to the id to revoke.
+    /// The query of the list's address, up to the id to revoke.
     revoke: String,
     /// Scopes in the order of the catalogue.
     order: Vec<String>,
-    /// Id of the token that was created just now.
-    created: String,
+    /// The token that was created just now.
+    created: Option<TokenId>,
     /// Ids that are ticked: those of a question about several.
-    ticked: Vec<latchkey_domain::TokenId>,
-    /// Icons, rendered once.
-    dots: Markup,
-    copy: Markup,
-    ban: Markup,
+    ticked: Vec<TokenId>,
 }
 
 /// A resource with those of its actions that a token may do.
@@ -44,13 +41,10 @@ impl Rows {
         };
         Self {
             now: list.now,
-            revoke: list.query.href_and(&list.base) + "revoke=",
+            revoke: list.query.href_and("") + "revoke=",
             order: list.scopes.iter().flat_map(|(_, scopes)| scopes.iter().cloned()).collect(),
-            created: list.created.clone(),
+            created: list.created.parse().ok(),
             ticked,
-            dots: icon("dots"),
-            copy: icon("copy"),
-            ban: icon("ban"),
         }
     }
 
@@ -63,11 +57,11 @@ impl Rows {
         html
     }
 
-    // One template for all of a row: each call of another one costs a string that is copied into this one.
+    // What a cell is, the style sheet knows by its place (style/rows.css): fifty rows repeat all that stands here.
     fn row(&self, detail: &TokenDetail) -> Markup {
         let token = &detail.token;
-        let id = token.id.to_string();
-        let is_new = id == self.created;
+        let id = Id(token.id);
+        let is_new = self.created == Some(token.id);
         let class = match detail.state {
             _ if is_new => "fresh",
             TokenState::Active => "live",
@@ -82,39 +76,38 @@ impl Rows {
         let (scopes, more_scopes) = groups.split_at(groups.len().min(RESOURCES_SHOWN));
         html! {
             tr class=(class) {
-                td.c-tick {
+                td {
                     @if detail.revocable {
-                        label.tick {
-                            input.check type="checkbox" form="bulk" name="revoke" value=(id)
-                                checked[self.ticked.contains(&token.id)] autocomplete="off"
-                                aria-label={ "Select " (token.name) };
+                        label {
+                            input type="checkbox" form="bulk" name="revoke" value=(id)
+                                checked[self.ticked.contains(&token.id)] aria-label={ "Select " (token.name) };
                         }
                     }
                 }
-                th.c-name scope="row" {
-                    span.token-name { (token.name) }
+                th scope="row" {
+                    b { (token.name) }
                     @if is_new { span.new-mark { "New" } }
-                    span.token-note { code { (token.prefix) "…" } " " (token.description) }
+                    p { code { (token.prefix) "…" } " " (token.description) }
                     @if let Some(revocation) = &token.revocation {
                         span.sub { "Revoked " (self.time(revocation.at)) (reason(revocation)) }
                     }
                 }
-                td.c-status { span class=(status) { (detail.state.word()) } }
-                td.c-scopes {
-                    span.chips {
-                        (chips(scopes))
+                td { span class=(status) { (detail.state.word()) } }
+                td {
+                    div.chips {
+                        (Chips(scopes))
                         @if !more_scopes.is_empty() {
                             details.more {
                                 summary {
                                     "+" (more_scopes.iter().map(|(_, actions)| actions.len()).sum::<usize>())
                                     span.visually-hidden { " more scopes" }
                                 }
-                                span.chips { (chips(more_scopes)) }
+                                div.chips { (Chips(more_scopes)) }
                             }
                         }
                     }
                 }
-                td.c-access {
+                td {
                     @match detail.repositories.as_slice() {
                         _ if token.all_repositories => { "All repositories" }
                         [] => { "No repositories" }
@@ -129,8 +122,8 @@ impl Rows {
                         }
                     }
                 }
-                td.c-created { (self.time(token.created_at)) span.sub { "by " (token.created_by.name) } }
-                td.c-expires {
+                td { (self.time(token.created_at)) span.sub { "by " (token.created_by.name) } }
+                td {
                     @match (detail.state, token.expires_at) {
                         // What has ended by hand won't expire any more.
                         (TokenState::Revoked, _) => {}
@@ -138,36 +131,27 @@ impl Rows {
                         (TokenState::Active, Some(at)) if at <= self.now.plus_days(SOON_DAYS) => {
                             span.soon { (self.time(at)) }
                         }
-                        (_, Some(at)) => { span.later { (self.time(at)) } }
+                        (_, Some(at)) => { (self.time(at)) }
                     }
                 }
-                td.c-used {
+                td {
                     @match &token.last_use {
                         Some(last) => { (self.time(last.at)) }
                         None => { span.muted { "Never used" } }
                     }
                 }
-                td.c-menu {
-                    details.menu.end {
-                        summary.button.ghost.small.icon-only id={ "m-" (id) } aria-label={ "Actions for " (token.name) } {
-                            (self.dots)
-                        }
-                        div.menu-list {
-                            button.menu-item type="button" data-copy=(id) { (self.copy) span { "Copy ID" } }
-                            @if detail.revocable {
-                                a.menu-item.danger href={ (self.revoke) (id) } { (self.ban) "Revoke…" }
-                            }
-                        }
-                    }
+                // Scripts put the menu into this cell (`row_menu`). Without them, this is all that it could do.
+                @if detail.revocable {
+                    td { a.dots href={ (self.revoke) (id) } aria-label={ "Revoke " (token.name) "…" } {} }
+                } @else {
+                    td data-id=(id) {}
                 }
             }
         }
     }
 
-    /// As the component `RelativeTime` writes it.
-    fn time(&self, at: Timestamp) -> Markup {
-        let (exact, title) = (at.to_string(), words::date_time(at));
-        html! { time datetime=(exact) title=(title) data-relative="" { (words::relative(self.now, at)) } }
+    fn time(&self, at: Timestamp) -> Time {
+        Time { now: self.now, at }
     }
 
     /// Resources with their actions, in the order of the catalogue; scopes that it no longer has come last.
@@ -186,21 +170,46 @@ impl Rows {
     }
 }
 
-/// As the component `Icon` writes it.
-fn icon(name: &str) -> Markup {
-    html! { svg.icon aria-hidden="true" { use href=(icon_href(name)) {} } }
+/// An id, written without a string of its own.
+struct Id(TokenId);
+
+impl Render for Id {
+    fn render_to(&self, html: &mut String) {
+        let _ = write!(html, "{}", self.0);
+    }
 }
 
-fn chips(groups: &[ScopeGroup<'_>]) -> Markup {
-    html! {
-        @for (resource, actions) in groups {
-            span.chip {
-                b { (resource) }
-                @for (at, action) in actions.iter().enumerate() {
-                    @if at == 0 { " " } @else { ", " }
-                    (action)
-                }
+/// As the component `RelativeTime` writes it.
+struct Time {
+    now: Timestamp,
+    at: Timestamp,
+}
+
+impl Render for Time {
+    fn render_to(&self, html: &mut String) {
+        html.push_str("<time datetime=\"");
+        words::write_rfc3339(html, self.at.whole_second());
+        html.push_str("\" title=\"");
+        words::write_date_time(html, self.at);
+        html.push_str("\">");
+        words::write_relative(html, self.now, self.at);
+        html.push_str("</time>");
+    }
+}
+
+struct Chips<'a>(&'a [ScopeGroup<'a>]);
+
+impl Render for Chips<'_> {
+    fn render_to(&self, html: &mut String) {
+        for (resource, actions) in self.0 {
+            html.push_str("<span><b>");
+            resource.render_to(html);
+            html.push_str("</b>");
+            for (at, action) in actions.iter().enumerate() {
+                html.push_str(if at == 0 { " " } else { ", " });
+                action.render_to(html);
             }
+            html.push_str("</span>");
         }
     }
 }

@@ -6,7 +6,7 @@ use web_sys::{Event, HtmlInputElement};
 use crate::islands::dom::{all, first};
 
 fn boxes() -> impl Iterator<Item = HtmlInputElement> {
-    all("#results tbody .check").into_iter().filter_map(|found| found.dyn_into().ok())
+    all("#results tbody input").into_iter().filter_map(|found| found.dyn_into().ok())
 }
 
 /// Values of the rows that are ticked, to tick them again after the list has been replaced.
@@ -34,7 +34,7 @@ pub(super) fn update() {
 /// A box was ticked or cleared: the one for all takes the others with it. True if it was one of these.
 pub(super) fn changed(event: &Event) -> bool {
     let target = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
-    let Some(target) = target.filter(|target| target.class_list().contains("check")) else { return false };
+    let Some(target) = target.filter(|target| target.type_() == "checkbox") else { return false };
     if target.has_attribute("data-all") {
         boxes().for_each(|found| found.set_checked(target.checked()));
     }

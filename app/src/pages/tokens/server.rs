@@ -1,8 +1,12 @@
 //! What the list calls while it is open.
 
+#[cfg(feature = "hydrate")]
+pub(super) use browser::{list_tokens, revoke_tokens};
+#[cfg(feature = "ssr")]
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
 use crate::answers::Answer;
 
 /// The list of an address.
@@ -22,15 +26,40 @@ pub struct RevokedTokens {
 }
 
 /// The list that `query` asks for: the query string of the page's address.
+#[cfg(feature = "ssr")]
 #[server(prefix = "/_fn", endpoint = "list_tokens", input = Json)]
 pub async fn list_tokens(organization: String, query: String) -> Answer<ListUpdate> {
     Ok(answer::list(&organization, &query).await)
 }
 
 /// Revokes one or several tokens: all, or none if one of them is not the caller's to revoke.
+#[cfg(feature = "ssr")]
 #[server(prefix = "/_fn", endpoint = "revoke_tokens", input = Json)]
 pub async fn revoke_tokens(organization: String, ids: Vec<String>) -> Answer<RevokedTokens> {
     Ok(answer::revoke(&organization, &ids).await)
+}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use super::{ListUpdate, RevokedTokens};
+    use crate::{
+        answers::Failure,
+        islands::{
+            call,
+            json::{ToJson, readable},
+        },
+    };
+
+    readable!(ListUpdate { html, build });
+    readable!(RevokedTokens { ids });
+
+    pub(crate) async fn list_tokens(organization: String, query: String) -> Result<ListUpdate, Failure> {
+        call("list_tokens", &[("organization", organization.to_json()), ("query", query.to_json())]).await
+    }
+
+    pub(crate) async fn revoke_tokens(organization: String, ids: Vec<String>) -> Result<RevokedTokens, Failure> {
+        call("revoke_tokens", &[("organization", organization.to_json()), ("ids", ids.to_json())]).await
+    }
 }
 
 #[cfg(feature = "ssr")]
@@ -51,7 +80,11 @@ pub(super) mod answer {
 
     pub(super) async fn list(organization: &str, query: &str) -> Result<ListUpdate, Failure> {
         let request = request()?;
-        let list = List::load(&request, organization, &Fields::parse(query)).await;
+        let reading = {
+            let (request, organization, fields) = (request.clone(), organization.to_owned(), Fields::parse(query));
+            Box::pin(async move { List::load(&request, &organization, &fields).await })
+        };
+        let list = request.portal.service.reading(reading).await;
         let list = list.map_err(|error| failure(&request.caller, &error))?;
         Ok(ListUpdate { html: view::content(&list).to_html(), build: request.portal.site.pkg_dir.clone() })
     }

@@ -86,9 +86,8 @@ fn table(list: &List) -> impl IntoView + use<> {
                 <tr>
                     <th class="c-tick" scope="col">
                         <span class="visually-hidden">"Selected"</span>
-                        <label class="tick">
+                        <label>
                             <input
-                                class="check"
                                 type="checkbox"
                                 data-all=""
                                 hidden
@@ -117,6 +116,26 @@ fn table(list: &List) -> impl IntoView + use<> {
             </thead>
             <tbody inner_html=rows></tbody>
         </table>
+        <template id="row-menu">{row_menu()}</template>
+    }
+}
+
+/// What scripts put into the last cell of each row, and complete with the row's id: see `row_menu.rs`.
+fn row_menu() -> impl IntoView {
+    view! {
+        <details class="menu end">
+            <summary class="dots"></summary>
+            <div class="menu-list">
+                <button class="menu-item" type="button">
+                    <Icon name="copy" />
+                    <span>"Copy ID"</span>
+                </button>
+                <a class="menu-item danger">
+                    <Icon name="ban" />
+                    "Revoke…"
+                </a>
+            </div>
+        </details>
     }
 }
 
@@ -189,7 +208,15 @@ fn bulk(list: &List) -> impl IntoView + use<> {
     let state = list.query.pairs().into_iter().map(|(name, value)| hidden(name, value)).collect_view();
     let action = list.base.clone();
     view! {
-        <form class="bulk" id="bulk" method="get" action=action data-live="" aria-label="Selected tokens">
+        <form
+            class="bulk"
+            id="bulk"
+            method="get"
+            action=action
+            autocomplete="off"
+            data-live=""
+            aria-label="Selected tokens"
+        >
             {state}
             <span data-selected="">"Selected tokens"</span>
             <button class="button danger small">

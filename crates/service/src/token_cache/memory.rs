@@ -10,6 +10,8 @@ use super::{CachedOrganization, CachedToken, Remembered};
 
 /// What an entry of a cache costs beside its value: the slot, the list it stands in, the allocation (measured).
 const ENTRY: usize = 128;
+/// What a transport says of a token, at its usual length.
+const TOLD: usize = 256;
 /// The share of each cache, in sixteenths of the whole.
 const TOKENS: u64 = 12;
 const REPOSITORIES: u64 = 2;
@@ -104,6 +106,7 @@ impl CachedToken {
             &token.prefix,
             &token.created_by.name,
         ];
+        let organization = self.organization.as_ref().map_or(0, |organization| organization.name.len() + 2 * TEXT);
         let texts: usize = texts.into_iter().map(|text| text.capacity() + TEXT).sum();
         // A scope is a text in a tree whose nodes are half full at worst.
         let scopes: usize =
@@ -112,6 +115,6 @@ impl CachedToken {
         let used = token.last_use.as_ref().map_or(0, |last| last.user_agent.capacity() + TEXT);
         let networks = token.allowed_networks.iter().count() * 2 * size_of::<std::net::Ipv6Addr>();
         let repositories = self.repositories.len() * size_of::<RepositoryId>();
-        size_of::<Self>() + texts + scopes + ends + used + networks + repositories
+        size_of::<Self>() + TOLD + organization + texts + scopes + ends + used + networks + repositories
     }
 }

@@ -27,7 +27,7 @@ macro_rules! bind_filters {
         $query
             .bind($conditions.level)
             .bind($conditions.project)
-            .bind($conditions.scope.as_deref())
+            .bind($conditions.scope.clone())
             .bind($conditions.repository)
             .bind($conditions.creator)
             .bind($conditions.expires_before)
@@ -98,15 +98,14 @@ impl Conditions {
         }
         for (sql, before) in [(EXPIRING, self.expires_before), (IDLE, self.idle_before)] {
             let Some(before) = before.filter(|_| one_phase) else { continue };
-            let ids: Vec<Uuid> = reading!(store, db => {
-                sqlx::query_scalar(sql)
-                    .bind(self.list)
-                    .bind(self.phase)
-                    .bind(before)
-                    .bind(i64::from(store.limits.candidates) + 1)
-                    .fetch_all(db)
-                    .await
-            })?;
+            let ids: Vec<Uuid> = store
+                .query(sql)
+                .bind(self.list)
+                .bind(self.phase)
+                .bind(before)
+                .bind(i64::from(store.limits.candidates) + 1)
+                .fetch_all()
+                .await?;
             // With more, the filter is not selective: a walk finds a page of them soon.
             if u32::try_from(ids.len()).is_ok_and(|count| count <= store.limits.candidates) {
                 return Ok(Some(Candidates { ids, capped: false }));

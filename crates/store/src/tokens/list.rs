@@ -96,9 +96,8 @@ pub async fn list(
     let capped = candidates.as_ref().is_some_and(|candidates| candidates.capped);
     let ids = candidates.map(|candidates| candidates.ids);
     let chosen = ids.is_some();
-    let rows = page(store, &conditions, sort, (&from, &to), ids, limit + 1).await?;
+    let (rows, matches) = page(store, &conditions, sort, (&from, &to), ids, limit + 1).await?;
     // Only a first page has all of the candidates before it.
-    let matches = rows.first().map_or(0, |row| row.matches);
     let total = (chosen && after.is_none()).then(|| u32::try_from(matches).unwrap_or(u32::MAX));
     let mut tokens = tokens(rows)?;
 
@@ -109,6 +108,7 @@ pub async fn list(
     Ok(Page { tokens, next, partial, total })
 }
 
+/// The rows of a page; and how many candidates pass, if there are candidates.
 async fn page(
     store: &Store,
     conditions: &Conditions,
@@ -116,26 +116,22 @@ async fn page(
     (from, to): (&IndexPosition, &IndexPosition),
     ids: Option<Vec<Uuid>>,
     limit: usize,
-) -> Result<Vec<TokenRow>, StoreError> {
+) -> Result<(Vec<TokenRow>, i64), StoreError> {
     if ids.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     }
     let statements = statements(sort);
     let sql = match &ids {
         None => conditions.choose(statements.page),
         Some(_) => store.dialect(statements.chosen.0, statements.chosen.1),
     };
-    Ok(reading!(store, db => {
-        let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
-        let query = bind_position!(bind_position!(query, from), to);
-        let query = bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        match &ids {
-            None => query,
-            Some(ids) => query.bind(Ids::from_iter(ids.iter().copied())),
-        }
-        .fetch_all(db)
-        .await
-    })?)
+    let query = store.query(sql).bind(conditions.list).bind(conditions.phase);
+    let query = bind_position!(bind_position!(query, from), to);
+    let query = bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let Some(ids) = ids else { return Ok((query.fetch_all().await?, 0)) };
+    let rows: Vec<(TokenRow, i64)> = query.bind(&Ids::from_iter(ids)).fetch_all().await?;
+    let matches = rows.first().map_or(0, |(_, matches)| *matches);
+    Ok((rows.into_iter().map(|(row, _)| row).collect(), matches))
 }
 
 /// Where a walk with filters ends for this time, having read as much as it may; `None` if it gets to the end before.
@@ -146,10 +142,9 @@ async fn end(
     from: &IndexPosition,
 ) -> Result<Option<Position>, StoreError> {
     let sql = conditions.choose(statements(sort).end);
-    let rows: Vec<(String, Uuid)> = reading!(store, db => {
-        let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
-        bind_position!(query, from).bind(conditions.rows_max(store) - 1).fetch_all(db).await
-    })?;
+    let query = store.query(sql).bind(conditions.list).bind(conditions.phase);
+    let rows: Vec<(String, Uuid)> =
+        bind_position!(query, from).bind(conditions.rows_max(store) - 1).fetch_all().await?;
     // The second row says that there is more after the first.
     let more = rows.len() > 1;
     Ok(rows.into_iter().next().filter(|_| more).map(|(key, id)| Position { key, id: TokenId(id) }))

@@ -1,12 +1,12 @@
 //! The form in a browser with scripts: the preview follows what is typed, and saving asks in place.
 
-use leptos::{ev, prelude::*, task::spawn_local};
+use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlDialogElement, HtmlElement, HtmlFormElement, HtmlInputElement, MouseEvent};
 
 use super::{PreviewFacts, State};
 use crate::{
-    answers::flat,
     islands::{
         announce,
         dom::{after, closest, first, focus},
@@ -39,7 +39,7 @@ pub(super) fn typed(state: State) {
     }
     let request = begin(state);
     let days = parse_days(&state.days.get_untracked());
-    if days.is_some_and(|days| state.preview.get_untracked().days == days) {
+    if days.is_some_and(|days| state.preview.get_value().days == days) {
         return state.is_invalid.set(false);
     }
     after(PREVIEW_DELAY, move || {
@@ -65,7 +65,7 @@ fn is_latest(state: State, request: u32) -> bool {
 fn preview(state: State, days: u16, request: u32) {
     mark_busy(true);
     spawn_local(async move {
-        let answer = flat(preview_auto_revoke(state.organization.get_value(), days).await);
+        let answer = preview_auto_revoke(state.organization.get_value(), days).await;
         // Whoever typed on has asked for something else meanwhile.
         if !is_latest(state, request) {
             return;
@@ -92,7 +92,7 @@ fn mark_busy(busy: bool) {
 fn show(state: State, update: &PreviewUpdate) {
     let Some(area) = first("#preview") else { return };
     area.set_inner_html(&update.html);
-    state.preview.set(PreviewFacts { days: update.days, would_revoke: update.would_revoke });
+    state.preview.set_value(PreviewFacts { days: update.days, would_revoke: update.would_revoke });
     times::refresh();
     announce(&update.sentence);
 }
@@ -135,7 +135,7 @@ pub(super) fn submitted(state: State, event: &ev::SubmitEvent) {
     };
     let confirmed = button.as_ref().filter(|button| button.has_attribute("name"));
     let confirmed = confirmed.and_then(|button| button.get_attribute("value")?.parse().ok());
-    let previewed = state.preview.get_untracked();
+    let previewed = state.preview.get_value();
     if confirmed.is_none()
         && days == Some(previewed.days)
         && previewed.would_revoke > 0
@@ -151,7 +151,7 @@ fn save(state: State, days: Option<u16>, confirmed: u32, button: Option<HtmlElem
     press(button.as_ref());
     let request = begin(state);
     spawn_local(async move {
-        match flat(set_auto_revoke(state.organization.get_value(), days, confirmed).await) {
+        match set_auto_revoke(state.organization.get_value(), days, confirmed).await {
             Ok(Saved::Done) => {
                 let saved = if days.is_some() { "?saved=on" } else { "?saved=off" };
                 let _ = window().location().set_search(saved);

@@ -5,7 +5,11 @@
 mod live;
 
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::islands::facts;
+#[cfg(feature = "ssr")]
+use crate::islands::provide_facts;
 
 /// Thresholds to choose from, in days.
 const PRESETS: [u16; 5] = [30, 60, 90, 180, 365];
@@ -14,7 +18,7 @@ const PRESETS: [u16; 5] = [30, 60, 90, 180, 365];
 pub const DAYS_PROBLEM: &str = "Choose between 1 and 365 days.";
 
 /// The setting as the form shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Setting {
     pub on: bool,
     /// What the field holds; not a number, perhaps.
@@ -24,7 +28,7 @@ pub struct Setting {
 }
 
 /// What the preview on the page is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PreviewFacts {
     pub days: u16,
     pub would_revoke: u32,
@@ -38,28 +42,53 @@ struct State {
     days: RwSignal<String>,
     on: RwSignal<bool>,
     is_invalid: RwSignal<bool>,
-    preview: RwSignal<PreviewFacts>,
+    preview: StoredValue<PreviewFacts>,
     /// Counts the requests: the answer to an older one is dropped.
     latest: StoredValue<u32>,
 }
 
-/// The form, and below it the preview. `action` is the page's address; the children are the preview, which the server
-/// renders also when it changes.
+const FACTS: &str = "sweep-facts";
+
+/// What the form is told.
+#[derive(Clone, Debug, Serialize)]
+pub struct FormFacts {
+    pub organization: String,
+    /// The page's address.
+    pub action: String,
+    pub setting: Setting,
+    pub is_invalid: bool,
+    pub preview: PreviewFacts,
+}
+
+#[cfg(feature = "hydrate")]
+mod json {
+    use super::{FormFacts, PreviewFacts, Setting};
+    use crate::islands::json::readable;
+
+    readable!(FormFacts { organization, action, setting, is_invalid, preview });
+    readable!(Setting { on, days, changeable });
+    readable!(PreviewFacts { days, would_revoke });
+}
+
+/// The form, and below it the preview: the children, which the server renders also when it changes.
+#[cfg(feature = "ssr")]
+#[component]
+pub fn AutoRevokeForm(facts: FormFacts, children: Children) -> impl IntoView {
+    view! {
+        {provide_facts(FACTS, facts)}
+        <AutoRevokeIsland>{children()}</AutoRevokeIsland>
+    }
+}
+
 #[island]
-pub fn AutoRevokeForm(
-    organization: String,
-    action: String,
-    setting: Setting,
-    is_invalid: bool,
-    preview: PreviewFacts,
-    children: Children,
-) -> impl IntoView {
+pub fn AutoRevokeIsland(children: Children) -> impl IntoView {
+    let FormFacts { organization, action, setting, is_invalid, preview } = facts(FACTS);
     let state = State {
         organization: StoredValue::new(organization),
         days: RwSignal::new(setting.days.clone()),
         on: RwSignal::new(setting.on),
         is_invalid: RwSignal::new(is_invalid),
-        preview: RwSignal::new(preview),
+        preview: StoredValue::new(preview),
         latest: StoredValue::new(0),
     };
     live::start(state);

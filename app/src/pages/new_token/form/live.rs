@@ -1,13 +1,14 @@
 //! The form in a browser with scripts.
 
-use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
+use leptos::{ev::SubmitEvent, prelude::*};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{FormData, HtmlFormElement};
 
 pub(super) use super::picking::{key_in_results, key_in_search, picked, search, unpicked};
 use super::{State, picking::find, problems::SESSION};
 use crate::{
-    answers::{Code, Problem, flat},
+    answers::{Code, Problem},
     islands::dom::{after, first, focus},
     pages::new_token::{
         check::check,
@@ -202,7 +203,7 @@ fn create(state: State) {
     let (organization, key) =
         state.options.with_value(|options| (options.organization.clone(), options.creation_key.clone()));
     spawn_local(async move {
-        match flat(create_token(organization, key, values).await) {
+        match create_token(organization, key, values).await {
             Ok(screen) => {
                 if let Some(place) = document().get_element_by_id("created") {
                     place.set_inner_html(&screen);

@@ -17,12 +17,15 @@ mod scopes;
 
 use latchkey_domain::Timestamp;
 use leptos::prelude::*;
+use serde::Serialize;
 
 use super::{
     summary::summary,
     values::{FormOptions, FoundRepositories, Values},
 };
-use crate::{answers::Problem, components::sentence, paths};
+#[cfg(feature = "ssr")]
+use crate::islands::provide_facts;
+use crate::{answers::Problem, components::sentence, islands::facts, paths};
 
 /// What the parts of the form share.
 #[derive(Clone, Copy)]
@@ -62,14 +65,33 @@ impl State {
     }
 }
 
+const FACTS: &str = "token-facts";
+
+/// What the form is told.
+#[derive(Clone, Debug, Serialize)]
+pub struct FormFacts {
+    pub values: Values,
+    pub options: FormOptions,
+    pub problems: Vec<Problem>,
+    pub found: FoundRepositories,
+}
+
+#[cfg(feature = "hydrate")]
+crate::islands::json::readable!(FormFacts { values, options, problems, found });
+
 /// The form, and in its place the new token once there is one.
+#[cfg(feature = "ssr")]
+#[component]
+pub fn TokenForm(facts: FormFacts) -> impl IntoView {
+    view! {
+        {provide_facts(FACTS, facts)}
+        <TokenFormIsland />
+    }
+}
+
 #[island]
-pub fn TokenForm(
-    values: Values,
-    options: FormOptions,
-    problems: Vec<Problem>,
-    found: FoundRepositories,
-) -> impl IntoView {
+pub fn TokenFormIsland() -> impl IntoView {
+    let FormFacts { values, options, problems, found } = facts(FACTS);
     let list = paths::tokens(&options.organization);
     let action = [&list, "/new"].concat();
     let key = options.creation_key.clone();

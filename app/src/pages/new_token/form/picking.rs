@@ -3,9 +3,9 @@
 use leptos::{
     ev::{Event, KeyboardEvent},
     prelude::*,
-    task::spawn_local,
 };
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{HtmlElement, HtmlInputElement};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     live::{change, element, focus_next, next},
 };
 use crate::{
-    answers::{Problem, flat},
+    answers::Problem,
     islands::dom::{after, all},
     pages::new_token::{server::search_repositories, values::NamedRef},
 };
@@ -40,7 +40,7 @@ pub(super) fn find(state: State, pause: i32) {
         }
         let organization = state.options.with_value(|options| options.organization.clone());
         spawn_local(async move {
-            let answer = flat(search_repositories(organization, query).await);
+            let answer = search_repositories(organization, query).await;
             // Whoever typed on has asked for something else meanwhile.
             if state.searches.get_value() == mine {
                 match answer {

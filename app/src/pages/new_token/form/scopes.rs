@@ -7,27 +7,25 @@ use crate::components::sentence;
 /// Presets, and the scopes by group.
 pub(super) fn scopes(state: State) -> impl IntoView + use<> {
     let (presets, groups, all) = state.options.with_value(|options| {
-        let presets: Vec<String> = options.catalogue.presets().iter().map(|preset| preset.name.clone()).collect();
+        let presets: Vec<String> = options.presets.iter().map(|preset| preset.name.clone()).collect();
         let groups: Vec<(String, Vec<ScopeInfo>)> =
-            options.groups().map(|(group, scopes)| (group.name.clone(), scopes.cloned().collect())).collect();
+            options.groups.iter().map(|group| (group.name.clone(), group.scopes.clone())).collect();
         (presets, groups, options.scopes().count())
     });
     // The preset that the choice is, if it is one.
-    let current = Memo::new(move |_| {
+    let current = move || {
         state.options.with_value(|options| {
-            let presets = options.catalogue.presets().len();
+            let presets = options.presets.len();
             state
                 .values
                 .with(|values| (0..presets).find(|index| options.preset(*index).as_ref() == Some(&values.scopes)))
         })
-    });
+    };
     let count = move || state.values.with(|values| values.scopes.len()).to_string();
     let buttons = presets
         .into_iter()
         .enumerate()
-        .map(|(index, name)| {
-            preset(name, "preset:".to_owned() + &index.to_string(), move || current.get() == Some(index))
-        })
+        .map(|(index, name)| preset(name, "preset:".to_owned() + &index.to_string(), move || current() == Some(index)))
         .collect_view();
     let groups =
         groups.into_iter().enumerate().map(|(at, (name, scopes))| group(state, at, name, scopes)).collect_view();
@@ -39,7 +37,7 @@ pub(super) fn scopes(state: State) -> impl IntoView + use<> {
             </legend>
             <div class="presets row" role="group" aria-label="Presets of scopes">
                 {buttons}
-                {preset("Custom".to_owned(), "preset:custom".to_owned(), move || current.get().is_none())}
+                {preset("Custom".to_owned(), "preset:custom".to_owned(), move || current().is_none())}
             </div>
             {error(state, "scopes")}
             <div class="scope-groups">{groups}</div>
