@@ -1,6 +1,6 @@
 //! Reads: one statement with its values, on either engine.
 //!
-//! ```ignore
+//! ```text
 //! let row: Option<UserRow> = store.query("SELECT … WHERE u.id = $1").bind(id.0).fetch_optional().await?;
 //! ```
 //!

@@ -1,5 +1,7 @@
 //! Opening, migrating, locking and closing.
 
+use std::task::Poll;
+
 use futures::future::try_join_all;
 use latchkey_domain::OrganizationName;
 use latchkey_store::{Store, StoreError, organizations};
@@ -9,7 +11,12 @@ use crate::{
     given::{Given, NOW},
 };
 
-on_both_engines!(one_replica_sweeps_at_a_time, a_closed_store_is_not_available, migrating_again_changes_nothing);
+on_both_engines!(
+    one_replica_sweeps_at_a_time,
+    a_closed_store_is_not_available,
+    migrating_again_changes_nothing,
+    reads_that_belong_together_leave_nothing_behind,
+);
 
 async fn one_replica_sweeps_at_a_time(given: &Given) {
     // One process on SQLite, several on PostgreSQL.
@@ -51,6 +58,36 @@ async fn a_closed_store_is_not_available(given: &Given) {
 async fn migrating_again_changes_nothing(given: &Given) {
     given.store().migrate().await.unwrap();
     assert!(organizations::by_id(given.store(), given.acme).await.unwrap().is_some());
+}
+
+/// However they end: those after them find a place among the readers, and a connection.
+async fn reads_that_belong_together_leave_nothing_behind(given: &Given) {
+    let read = || {
+        let (store, id) = (given.store().clone(), given.acme);
+        async move {
+            let found = organizations::by_id(&store, id).await.unwrap();
+            // Within another one, it is a part of that.
+            let inner = store.clone();
+            let again = store.reading(async move { organizations::by_id(&inner, id).await.unwrap() }).await.unwrap();
+            assert_eq!(found, again);
+            found.is_some()
+        }
+    };
+    let many = given.store().readers() * 4;
+    for _ in 0..many {
+        let failing = {
+            let store = given.store().clone();
+            async move {
+                store.reading(async { assert_eq!(1, 2, "this panic is a part of the test") }).await.unwrap();
+            }
+        };
+        assert!(tokio::spawn(failing).await.unwrap_err().is_panic());
+        // Asked once, and then forgotten.
+        assert!(!matches!(futures::poll!(Box::pin(given.store().reading(read()))), Poll::Ready(Err(_))));
+    }
+    let found = try_join_all((0..many).map(|_| given.store().reading(read()))).await.unwrap();
+    assert_eq!(found, vec![true; many]);
+    assert!(read().await);
 }
 
 async fn replicas_migrate_at_once(database: Database) {
