@@ -150,7 +150,7 @@ pub async fn search(
 ) -> Result<Vec<Repository>, StoreError> {
     let (list_id, kind) = (organization.0, Kind::Repository);
     let found = match within {
-        None => search::candidates(store, list_id, kind, terms, None).await?.ids,
+        None => search::objects(store, list_id, kind, terms).await?,
         Some(ids) => search::matching(store, kind, ids.iter().map(|id| id.0).collect(), terms).await?,
     };
     let ids: Vec<_> = found.into_iter().map(RepositoryId).collect();

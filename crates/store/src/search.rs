@@ -23,15 +23,8 @@ pub(crate) enum Kind {
     ProjectToken,
 }
 
-/// What a search or a selective filter has picked, to be filtered and sorted.
-pub(crate) struct Candidates {
-    pub(crate) ids: Vec<Uuid>,
-    /// There are more that were not picked.
-    pub(crate) capped: bool,
-}
-
 impl Kind {
-    const fn number(self) -> i16 {
+    pub(crate) const fn number(self) -> i16 {
         match self {
             Self::Token => 1,
             Self::Repository => 2,
@@ -97,81 +90,135 @@ pub(crate) async fn remove(tx: &mut Tx, kind: Kind, object: Uuid) -> Result<(), 
 const LEADING_TERMS_MAX: usize = 5;
 
 /// The words that a term asks for: from one, and before another.
-type Range = (String, String);
+pub(crate) struct Range {
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
 
-/// The objects of a list that have a word for each term; none without terms. The longest term whose matches are few enough to be read whole
-/// picks, or else the longest one, by word and then the newest first; the others are checked on what it picked. With a
-/// phase, only tokens that are in it.
-pub(crate) async fn candidates(
+/// What a query asks of one list: all its terms.
+pub(crate) struct Query {
+    kind: Kind,
+    ranges: Vec<Range>,
+    /// Which of the ranges may lead, in the order in which to try.
+    leaders: Vec<usize>,
+}
+
+impl Query {
+    /// Looks for what each term means in a list, and how many entries there are for it. The search is led by the term
+    /// with the fewest entries, so that what it picks is likely to be all that there is; among terms that all have more
+    /// than can be read, by the longest.
+    pub(crate) async fn resolve(
+        store: &Store,
+        list: Uuid,
+        kind: Kind,
+        terms: &[SearchTerm],
+    ) -> Result<Self, StoreError> {
+        let mut ranges = Vec::with_capacity(terms.len());
+        for term in terms {
+            ranges.push(resolve_range(store, list, kind, term).await?);
+        }
+        let mut leaders: Vec<usize> = (0..ranges.len()).collect();
+        leaders.sort_by_key(|at| std::cmp::Reverse(ranges[*at].from.chars().count()));
+        leaders.truncate(LEADING_TERMS_MAX);
+        if leaders.len() > 1 {
+            let most = i64::from(store.limits.read);
+            let counts = count_entries(store, list, kind, leaders.iter().map(|at| &ranges[*at]), most + 1).await?;
+            let mut readable: Vec<_> = counts.into_iter().zip(&leaders).filter(|(count, _)| *count <= most).collect();
+            readable.sort_by_key(|(count, _)| *count);
+            leaders = match readable.as_slice() {
+                [] => vec![leaders[0]],
+                some => some.iter().map(|(_, at)| **at).collect(),
+            };
+        }
+        Ok(Self { kind, ranges, leaders })
+    }
+
+    /// The terms that may lead: what is picked by one is all that there is, or the next is tried.
+    pub(crate) fn leaders(&self) -> impl Iterator<Item = &Range> {
+        self.leaders.iter().map(|at| &self.ranges[*at])
+    }
+
+    /// Those of what `leader` has picked that have a word for each other term, too.
+    pub(crate) async fn filter(
+        &self,
+        store: &Store,
+        leader: &Range,
+        mut ids: Vec<Uuid>,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        for range in self.ranges.iter().filter(|range| !std::ptr::eq(*range, leader)) {
+            if ids.is_empty() {
+                break;
+            }
+            ids = filter_by_range(store, self.kind, ids, range).await?;
+        }
+        Ok(ids)
+    }
+}
+
+/// The objects of a list that have a word for each term, as many as a search picks; none without terms.
+pub(crate) async fn objects(
     store: &Store,
     list: Uuid,
     kind: Kind,
     terms: &[SearchTerm],
-    phase: Option<i16>,
-) -> Result<Candidates, StoreError> {
-    let mut ranges = Vec::with_capacity(terms.len());
-    for term in terms {
-        ranges.push(resolve_range(store, list, kind, term).await?);
-    }
-    ranges.sort_by_key(|(from, _)| std::cmp::Reverse(from.chars().count()));
-    let mut best: Option<(&Range, Candidates)> = None;
-    for range in ranges.iter().take(LEADING_TERMS_MAX) {
-        let picked = select_leading(store, list, kind, range, phase).await?;
-        let whole = !picked.capped;
-        if whole || best.is_none() {
-            best = Some((range, picked));
-        }
-        if whole {
-            break;
-        }
-    }
-    let Some((leader, Candidates { mut ids, capped })) = best else {
-        return Ok(Candidates { ids: Vec::new(), capped: false });
-    };
-    for range in ranges.iter().filter(|range| *range != leader) {
-        if ids.is_empty() {
-            break;
-        }
-        ids = filter_by_range(store, kind, ids, range).await?;
-    }
-    Ok(Candidates { ids, capped })
-}
+) -> Result<Vec<Uuid>, StoreError> {
+    const PICK: &str = "SELECT s.object_id FROM search_words s \
+        WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 \
+        ORDER BY s.word, s.object_id DESC LIMIT $5";
 
-/// The objects that have a word for one term, as many as one look-up takes.
-async fn select_leading(
-    store: &Store,
-    list: Uuid,
-    kind: Kind,
-    (from, to): &Range,
-    phase: Option<i16>,
-) -> Result<Candidates, StoreError> {
-    // The subquery for the phase can't be turned into a join, for which the planner might read the whole table.
-    const PICK: &str = "SELECT w.object_id \
-        FROM (SELECT s.word, s.object_id FROM search_words s \
-              WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 \
-              ORDER BY s.word, s.object_id DESC LIMIT $5) w \
-        WHERE $6 < 0 OR (SELECT t.phase FROM api_tokens t WHERE t.id = w.object_id) = $6 \
-        LIMIT $7";
-
-    let most = i64::from(store.limits.candidates);
-    // Without a phase to check, an entry that is read is an entry that is picked.
-    let read = if phase.is_some() { i64::from(store.limits.read) } else { most };
+    let query = Query::resolve(store, list, kind, terms).await?;
+    let Some(leader) = query.leaders().next() else { return Ok(Vec::new()) };
     let picked: Vec<Uuid> = reading!(store, db => {
         sqlx::query_scalar(PICK)
             .bind(list)
             .bind(kind.number())
-            .bind(from)
-            .bind(to)
-            .bind(read)
-            .bind(phase.unwrap_or(-1))
-            .bind(most)
+            .bind(&leader.from)
+            .bind(&leader.to)
+            .bind(i64::from(store.limits.candidates))
             .fetch_all(db)
             .await
     })?;
-    let capped = i64::try_from(picked.len()).is_ok_and(|count| count >= most);
     // Two words of one object can begin alike.
     let mut seen = HashSet::new();
-    Ok(Candidates { ids: picked.into_iter().filter(|id| seen.insert(*id)).collect(), capped })
+    query.filter(store, leader, picked.into_iter().filter(|id| seen.insert(*id)).collect()).await
+}
+
+/// How many entries there are for each range, at most `most`.
+async fn count_entries(
+    store: &Store,
+    list: Uuid,
+    kind: Kind,
+    ranges: impl Iterator<Item = &Range>,
+    most: i64,
+) -> Result<Vec<i64>, StoreError> {
+    macro_rules! sql {
+        ($ranges:literal, $from:literal, $to:literal) => {
+            concat!(
+                "SELECT (SELECT count(*) FROM (SELECT 1 FROM search_words s \
+                    WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= ",
+                $from,
+                " AND s.word < ",
+                $to,
+                " ORDER BY s.word, s.object_id DESC LIMIT $3) s) FROM ",
+                $ranges
+            )
+        };
+    }
+    let sql = store.dialect(
+        sql!("json_each($4) r ORDER BY r.key", "r.value", "(r.value || $5)"),
+        sql!("unnest($4) WITH ORDINALITY AS r (value, key) ORDER BY r.key", "r.value", "r.value || $5"),
+    );
+    let ranges = Texts::from_iter(ranges.map(|range| range.from.clone()));
+    Ok(reading!(store, db => {
+        sqlx::query_scalar(sql)
+            .bind(list)
+            .bind(kind.number())
+            .bind(most)
+            .bind(&ranges)
+            .bind(char::MAX.to_string())
+            .fetch_all(db)
+            .await
+    })?)
 }
 
 /// Those of `ids` that have a word for each term; none, if there is no term. They are the whole list: what a term asks
@@ -197,12 +244,7 @@ pub(crate) async fn matching(
 }
 
 /// Those of `ids` that also have a word of a range.
-async fn filter_by_range(
-    store: &Store,
-    kind: Kind,
-    ids: Vec<Uuid>,
-    (from, to): &Range,
-) -> Result<Vec<Uuid>, StoreError> {
+async fn filter_by_range(store: &Store, kind: Kind, ids: Vec<Uuid>, range: &Range) -> Result<Vec<Uuid>, StoreError> {
     macro_rules! sql {
         ($engine:ident) => {
             concat!(
@@ -215,7 +257,7 @@ async fn filter_by_range(
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     let ids = Ids::from_iter(ids);
     Ok(reading!(store, db => {
-        sqlx::query_scalar(sql).bind(kind.number()).bind(&ids).bind(from).bind(to).fetch_all(db).await
+        sqlx::query_scalar(sql).bind(kind.number()).bind(&ids).bind(&range.from).bind(&range.to).fetch_all(db).await
     })?)
 }
 
@@ -223,17 +265,23 @@ async fn filter_by_range(
 async fn resolve_range(store: &Store, list: Uuid, kind: Kind, term: &SearchTerm) -> Result<Range, StoreError> {
     const ANY: &str = "SELECT s.object_id FROM search_words s \
         WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 ORDER BY s.word, s.object_id DESC LIMIT 1";
-    let (from, to) = range(&term.begins);
-    let Some(other) = &term.or_begins else { return Ok((from, to)) };
+    let first = range(&term.begins);
+    let Some(other) = &term.or_begins else { return Ok(first) };
     let any: Option<Uuid> = reading!(store, db => {
-        sqlx::query_scalar(ANY).bind(list).bind(kind.number()).bind(&from).bind(&to).fetch_optional(db).await
+        sqlx::query_scalar(ANY)
+            .bind(list)
+            .bind(kind.number())
+            .bind(&first.from)
+            .bind(&first.to)
+            .fetch_optional(db)
+            .await
     })?;
-    Ok(if any.is_some() { (from, to) } else { range(other) })
+    Ok(if any.is_some() { first } else { range(other) })
 }
 
 /// The words that begin with `text`: from it to before it followed by the last character, which is in no word.
 fn range(begins: &str) -> Range {
     let from = text(begins).into_owned();
     let to = format!("{from}{}", char::MAX);
-    (from, to)
+    Range { from, to }
 }

@@ -1,11 +1,18 @@
+use std::collections::HashSet;
+
 use latchkey_domain::{SearchTerm, Timestamp, TokenState};
+use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Filter, level, phase};
+use super::{
+    Filter, SortKey, level, phase,
+    picks::Pick,
+    position::{IndexPosition, Key},
+};
 use crate::{
     Store, StoreError,
     bind::text,
-    search::{self, Candidates, Kind},
+    search::{Kind, Query, Range},
 };
 
 /// A filter as the statements take it.
@@ -84,34 +91,102 @@ impl Conditions {
         &self,
         store: &Store,
         terms: Option<&[SearchTerm]>,
+        key: SortKey,
     ) -> Result<Option<Candidates>, StoreError> {
-        const EXPIRING: &str = "SELECT t.id FROM api_tokens t \
-            WHERE t.list_id = $1 AND t.phase = $2 AND t.expires_key < $3 ORDER BY t.expires_key, t.id LIMIT $4";
-        const IDLE: &str = "SELECT t.id FROM api_tokens t \
-            WHERE t.list_id = $1 AND t.phase = $2 AND t.idle_key < $3 ORDER BY t.idle_key, t.id LIMIT $4";
-
         let one_phase = self.phase != phase::ANY;
         if let Some(terms) = terms {
-            let phase = one_phase.then_some(self.phase);
-            let (list, kind) = self.project.map_or((self.list, Kind::Token), |id| (id, Kind::ProjectToken));
-            return search::candidates(store, list, kind, terms, phase).await.map(Some);
+            return self.search(store, terms, key).await.map(Some);
         }
-        for (sql, before) in [(EXPIRING, self.expires_before), (IDLE, self.idle_before)] {
-            let Some(before) = before.filter(|_| one_phase) else { continue };
-            let ids: Vec<Uuid> = reading!(store, db => {
-                sqlx::query_scalar(sql)
-                    .bind(self.list)
-                    .bind(self.phase)
-                    .bind(before)
-                    .bind(i64::from(store.limits.candidates) + 1)
-                    .fetch_all(db)
-                    .await
+        let before = [(Pick::Expiring, self.expires_before), (Pick::Idle, self.idle_before)];
+        for (pick, before) in before.into_iter().filter(|(_, before)| one_phase && before.is_some()) {
+            let most = i64::from(store.limits.candidates) + 1;
+            let picked: Vec<Row> = reading!(store, db => {
+                let query = sqlx::query_as(pick.statement(store, key)).bind(self.list).bind(self.phase);
+                let query = query.bind(before).bind(most).bind(0_i64).bind(0_i64);
+                bind_filters!(query, self).fetch_all(db).await
             })?;
             // With more, the filter is not selective: a walk finds a page of them soon.
-            if u32::try_from(ids.len()).is_ok_and(|count| count <= store.limits.candidates) {
-                return Ok(Some(Candidates { ids, capped: false }));
+            if i64::try_from(picked.len()).is_ok_and(|count| count < most) {
+                let passing = picked.into_iter().filter(|row| row.passes).map(|row| row.position(key)).collect();
+                return Ok(Some(Candidates { passing, capped: false }));
             }
         }
         Ok(None)
+    }
+
+    /// What a search finds: it is led by one term, and what that picks is asked for everything else. The term picks as
+    /// many as there may be in the phase, by word and then the newest first.
+    async fn search(&self, store: &Store, terms: &[SearchTerm], key: SortKey) -> Result<Candidates, StoreError> {
+        let (list, kind) = self.project.map_or((self.list, Kind::Token), |id| (id, Kind::ProjectToken));
+        let query = Query::resolve(store, list, kind, terms).await?;
+        let mut best: Option<(&Range, Vec<Row>, bool)> = None;
+        for leader in query.leaders() {
+            let (picked, capped) = self.pick(store, list, kind, leader, key).await?;
+            if !capped || best.is_none() {
+                best = Some((leader, picked, capped));
+            }
+            if !capped {
+                break;
+            }
+        }
+        let Some((leader, picked, capped)) = best else {
+            return Ok(Candidates { passing: Vec::new(), capped: false });
+        };
+        // Two words of one token can begin alike.
+        let mut seen = HashSet::new();
+        let mut passing: Vec<_> = picked.into_iter().filter(|row| row.passes && seen.insert(row.id)).collect();
+        if terms.len() > 1 {
+            let ids = passing.iter().map(|row| row.id).collect();
+            let found: HashSet<_> = query.filter(store, leader, ids).await?.into_iter().collect();
+            passing.retain(|row| found.contains(&row.id));
+        }
+        Ok(Candidates { passing: passing.into_iter().map(|row| row.position(key)).collect(), capped })
+    }
+
+    /// The tokens that have a word of a range and are in the phase, and whether there may be more.
+    async fn pick(
+        &self,
+        store: &Store,
+        list: Uuid,
+        kind: Kind,
+        range: &Range,
+        key: SortKey,
+    ) -> Result<(Vec<Row>, bool), StoreError> {
+        let most = i64::from(store.limits.candidates);
+        // Without a phase to check, an entry that is read is an entry that is picked.
+        let (pick, read) = match self.phase {
+            phase::ANY => (Pick::Words, most),
+            _ if self.are_none() => (Pick::WordsInPhaseAlone, i64::from(store.limits.read)),
+            _ => (Pick::WordsInPhase, i64::from(store.limits.read)),
+        };
+        let picked: Vec<Row> = reading!(store, db => {
+            let query = sqlx::query_as(pick.statement(store, key)).bind(self.list).bind(self.phase);
+            let query = query.bind(list).bind(kind.number()).bind(&range.from).bind(&range.to);
+            bind_filters!(query, self).bind(read).bind(most).fetch_all(db).await
+        })?;
+        let capped = i64::try_from(picked.len()).is_ok_and(|count| count >= most);
+        Ok((picked, capped))
+    }
+}
+
+/// What a search or a selective filter has picked.
+pub(super) struct Candidates {
+    /// Those of them that pass all filters, as they stand in the sorted list.
+    pub(super) passing: Vec<IndexPosition>,
+    /// There are more that were not picked.
+    pub(super) capped: bool,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    name: String,
+    number: i64,
+    passes: bool,
+}
+
+impl Row {
+    fn position(self, key: SortKey) -> IndexPosition {
+        IndexPosition { key: Key::new(key, self.id, self.name, self.number), id: self.id }
     }
 }

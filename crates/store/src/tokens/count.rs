@@ -1,16 +1,13 @@
 use latchkey_domain::{OrganizationId, Timestamp, TokenState};
 
 use super::{
-    COUNT_MAX, Filter,
+    COUNT_MAX, Filter, SortKey,
     candidates::{Conditions, bind_filters},
     mark_expired::mark_expired,
     phase,
-    statements::filters,
+    statements::{filtered_columns, filters},
 };
-use crate::{
-    Store, StoreError, Tx,
-    bind::{Ids, in_list},
-};
+use crate::{Store, StoreError, Tx};
 
 /// The numbers above a list, each at most [`COUNT_MAX`] + 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +85,8 @@ pub async fn count(store: &Store, filter: &Filter, now: Timestamp) -> Result<u32
     }
     let most = i64::from(COUNT_MAX) + 1;
     let mut count = 0;
-    if let Some(candidates) = conditions.candidates(store, filter.terms.as_deref()).await? {
-        count = among_candidates(store, &conditions, Ids::from_iter(candidates.ids)).await?;
+    if let Some(candidates) = conditions.candidates(store, filter.terms.as_deref(), SortKey::Created).await? {
+        count = i64::try_from(candidates.passing.len()).unwrap_or(i64::MAX);
     } else {
         let phases = match conditions.phase {
             phase::ANY => vec![phase::LIVE, phase::EXPIRED, phase::REVOKED],
@@ -110,51 +107,49 @@ async fn in_phase(store: &Store, conditions: &Conditions, phase: i16, most: i64)
     const ALL: &str = "SELECT count(*) FROM \
         (SELECT t.id FROM api_tokens t WHERE t.list_id = $1 AND t.phase = $2 ORDER BY t.id DESC LIMIT $3) t";
     macro_rules! sql {
-        ($range:literal, $order:literal) => {
+        ($engine:ident, $index:literal, $range:literal, $order:literal, $idle:literal) => {
             concat!(
-                "SELECT count(*) FROM (SELECT t.id FROM (SELECT t.* FROM api_tokens t \
-                    WHERE t.list_id = $1 AND t.phase = $2",
+                "SELECT count(*) FROM (SELECT t.id FROM (SELECT t.id, t.expires_key, ",
+                filtered_columns!(),
+                " FROM api_tokens t",
+                $index,
+                " WHERE t.list_id = $1 AND t.phase = $2",
                 $range,
                 " ORDER BY ",
                 $order,
                 " LIMIT $4) t WHERE TRUE",
-                filters!(),
+                filters!($engine, $idle),
                 " LIMIT $3) t"
             )
+        };
+        ($index:literal, $range:literal, $order:literal, $idle:literal) => {
+            store.dialect(sql!(sqlite, $index, $range, $order, $idle), sql!(postgres, "", $range, $order, $idle))
         };
     }
     let sql = if conditions.are_none() {
         ALL
     } else if conditions.expires_before.is_some() {
-        sql!(" AND t.expires_key < $12", "t.expires_key, t.id")
+        sql!(
+            "",
+            " AND t.expires_key < $12",
+            "t.expires_key, t.id",
+            "(SELECT i.idle_key FROM api_tokens i WHERE i.id = t.id)"
+        )
     } else if conditions.idle_before.is_some() {
-        sql!(" AND t.idle_key < $13", "t.idle_key, t.id")
+        // Nobody needs to be asked again for what the range has found.
+        sql!("", " AND t.idle_key < $13", "t.idle_key, t.id", "$13 - 1")
     } else {
-        sql!("", "t.id DESC")
+        sql!(
+            " INDEXED BY api_tokens_by_id_filtered",
+            "",
+            "t.id DESC",
+            "(SELECT i.idle_key FROM api_tokens i WHERE i.id = t.id)"
+        )
     };
     Ok(reading!(store, db => {
         let query = sqlx::query_scalar(sql).bind(conditions.list).bind(phase).bind(most);
         // $5 and $6 are places in the statements of lists.
         let query = query.bind(conditions.rows_max(store)).bind(0_i64).bind(0_i64);
-        bind_filters!(query, conditions).fetch_one(db).await
-    })?)
-}
-
-async fn among_candidates(store: &Store, conditions: &Conditions, ids: Ids) -> Result<i64, StoreError> {
-    macro_rules! sql {
-        ($engine:ident) => {
-            concat!(
-                "SELECT count(*) FROM api_tokens t WHERE t.id ",
-                in_list!($engine "$3"),
-                " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2)",
-                filters!()
-            )
-        };
-    }
-    let sql = store.dialect(sql!(sqlite), sql!(postgres));
-    Ok(reading!(store, db => {
-        let query = sqlx::query_scalar(sql).bind(conditions.list).bind(conditions.phase).bind(&ids);
-        let query = query.bind(0_i64).bind(0_i64).bind(0_i64);
         bind_filters!(query, conditions).fetch_one(db).await
     })?)
 }

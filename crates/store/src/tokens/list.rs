@@ -1,71 +1,35 @@
+use std::collections::HashMap;
+
 use latchkey_domain::{Timestamp, TokenId, TokenState};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{
-    Filter, Page, Position, Sort, SortKey,
-    candidates::{Conditions, bind_filters},
+    Filter, Page, Position, Sort, SortKey, Token,
+    candidates::{Candidates, Conditions, bind_filters},
     mark_expired::mark_expired,
-    row::{TokenRow, tokens},
+    phase,
+    position::{IndexPosition, Key, bind_position},
+    row::{TokenRow, columns, tokens},
     statements::statements,
 };
 use crate::{
     Store, StoreError,
-    bind::{Ids, text},
+    bind::{Ids, in_list},
 };
 
-/// A row of the sort's index.
-struct IndexPosition {
-    key: Key,
+/// A row of the sort's index, as statements tell it.
+#[derive(FromRow)]
+struct Place {
     id: Uuid,
+    name: String,
+    number: i64,
+    at_end: bool,
 }
 
-enum Key {
-    Name(String),
-    Id(Uuid),
-    Number(i64),
-}
-
-/// Binds a place, `$n` and `$n + 1`.
-macro_rules! bind_position {
-    ($query:expr, $place:expr) => {{
-        let query = $query;
-        match &$place.key {
-            Key::Name(name) => query.bind(name.clone()),
-            Key::Id(id) => query.bind(*id),
-            Key::Number(number) => query.bind(*number),
-        }
-        .bind($place.id)
-    }};
-}
-
-impl IndexPosition {
-    fn of(position: &Position, key: SortKey) -> Self {
-        let id = position.id.0;
-        let key = match key {
-            SortKey::Name => Key::Name(text(&position.key).into_owned()),
-            SortKey::Created => Key::Id(id),
-            SortKey::Expires | SortKey::LastUsed => Key::Number(position.key.parse().unwrap_or_default()),
-        };
-        Self { key, id }
-    }
-
-    fn first(key: SortKey) -> Self {
-        let key = match key {
-            SortKey::Name => Key::Name(String::new()),
-            SortKey::Created => Key::Id(Uuid::nil()),
-            SortKey::Expires | SortKey::LastUsed => Key::Number(i64::MIN),
-        };
-        Self { key, id: Uuid::nil() }
-    }
-
-    fn last(key: SortKey) -> Self {
-        let key = match key {
-            // No name has the last character.
-            SortKey::Name => Key::Name(char::MAX.to_string().repeat(101)),
-            SortKey::Created => Key::Id(Uuid::max()),
-            SortKey::Expires | SortKey::LastUsed => Key::Number(i64::MAX),
-        };
-        Self { key, id: Uuid::max() }
+impl Place {
+    fn position(self, key: SortKey) -> IndexPosition {
+        IndexPosition { key: Key::new(key, self.id, self.name, self.number), id: self.id }
     }
 }
 
@@ -87,26 +51,97 @@ pub async fn list(
     let from = after.map_or(first, |position| IndexPosition::of(position, sort.key));
     let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
 
-    let candidates = conditions.candidates(store, filter.terms.as_deref()).await?;
-    let end = match &candidates {
-        None if !conditions.are_none() => end(store, &conditions, sort, &from).await?,
-        _ => None,
-    };
+    if let Some(candidates) = conditions.candidates(store, filter.terms.as_deref(), sort.key).await? {
+        return among_candidates(store, &conditions, sort, after.is_some().then_some(&from), candidates, limit).await;
+    }
+    if conditions.phase != phase::ANY && !conditions.are_none() {
+        return filtered(store, &conditions, sort, &from, limit).await;
+    }
+    let end = if conditions.are_none() { None } else { end(store, &conditions, sort, &from).await? };
     let to = end.as_ref().map_or(last, |position| IndexPosition::of(position, sort.key));
-    let capped = candidates.as_ref().is_some_and(|candidates| candidates.capped);
-    let ids = candidates.map(|candidates| candidates.ids);
-    let chosen = ids.is_some();
-    let rows = page(store, &conditions, sort, (&from, &to), ids, limit + 1).await?;
-    // Only a first page has all of the candidates before it.
-    let matches = rows.first().map_or(0, |row| row.matches);
-    let total = (chosen && after.is_none()).then(|| u32::try_from(matches).unwrap_or(u32::MAX));
+    let rows = page(store, &conditions, sort, (&from, &to), limit + 1).await?;
     let mut tokens = tokens(rows)?;
 
     let full = tokens.len() > limit;
     tokens.truncate(limit);
     let next = if full { tokens.last().map(|token| Position::of(token, sort.key)) } else { end };
-    let partial = !full && (next.is_some() || capped);
-    Ok(Page { tokens, next, partial, total })
+    let partial = !full && next.is_some();
+    Ok(Page { tokens, next, partial, total: None })
+}
+
+/// A page of a walk with filters in one phase.
+async fn filtered(
+    store: &Store,
+    conditions: &Conditions,
+    sort: Sort,
+    from: &IndexPosition,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let (read, most) = (conditions.rows_max(store), i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(2));
+    let rows: Vec<Place> = reading!(store, db => {
+        let query = sqlx::query_as(statements(store, sort).places).bind(conditions.list).bind(conditions.phase);
+        let query = bind_position!(query, from).bind(read).bind(read - 1);
+        bind_filters!(query, conditions).bind(most).fetch_all(db).await
+    })?;
+    let (ends, places): (Vec<_>, Vec<_>) = rows.into_iter().partition(|place| place.at_end);
+    let full = places.len() > limit;
+    let places: Vec<_> = places.into_iter().take(limit).map(|place| place.position(sort.key)).collect();
+    let tokens = shown_tokens(store, conditions, &places).await?;
+    let next = if full { tokens.last().map(|token| Position::of(token, sort.key)) } else { next_of(ends, sort.key) };
+    let partial = !full && next.is_some();
+    Ok(Page { tokens, next, partial, total: None })
+}
+
+/// A page of what a search or a selective filter has picked.
+async fn among_candidates(
+    store: &Store,
+    conditions: &Conditions,
+    sort: Sort,
+    after: Option<&IndexPosition>,
+    candidates: Candidates,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    let Candidates { mut passing, capped } = candidates;
+    let total = u32::try_from(passing.len()).ok();
+    let order = |a: &IndexPosition, b: &IndexPosition| if sort.descending { b.cmp(a) } else { a.cmp(b) };
+    passing.sort_unstable_by(order);
+    let begin = after.map_or(0, |after| passing.partition_point(|place| order(place, after).is_le()));
+    let rest = &passing[begin..];
+    let shown = &rest[..rest.len().min(limit)];
+    let full = rest.len() > limit;
+
+    let tokens = shown_tokens(store, conditions, shown).await?;
+    let next = if full { tokens.last().map(|token| Position::of(token, sort.key)) } else { None };
+    Ok(Page { tokens, next, partial: !full && capped, total })
+}
+
+/// The tokens of some places, in their order; without those that are no longer in the list.
+async fn shown_tokens(
+    store: &Store,
+    conditions: &Conditions,
+    places: &[IndexPosition],
+) -> Result<Vec<Token>, StoreError> {
+    macro_rules! sql {
+        ($engine:ident) => {
+            concat!(
+                "SELECT ",
+                columns!(listed),
+                " FROM api_tokens t WHERE t.id ",
+                in_list!($engine "$3"),
+                " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2)"
+            )
+        };
+    }
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = store.dialect(sql!(sqlite), sql!(postgres));
+    let ids = places.iter().map(|place| place.id).collect::<Ids>();
+    let rows: Vec<TokenRow> = reading!(store, db => {
+        sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase).bind(&ids).fetch_all(db).await
+    })?;
+    let mut found: HashMap<_, _> = tokens(rows)?.into_iter().map(|token| (token.id.0, token)).collect();
+    Ok(places.iter().filter_map(|place| found.remove(&place.id)).collect())
 }
 
 async fn page(
@@ -114,43 +149,36 @@ async fn page(
     conditions: &Conditions,
     sort: Sort,
     (from, to): (&IndexPosition, &IndexPosition),
-    ids: Option<Vec<Uuid>>,
     limit: usize,
 ) -> Result<Vec<TokenRow>, StoreError> {
-    if ids.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(Vec::new());
-    }
-    let statements = statements(sort);
-    let sql = match &ids {
-        None => conditions.choose(statements.page),
-        Some(_) => store.dialect(statements.chosen.0, statements.chosen.1),
-    };
+    let sql = conditions.choose(statements(store, sort).page);
     Ok(reading!(store, db => {
         let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
         let query = bind_position!(bind_position!(query, from), to);
-        let query = bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        match &ids {
-            None => query,
-            Some(ids) => query.bind(Ids::from_iter(ids.iter().copied())),
-        }
-        .fetch_all(db)
-        .await
+        bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(db).await
     })?)
 }
 
-/// Where a walk with filters ends for this time, having read as much as it may; `None` if it gets to the end before.
+/// Where a walk with filters over all phases ends for this time, having read as much as it may; `None` if it gets to
+/// the end before.
 async fn end(
     store: &Store,
     conditions: &Conditions,
     sort: Sort,
     from: &IndexPosition,
 ) -> Result<Option<Position>, StoreError> {
-    let sql = conditions.choose(statements(sort).end);
-    let rows: Vec<(String, Uuid)> = reading!(store, db => {
-        let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
+    let rows: Vec<Place> = reading!(store, db => {
+        let query = sqlx::query_as(statements(store, sort).end).bind(conditions.list).bind(conditions.phase);
         bind_position!(query, from).bind(conditions.rows_max(store) - 1).fetch_all(db).await
     })?;
-    // The second row says that there is more after the first.
+    Ok(next_of(rows, sort.key))
+}
+
+/// Where a walk goes on, from the last row that was read and the one after it: that says that there is more.
+fn next_of(rows: Vec<Place>, key: SortKey) -> Option<Position> {
     let more = rows.len() > 1;
-    Ok(rows.into_iter().next().filter(|_| more).map(|(key, id)| Position { key, id: TokenId(id) }))
+    rows.into_iter().next().filter(|_| more).map(|last| Position {
+        key: if key == SortKey::Name { last.name } else { last.number.to_string() },
+        id: TokenId(last.id),
+    })
 }

@@ -5,6 +5,8 @@ mod count;
 mod edit;
 mod list;
 mod mark_expired;
+mod picks;
+mod position;
 mod read;
 mod revoke;
 mod rotate;

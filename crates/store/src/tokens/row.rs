@@ -81,9 +81,6 @@ pub(super) struct TokenRow {
     last_used_at: Option<i64>,
     last_used_address: Option<String>,
     last_used_user_agent: Option<String>,
-    /// How many candidates pass, told by each of them.
-    #[sqlx(default)]
-    pub(super) matches: i64,
     /// Until when the secret that found the token works; `None` for its current one.
     #[sqlx(default)]
     pub(super) retired_until: Option<i64>,
