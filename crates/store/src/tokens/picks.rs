@@ -33,7 +33,7 @@ macro_rules! selected {
             $number,
             " AS number, (TRUE",
             $filters,
-            ") AS passes FROM "
+            ") IS TRUE AS passes FROM "
         )
     };
 }
