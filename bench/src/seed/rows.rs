@@ -62,6 +62,7 @@ pub(crate) const TOKENS: Table = Table {
         "last_used_user_agent",
         "used_key",
         "idle_key",
+        "words_phase",
     ],
 };
 pub(crate) const TOKEN_REPOSITORIES: Table =
@@ -117,10 +118,14 @@ impl Batch {
         let mut words = search_words([token.name.as_str(), token.description.as_str()]);
         words.insert(prefix_entry(token.secret.prefix().as_str()));
         words.insert(token.id.hyphenated().to_string());
-        // In the list of the organization, and in that of the project.
+        // In the list of the organization, and in that of the project; once more where the token has ended.
         let project = token.project.map(|number| cast.projects[at(number)]);
-        for (kind, list) in [(1, Some(cast.organization)), (3, project)] {
-            let Some(list) = list else { continue };
+        let ended = (token.state != TokenState::Active).then(|| phase(token));
+        let lists = [(Some(1), Some(cast.organization)), (Some(3), project)];
+        let of_ended =
+            [(ended.map(|phase| 3 + phase), Some(cast.organization)), (ended.map(|phase| 5 + phase), project)];
+        for (kind, list) in lists.into_iter().chain(of_ended) {
+            let (Some(kind), Some(list)) = (kind, list) else { continue };
             let of_list = words
                 .iter()
                 .map(|word| vec![Value::Number(kind), id.clone(), Value::Text(word.clone()), Value::Id(list)]);
@@ -149,11 +154,7 @@ fn row(token: &Planned, cast: &Cast) -> Row {
         project.map_or(Value::Null, Value::Id),
         organization.clone(),
         project.map_or(organization, Value::Id),
-        Value::Number(match token.state {
-            TokenState::Active => 0,
-            TokenState::Expired => 1,
-            TokenState::Revoked => 2,
-        }),
+        Value::Number(phase(token)),
         text(&token.name),
         text(&TokenName::stored(&token.name).key()),
         text(&token.description),
@@ -180,7 +181,16 @@ fn row(token: &Planned, cast: &Cast) -> Row {
         used.map_or(Value::Null, |(.., agent)| text(agent)),
         Value::Number(used_at.unwrap_or(0)),
         Value::Number(used_at.unwrap_or(created)),
+        Value::Number(phase(token)),
     ]
+}
+
+fn phase(token: &Planned) -> i64 {
+    match token.state {
+        TokenState::Active => 0,
+        TokenState::Expired => 1,
+        TokenState::Revoked => 2,
+    }
 }
 
 fn event(token: &Planned, cast: &Cast) -> Row {

@@ -118,6 +118,7 @@ async fn rows_are_those_that_the_store_writes() {
         idle_before: None,
     };
     assert_eq!(tokens::count(&store, &filter, now).await.unwrap(), 5);
+    while latchkey_store::ended_words::index_ended(&store, 7).await.unwrap() > 0 {}
     store.close().await;
 
     for table in ["api_tokens", "api_token_repositories", "search_words"] {

@@ -31,6 +31,7 @@ pub mod audit;
 pub mod changes;
 pub mod credentials;
 pub mod database_identity;
+pub mod ended_words;
 pub mod idempotency;
 pub mod instance;
 pub mod invitations;

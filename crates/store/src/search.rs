@@ -21,6 +21,12 @@ pub(crate) enum Kind {
     /// A token in its project. Whoever sees only one project's tokens searches only these: among those of the whole
     /// organization, the others could be the only ones that a bounded search picks.
     ProjectToken,
+    /// An expired or a revoked token in the list that shows it (`ended_words.rs`).
+    Expired,
+    Revoked,
+    /// One in its project.
+    ExpiredOfProject,
+    RevokedOfProject,
 }
 
 impl Kind {
@@ -29,6 +35,10 @@ impl Kind {
             Self::Token => 1,
             Self::Repository => 2,
             Self::ProjectToken => 3,
+            Self::Expired => 4,
+            Self::Revoked => 5,
+            Self::ExpiredOfProject => 6,
+            Self::RevokedOfProject => 7,
         }
     }
 }
@@ -74,8 +84,11 @@ pub(crate) async fn reindex_token(
     token: Uuid,
     words: BTreeSet<String>,
 ) -> Result<(), StoreError> {
-    remove(tx, Kind::Token, token).await?;
-    remove(tx, Kind::ProjectToken, token).await?;
+    const FORGET: &str = "DELETE FROM search_words WHERE kind IN (1, 3, 4, 5, 6, 7) AND object_id = $1";
+    const NOTE: &str = "UPDATE api_tokens SET words_phase = 0 WHERE id = $1 AND words_phase <> 0";
+    for sql in [FORGET, NOTE] {
+        writing!(tx, db => sqlx::query(sql).bind(token).execute(db).await.map(|_| ()))?;
+    }
     index_token(tx, list, project, token, words).await
 }
 
@@ -105,12 +118,13 @@ pub(crate) struct Query {
 
 impl Query {
     /// Looks for what each term means in a list, and how many entries there are for it. The search is led by the term
-    /// with the fewest entries, so that what it picks is likely to be all that there is; among terms that all have more
+    /// with the fewest entries of the kind that leads, so that what it picks is likely to be all that there is; among terms that all have more
     /// than can be read, by the longest.
     pub(crate) async fn resolve(
         store: &Store,
         list: Uuid,
         kind: Kind,
+        led_by: Kind,
         terms: &[SearchTerm],
     ) -> Result<Self, StoreError> {
         let mut ranges = Vec::with_capacity(terms.len());
@@ -122,7 +136,7 @@ impl Query {
         leaders.truncate(LEADING_TERMS_MAX);
         if leaders.len() > 1 {
             let most = i64::from(store.limits.read);
-            let counts = count_entries(store, list, kind, leaders.iter().map(|at| &ranges[*at]), most + 1).await?;
+            let counts = count_entries(store, list, led_by, leaders.iter().map(|at| &ranges[*at]), most + 1).await?;
             let mut readable: Vec<_> = counts.into_iter().zip(&leaders).filter(|(count, _)| *count <= most).collect();
             readable.sort_by_key(|(count, _)| *count);
             leaders = match readable.as_slice() {
@@ -166,7 +180,7 @@ pub(crate) async fn objects(
         WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 \
         ORDER BY s.word, s.object_id DESC LIMIT $5";
 
-    let query = Query::resolve(store, list, kind, terms).await?;
+    let query = Query::resolve(store, list, kind, kind, terms).await?;
     let Some(leader) = query.leaders().next() else { return Ok(Vec::new()) };
     let picked: Vec<Uuid> = reading!(store, db => {
         sqlx::query_scalar(PICK)
@@ -244,7 +258,12 @@ pub(crate) async fn matching(
 }
 
 /// Those of `ids` that also have a word of a range.
-async fn filter_by_range(store: &Store, kind: Kind, ids: Vec<Uuid>, range: &Range) -> Result<Vec<Uuid>, StoreError> {
+pub(crate) async fn filter_by_range(
+    store: &Store,
+    kind: Kind,
+    ids: Vec<Uuid>,
+    range: &Range,
+) -> Result<Vec<Uuid>, StoreError> {
     macro_rules! sql {
         ($engine:ident) => {
             concat!(

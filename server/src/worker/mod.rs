@@ -1,5 +1,6 @@
 //! What the server does without being asked.
 
+mod ended_words;
 mod flush;
 mod hourly;
 mod notices;
@@ -20,12 +21,14 @@ const LAST_DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn start(service: Service, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
     let hourly = tokio::spawn(hourly::run(service.clone(), stopping.clone()));
     let reindex = tokio::spawn(reindex::run(service.clone()));
+    let ended_words = tokio::spawn(ended_words::run(service.clone()));
     let mut outbox = tokio::spawn(outbox::run(service.clone(), stopping.clone()));
     tokio::spawn(async move {
         flush::run(service, stopping).await;
         // A sweep ends between two transactions; what it has not done, the next one does.
         hourly.abort();
         reindex.abort();
+        ended_words.abort();
         if timeout(LAST_DELIVERY_TIMEOUT, &mut outbox).await.is_err() {
             // Their leases end, and they are delivered again.
             outbox.abort();

@@ -132,6 +132,7 @@ pub const WITHOUT_CALLER: &[&str] = &[
     "maintenance.confirm_nonces",
     "maintenance.flush_uses",
     "maintenance.forget_nonces",
+    "maintenance.index_ended",
     "maintenance.open_nonces",
     "maintenance.reindex_names",
     "maintenance.tidy",

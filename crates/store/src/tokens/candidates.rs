@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     Store, StoreError,
-    bind::text,
-    search::{Kind, Query, Range},
+    bind::{Ids, text},
+    search::{Kind, Query, Range, filter_by_range},
 };
 
 /// A filter as the statements take it.
@@ -118,10 +118,23 @@ impl Conditions {
     /// many as there may be in the phase, by word and then the newest first.
     async fn search(&self, store: &Store, terms: &[SearchTerm], key: SortKey) -> Result<Candidates, StoreError> {
         let (list, kind) = self.project.map_or((self.list, Kind::Token), |id| (id, Kind::ProjectToken));
-        let query = Query::resolve(store, list, kind, terms).await?;
+        let ended = match (self.phase, kind) {
+            (phase::EXPIRED, Kind::Token) => Some(Kind::Expired),
+            (phase::REVOKED, Kind::Token) => Some(Kind::Revoked),
+            (phase::EXPIRED, _) => Some(Kind::ExpiredOfProject),
+            (phase::REVOKED, _) => Some(Kind::RevokedOfProject),
+            _ => None,
+        };
+        let pending = if ended.is_some() { self.pending(store).await? } else { None };
+        let ended = ended.zip(pending);
+        let led_by = ended.as_ref().map_or(kind, |(ended, _)| *ended);
+        let query = Query::resolve(store, list, kind, led_by, terms).await?;
         let mut best: Option<(&Range, Vec<Row>, bool)> = None;
         for leader in query.leaders() {
-            let (picked, capped) = self.pick(store, list, kind, leader, key).await?;
+            let (mut picked, capped) = self.pick(store, list, led_by, leader, key).await?;
+            if let Some((_, pending)) = &ended {
+                picked.extend(self.pick_pending(store, kind, pending, leader, key).await?);
+            }
             if !capped || best.is_none() {
                 best = Some((leader, picked, capped));
             }
@@ -141,6 +154,43 @@ impl Conditions {
             passing.retain(|row| found.contains(&row.id));
         }
         Ok(Candidates { passing: passing.into_iter().map(|row| row.position(key)).collect(), capped })
+    }
+
+    /// The tokens in the phase whose words don't stand in its list yet; `None` if there are more than a search picks.
+    async fn pending(&self, store: &Store) -> Result<Option<Vec<Uuid>>, StoreError> {
+        const PENDING: &str = "SELECT t.id FROM api_tokens t \
+            WHERE t.list_id = $1 AND t.phase = $2 AND t.phase <> t.words_phase ORDER BY t.list_id, t.phase, t.id LIMIT $3";
+        let most = store.limits.candidates;
+        let pending: Vec<Uuid> = reading!(store, db => {
+            sqlx::query_scalar(PENDING)
+                .bind(self.list)
+                .bind(self.phase)
+                .bind(i64::from(most) + 1)
+                .fetch_all(db)
+                .await
+        })?;
+        Ok(Some(pending).filter(|pending| u32::try_from(pending.len()).is_ok_and(|count| count <= most)))
+    }
+
+    /// Those of these tokens that have a word of a range.
+    async fn pick_pending(
+        &self,
+        store: &Store,
+        kind: Kind,
+        pending: &[Uuid],
+        range: &Range,
+        key: SortKey,
+    ) -> Result<Vec<Row>, StoreError> {
+        if pending.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = filter_by_range(store, kind, pending.to_vec(), range).await?;
+        let ids = Ids::from_iter(found);
+        Ok(reading!(store, db => {
+            let query = sqlx::query_as(Pick::Named.statement(store, key)).bind(self.list).bind(self.phase);
+            let query = query.bind(&ids).bind(0_i64).bind(0_i64).bind(0_i64);
+            bind_filters!(query, self).fetch_all(db).await
+        })?)
     }
 
     /// The tokens that have a word of a range and are in the phase, and whether there may be more.

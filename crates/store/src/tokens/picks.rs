@@ -5,7 +5,7 @@
 //! as SQLite is concerned: in a large table, each other page that is read is one that nobody has read lately.
 
 use super::{SortKey, statements::filters};
-use crate::Store;
+use crate::{Store, bind::in_list};
 
 /// What picks.
 #[derive(Clone, Copy)]
@@ -16,6 +16,8 @@ pub(super) enum Pick {
     WordsInPhase,
     /// The same, where no filter asks for more.
     WordsInPhaseAlone,
+    /// Those of a list of ids (`$3`) that are in the phase.
+    Named,
     /// What expires before `$3`, `$4` at most.
     Expiring,
     /// What is idle since before `$3`, `$4` at most.
@@ -61,6 +63,17 @@ macro_rules! by_time {
             " < $3 ORDER BY t.",
             $time,
             ", t.id LIMIT $4"
+        )
+    };
+}
+
+macro_rules! named {
+    ($engine:ident, $name:literal, $number:literal) => {
+        concat!(
+            selected!("t.id", $name, $number, filters!($engine)),
+            "api_tokens t WHERE t.id ",
+            in_list!($engine "$3"),
+            " AND (t.list_id = $1) IS TRUE AND t.phase + 0 = $2"
         )
     };
 }

@@ -184,3 +184,55 @@ pub(super) fn statements(store: &Store, sort: Sort) -> &'static Statements {
         Engine::Postgres(_) => sorts!(sort, postgres, ""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row};
+
+    use super::*;
+    use crate::tokens::picks::Pick;
+
+    /// What SQLite says that it will do.
+    async fn plan(store: &Store, sql: &str) -> Vec<String> {
+        let Engine::Sqlite(sqlite) = &store.engine else { panic!("not SQLite") };
+        let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = sqlx::query(sql).fetch_all(&sqlite.readers).await.unwrap();
+        rows.iter().map(|row| row.get("detail")).collect()
+    }
+
+    /// In a large table, what has to be looked up for each row that is read costs more than all else together.
+    #[tokio::test]
+    async fn what_is_read_is_read_in_an_index_and_in_its_order() {
+        let folder = std::env::temp_dir().join(format!("latchkey-plans-{}", std::process::id()));
+        let store = Store::connect(&format!("sqlite://{}", folder.join("latchkey.db").display())).await.unwrap();
+        store.migrate().await.unwrap();
+        for key in [SortKey::Name, SortKey::Created, SortKey::Expires, SortKey::LastUsed] {
+            for descending in [false, true] {
+                let plan = plan(&store, statements(&store, Sort { key, descending }).places).await;
+                let walks: Vec<_> = plan.iter().filter(|step| step.contains(" t ")).collect();
+                assert!(walks.len() >= 2, "{plan:#?}");
+                assert!(
+                    walks.iter().all(|step| step.starts_with("SEARCH t USING COVERING INDEX api_tokens_by_")
+                        || step.starts_with("SCAN t")),
+                    "{plan:#?}"
+                );
+                assert!(
+                    !plan.iter().any(|step| step.contains("TEMP B-TREE") || step.contains("AUTOMATIC")),
+                    "{plan:#?}"
+                );
+            }
+        }
+        for pick in [Pick::WordsInPhase, Pick::WordsInPhaseAlone] {
+            let plan = plan(&store, pick.statement(&store, SortKey::Created)).await;
+            let found = |index: &str| plan.iter().any(|step| step.contains(index));
+            assert!(
+                found("USING COVERING INDEX search_words_by_word (list_id=? AND kind=? AND word>? AND word<?)"),
+                "{plan:#?}"
+            );
+            assert!(found("(list_id=? AND phase=? AND id=?)"), "{plan:#?}");
+            assert!(!found("TEMP B-TREE"), "{plan:#?}");
+        }
+        store.close().await;
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

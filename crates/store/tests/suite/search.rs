@@ -4,7 +4,7 @@ use latchkey_domain::{
     Description, Level, RepositoryId, RepositoryName, TokenName, TokenSettings, TokenState, search_terms,
 };
 use latchkey_store::{
-    names, repositories,
+    ended_words, names, repositories,
     tokens::{self, Filter, Sort, SortKey, Token},
 };
 
@@ -23,6 +23,7 @@ on_both_engines!(
     a_search_picks_the_newest_and_says_that_there_are_more,
     a_rare_word_is_found_among_a_common_one,
     the_dead_do_not_hide_the_living,
+    the_dead_are_found_by_their_second_words,
     repositories_are_found_by_words,
     a_search_within_reach_is_not_cut_by_what_is_beyond_it,
     a_project_finds_its_own_tokens_among_those_of_others,
@@ -159,6 +160,51 @@ async fn the_dead_do_not_hide_the_living(given: &Given) {
         let filter = Filter { terms: Some(vec!["deploy".into()]), state: Some(state), ..everything(given) };
         let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
         assert_eq!((page.tokens.len(), page.tokens.contains(&living)), (shown, state == TokenState::Active));
+    }
+}
+
+async fn the_dead_are_found_by_their_second_words(given: &Given) {
+    given.token(&given.spec("deploy 0")).await;
+    let mut dead = Vec::new();
+    for number in 1..8 {
+        let mut spec = given.spec(&format!("deploy {number}"));
+        spec.expires_at = (number % 2 == 0).then_some(NOW);
+        spec.revoked_at = (number % 2 == 1).then_some(NOW);
+        spec.level = if number > 4 { Level::Project(given.acme, given.project) } else { spec.level };
+        dead.push(given.token(&spec).await.id);
+    }
+    let store = given.store();
+    tokens::count(store, &Filter { state: Some(TokenState::Expired), ..everything(given) }, NOW).await.unwrap();
+    for more in [1, 3, 100] {
+        ended_words::index_ended(store, more).await.unwrap();
+    }
+    assert_eq!(ended_words::index_ended(store, 100).await.unwrap(), 0);
+    let numbers = "SELECT count(*) FROM search_words WHERE kind > 3 AND word = 'deploy'";
+    assert_eq!(given.database.numbers(numbers, given.id()).await, [10]);
+
+    // A token that lives again, and one whose words are written anew, are found by the new ones only.
+    let token = tokens::by_id(store, dead[1]).await.unwrap().unwrap();
+    let before = token.settings([]);
+    let edited = TokenSettings {
+        name: TokenName::new("release").unwrap(),
+        description: Description::new("").unwrap(),
+        expires_at: None,
+        require_signing: false,
+        ..before.clone()
+    };
+    given.write(async |tx| tokens::update(tx, &token, &before, &edited).await).await;
+    given.database.execute("UPDATE name_forms SET form = 0, next = 0".to_owned()).await;
+    while names::reindex(store, 100).await.unwrap().read > 0 {}
+    while ended_words::index_ended(store, 2).await.unwrap() > 0 {}
+    assert_eq!(given.database.numbers(numbers, given.id()).await, [9]);
+    let filter = |query, state| Filter { terms: search_terms(query), state: Some(state), ..everything(given) };
+    for (query, state, count) in [
+        ("deploy", TokenState::Expired, 2),
+        ("deploy", TokenState::Revoked, 4),
+        ("release", TokenState::Expired, 0),
+        ("release", TokenState::Active, 1),
+    ] {
+        assert_eq!(tokens::count(store, &filter(query, state), NOW).await.unwrap(), count, "{query} {state:?}");
     }
 }
 
