@@ -89,16 +89,16 @@ macro_rules! walk {
 
 /// Three walks, of which the merged rows begin.
 macro_rules! walks {
-    ($select:expr, $row:literal, $after:literal, $bounds:expr, $order:literal, $limit:literal) => {
+    ($index:literal, $select:expr, $row:literal, $after:literal, $bounds:expr, $order:literal, $limit:literal) => {
         concat!(
             "SELECT * FROM (",
-            walk!($select, 0, $row, $after, $bounds, $order, $limit),
+            walk!($index, $select, 0, $row, $after, $bounds, $order, $limit),
             ") live UNION ALL ",
             "SELECT * FROM (",
-            walk!($select, 1, $row, $after, $bounds, $order, $limit),
+            walk!($index, $select, 1, $row, $after, $bounds, $order, $limit),
             ") expired UNION ALL ",
             "SELECT * FROM (",
-            walk!($select, 2, $row, $after, $bounds, $order, $limit),
+            walk!($index, $select, 2, $row, $after, $bounds, $order, $limit),
             ") revoked"
         )
     };
@@ -116,7 +116,7 @@ macro_rules! statements {
                 ),
                 concat!(
                     "SELECT ", columns!(listed), " FROM (",
-                    walks!("t.*", $row, $after, statements!(bounds $engine, $row, $until), $order, "$14"),
+                    walks!($index, "t.*", $row, $after, statements!(bounds $engine, $row, $until), $order, "$14"),
                     ") t ORDER BY ", $order, " LIMIT $14"
                 ),
             ),
@@ -133,7 +133,7 @@ macro_rules! statements {
             ),
             end: concat!(
                 "SELECT t.id, ", $name, " AS name, ", $key, " AS number, TRUE AS at_end FROM (SELECT * FROM (",
-                walks!($columns, $row, $after, "", $order, "$5 + 2"),
+                walks!("", $columns, $row, $after, "", $order, "$5 + 2"),
                 ") t ORDER BY ", $order, " LIMIT 2 OFFSET $5) t ORDER BY ", $order
             ),
         }
