@@ -1,8 +1,2 @@
--- Only SQLite's indexes hold what the filters of lists ask for. An entry of PostgreSQL's takes 2,704 bytes at most, and
--- the longest name has 2,500 of them; its rows stand in memory that all connections share, so that looking them up
--- costs less.
-
--- In which state's list the words of a token stand a second time, see src/ended_words.rs; 0 is none. The index has those
--- for which that is still to be done.
+-- In which state's list the words of a token stand a second time, see src/ended_words.rs; 0 is none.
 ALTER TABLE api_tokens ADD COLUMN words_phase SMALLINT NOT NULL DEFAULT 0;
-CREATE INDEX api_tokens_unlisted_words ON api_tokens (list_id, phase, id) WHERE phase <> words_phase;
