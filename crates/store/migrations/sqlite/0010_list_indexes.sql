@@ -16,5 +16,7 @@ DROP INDEX api_tokens_by_idleness;
 CREATE INDEX api_tokens_by_idleness ON api_tokens
     (list_id, phase, idle_key, id, level, project_id, all_repositories, created_by_id, expires_key, scopes);
 
--- In which state's list the words of a token stand a second time, see src/ended_words.rs; 0 is none.
+-- In which state's list the words of a token stand a second time, see src/ended_words.rs; 0 is none. The index has those
+-- for which that is still to be done.
 ALTER TABLE api_tokens ADD COLUMN words_phase INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX api_tokens_unlisted_words ON api_tokens (list_id, phase, id) WHERE phase <> words_phase;

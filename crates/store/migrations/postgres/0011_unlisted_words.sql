@@ -1,3 +1,0 @@
--- no-transaction
--- The tokens whose words don't stand in the list of their state yet.
-CREATE INDEX CONCURRENTLY api_tokens_unlisted_words ON api_tokens (list_id, phase, id) WHERE phase <> words_phase;
