@@ -49,7 +49,7 @@ pub async fn index_ended(store: &Store, limit: u32) -> Result<usize, StoreError>
     let mut tx = store.begin(WritePriority::Background).await?;
     for (sqlite, postgres) in [LOCK, FORGET, WRITE, NOTE] {
         let sql = tx.dialect(sqlite, postgres);
-        writing!(&mut tx, db => sqlx::query(sql).bind(&ids).execute(db).await.map(|_| ()))?;
+        writing!(tx, db => sqlx::query(sql).bind(&ids).execute(db).await.map(|_| ()))?;
     }
     tx.commit().await?;
     Ok(pending.len())

@@ -3,6 +3,9 @@
 -- out of the indexes that don't sort by it.
 CREATE INDEX api_tokens_by_id_filtered ON api_tokens
     (list_id, phase, id, level, project_id, all_repositories, created_by_id, expires_key, scopes);
+-- The smaller index of that order comes after it: where either would do, SQLite takes the one that was made last.
+DROP INDEX api_tokens_by_id;
+CREATE INDEX api_tokens_by_id ON api_tokens (list_id, phase, id);
 DROP INDEX api_tokens_by_name;
 CREATE INDEX api_tokens_by_name ON api_tokens
     (list_id, phase, name_key, id, level, project_id, all_repositories, created_by_id, expires_key, scopes);
