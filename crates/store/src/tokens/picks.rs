@@ -129,6 +129,7 @@ macro_rules! picks {
                         WHERE t.id = w.object_id AND t.list_id = $1 AND t.phase = $2 OFFSET 0) t"
                 ),
             ),
+            Pick::Named => (named!(sqlite, $name, $number), named!(postgres, $name, $number)),
             Pick::Expiring => {
                 (by_time!(sqlite, $name, $number, "expires_key"), by_time!(postgres, $name, $number, "expires_key"))
             }
