@@ -101,9 +101,7 @@ pub async fn record_network(tx: &mut Tx, key: &[u8; 32], now: Timestamp) -> Resu
 /// Whether somebody signed in with this key at or after `since`.
 pub async fn is_known_network(store: &Store, key: &[u8; 32], since: Timestamp) -> Result<bool, StoreError> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM sign_in_networks WHERE key = $1 AND last_at >= $2)";
-    Ok(reading!(store, db => {
-        sqlx::query_scalar(SQL).bind(key.as_slice()).bind(since.micros()).fetch_one(db).await
-    })?)
+    store.query(SQL).bind(key.as_slice()).bind(since.micros()).fetch_one().await
 }
 
 /// Forgets up to `limit` networks that nobody has signed in from since `before`; returns how many.

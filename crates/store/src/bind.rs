@@ -70,8 +70,15 @@ macro_rules! sqlite_json {
 
         impl Encode<'_, Sqlite> for $list {
             fn encode_by_ref(&self, buffer: &mut <Sqlite as Database>::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                Encode::<Sqlite>::encode(self.to_json(), buffer)
+            }
+        }
+
+        impl $list {
+            /// For `json_each` of SQLite.
+            pub(crate) fn to_json(&self) -> String {
                 let $items = &self.0;
-                Encode::<Sqlite>::encode(serde_json::to_string(&$json)?, buffer)
+                serde_json::Value::from_iter($json).to_string()
             }
         }
     };
@@ -98,10 +105,10 @@ macro_rules! postgres_array {
     };
 }
 
-sqlite_json!(Ids, ids => ids.iter().map(|id| id.simple().to_string()).collect::<Vec<_>>());
-sqlite_json!(Hashes, hashes => hashes.iter().map(|hash| to_hex(hash)).collect::<Vec<_>>());
-sqlite_json!(Texts, texts => texts);
-sqlite_json!(Rows, rows => rows);
+sqlite_json!(Ids, ids => ids.iter().map(|id| id.simple().to_string()));
+sqlite_json!(Hashes, hashes => hashes.iter().map(|hash| to_hex(hash)));
+sqlite_json!(Texts, texts => texts.iter().map(String::as_str));
+sqlite_json!(Rows, rows => rows.iter().map(Vec::as_slice));
 postgres_array!(Ids, Vec<Uuid>, ids => ids);
 postgres_array!(Hashes, Vec<Vec<u8>>, hashes => &hashes.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>());
 postgres_array!(Texts, Vec<String>, texts => texts);

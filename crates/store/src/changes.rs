@@ -3,11 +3,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use tokio::{sync::Mutex, time::timeout};
 use uuid::Uuid;
 
-use crate::error::{UntrustedDatabase, is_connection_lost, is_connection_suspect, untrusted};
+use crate::error::{UntrustedDatabase, is_connection_lost, untrusted};
 pub use crate::primary::ServerEpoch;
 use crate::primary::{self, CHECK_TIMEOUT, ServerStart};
 pub use crate::wal_header::WalHeader;
@@ -18,6 +18,8 @@ pub const ORGANIZATIONS: Uuid = Uuid::nil();
 
 /// Changes that one poll reads; a replica that is further behind forgets everything instead.
 const POLL_MAX: usize = 1_000;
+/// Rows to ask for: the change that is known, those, and one that says that there are more.
+const READ_MAX: i64 = 1_001;
 /// Changes that are kept.
 const KEPT_MAX: i64 = 100_000;
 
@@ -32,14 +34,16 @@ pub struct ChangePosition {
     pub source: ChangeSource,
 }
 
-/// Differs when another server answers, or the tables are others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
-pub struct ChangeSource {
-    /// PostgreSQL: which history its server writes (`primary::history_id`). SQLite: the version of the schema, which a
-    /// restore raises.
-    pub database: i64,
-    /// PostgreSQL: the file node of the table `changes`, which a restore makes again.
-    pub rows: i64,
+row! {
+    /// Differs when another server answers, or the tables are others.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct ChangeSource {
+        /// PostgreSQL: which history its server writes (`primary::history_id`). SQLite: the version of the schema, which a
+        /// restore raises.
+        pub database: i64,
+        /// PostgreSQL: the file node of the table `changes`, which a restore makes again.
+        pub rows: i64,
+    }
 }
 
 /// What has changed since a position.
@@ -78,15 +82,15 @@ struct PollConnection {
     history_id: i64,
 }
 
-/// A row of a poll: who answers, and a change if there is one.
-#[derive(FromRow)]
-struct Row {
-    standby: bool,
-    #[sqlx(flatten)]
-    source: ChangeSource,
-    number: Option<i64>,
-    identity: Option<Uuid>,
-    object_id: Option<Uuid>,
+row! {
+    /// A row of a poll: who answers, and a change if there is one.
+    struct Row {
+        standby: bool,
+        source: ChangeSource,
+        number: Option<i64>,
+        identity: Option<Uuid>,
+        object_id: Option<Uuid>,
+    }
 }
 
 /// Who answers, and the changes from a number on.
@@ -109,21 +113,6 @@ const NEWEST: (&str, &str) = (
             pg_relation_filenode('changes')::bigint AS rows) here LEFT JOIN \
         (SELECT o.number, o.identity, o.object_id FROM changes o ORDER BY o.number DESC LIMIT 1) c ON true",
 );
-
-/// Changes from a number on, or the newest one if there are none or no number is known.
-macro_rules! rows {
-    ($connection:expr, $engine:tt, $from:expr) => {{
-        let limit = i64::try_from(POLL_MAX + 1).unwrap_or(i64::MAX);
-        let mut rows: Vec<Row> = Vec::new();
-        if let Some(from) = $from {
-            rows = sqlx::query_as(SINCE.$engine).bind(from).bind(limit).fetch_all($connection).await?;
-        }
-        if rows.is_empty() {
-            rows = sqlx::query_as(NEWEST.$engine).fetch_all($connection).await?;
-        }
-        rows
-    }};
-}
 
 impl ChangePoller {
     /// A poller of a store.
@@ -173,17 +162,18 @@ impl ChangePoller {
         Ok(ChangesSince::Reset(newest, if same_source { reason } else { ResetReason::HistoryChanged }))
     }
 
-    /// Changes from a number on, or the newest one; and whether they were read on a new connection.
+    /// Changes from a number on, or the newest one if there are none or no number is known; and whether they were read on a new connection.
     async fn read(&self, from: Option<i64>) -> Result<(Vec<Row>, bool), StoreError> {
         let postgres = match &self.store.engine {
-            Engine::Sqlite(sqlite) => {
-                sqlite.file.check_unchanged()?;
-                let mut connection = sqlite.readers.acquire().await?;
-                let rows = async { Ok::<_, sqlx::Error>(rows!(&mut *connection, 0, from)) }.await;
-                if rows.as_ref().is_err_and(is_connection_suspect) {
-                    connection.close_on_drop();
+            Engine::Sqlite(_) => {
+                let mut rows = Vec::new();
+                if let Some(from) = from {
+                    rows = self.store.query(SINCE.0).bind(from).bind(READ_MAX).fetch_all().await?;
                 }
-                return Ok((rows?, false));
+                if rows.is_empty() {
+                    rows = self.store.query(NEWEST.0).fetch_all().await?;
+                }
+                return Ok((rows, false));
             }
             Engine::Postgres(postgres) => postgres,
         };
@@ -232,7 +222,13 @@ fn with_history(mut rows: Vec<Row>, history_id: i64) -> Vec<Row> {
 }
 
 async fn query(connection: &mut PgConnection, from: Option<i64>) -> Result<(Vec<Row>, ServerStart), sqlx::Error> {
-    let rows = rows!(&mut *connection, 1, from);
+    let mut rows: Vec<Row> = Vec::new();
+    if let Some(from) = from {
+        rows = sqlx::query_as(SINCE.1).bind(from).bind(READ_MAX).fetch_all(&mut *connection).await?;
+    }
+    if rows.is_empty() {
+        rows = sqlx::query_as(NEWEST.1).fetch_all(&mut *connection).await?;
+    }
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let server = first.source.database;
     if first.standby { Err(untrusted(primary::STANDBY)) } else { Ok((rows, server)) }

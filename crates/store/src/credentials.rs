@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use latchkey_domain::{CredentialId, Timestamp, UserId};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
@@ -36,15 +35,16 @@ pub struct Credential {
     pub user_agent: String,
 }
 
-#[derive(FromRow)]
-struct Row {
-    kind: i32,
-    id: Uuid,
-    created_at: i64,
-    last_seen_at: Option<i64>,
-    expires_at: Option<i64>,
-    address: Option<String>,
-    user_agent: String,
+row! {
+    struct Row {
+        kind: i32,
+        id: Uuid,
+        created_at: i64,
+        last_seen_at: Option<i64>,
+        expires_at: Option<i64>,
+        address: Option<String>,
+        user_agent: String,
+    }
 }
 
 impl From<Row> for Credential {
@@ -92,17 +92,16 @@ pub async fn of_user(
                 WHERE k.user_id = $1 AND k.id < $2 AND k.expires_at > $5 ORDER BY k.id DESC LIMIT $6) b \
         ) c ORDER BY id DESC LIMIT $6";
     let before = before.map_or(Uuid::max(), |id| id.0);
-    let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(SQL)
-            .bind(user.0)
-            .bind(before)
-            .bind(live.made_since.micros())
-            .bind(live.seen_since.micros())
-            .bind(live.now.micros())
-            .bind(i64::from(limit))
-            .fetch_all(db)
-            .await
-    })?;
+    let rows: Vec<Row> = store
+        .query(SQL)
+        .bind(user.0)
+        .bind(before)
+        .bind(live.made_since.micros())
+        .bind(live.seen_since.micros())
+        .bind(live.now.micros())
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
     Ok(rows.into_iter().map(Credential::from).collect())
 }
 
@@ -110,7 +109,7 @@ pub async fn of_user(
 pub async fn owner(store: &Store, id: CredentialId) -> Result<Option<UserId>, StoreError> {
     const SQL: &str = "SELECT s.user_id FROM sessions s WHERE s.id = $1 AND s.user_id IS NOT NULL \
         UNION ALL SELECT k.user_id FROM user_tokens k WHERE k.id = $1";
-    let user: Option<Uuid> = reading!(store, db => sqlx::query_scalar(SQL).bind(id.0).fetch_optional(db).await)?;
+    let user: Option<Uuid> = store.query(SQL).bind(id.0).fetch_optional().await?;
     Ok(user.map(UserId))
 }
 

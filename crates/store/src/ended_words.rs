@@ -39,9 +39,7 @@ pub async fn index_ended(store: &Store, limit: u32) -> Result<usize, StoreError>
     const NOTE: (&str, &str) = sql!("UPDATE api_tokens SET words_phase = phase WHERE id ", "");
 
     // Read first: when all is done, nobody has to wait for a lock.
-    let pending: Vec<Uuid> = reading!(store, db => {
-        sqlx::query_scalar(PENDING).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let pending: Vec<Uuid> = store.query(PENDING).bind(i64::from(limit)).fetch_all().await?;
     if pending.is_empty() {
         return Ok(0);
     }

@@ -36,45 +36,6 @@ enum SweepLockKind {
     Postgres(Box<PgConnection>),
 }
 
-/// Runs a body with a connection to read from, whichever engine it is. Once more when the connection turns out to be dead.
-macro_rules! reading {
-    ($store:expr, $db:ident => $body:expr) => {
-        match &$store.engine {
-            $crate::engine::Engine::Sqlite(sqlite) => match sqlite.file.check_unchanged() {
-                Ok(()) => $crate::engine::reading!(in sqlite.readers, $db => $body, |_| {}),
-                Err(error) => Err(error),
-            },
-            $crate::engine::Engine::Postgres(postgres) => {
-                let on_error = |error: &_| postgres.health.record_error(error);
-                match $crate::engine::reading!(in postgres.pool, $db => $body, on_error) {
-                    Err(error) if $crate::error::is_connection_lost(&error) => {
-                        $crate::engine::reading!(in postgres.pool, $db => $body, on_error)
-                    }
-                    done => done,
-                }
-            }
-        }
-    };
-    (in $pool:expr, $db:ident => $body:expr, $on_error:expr) => {
-        match $pool.acquire().await {
-            Ok(mut connection) => {
-                let done = {
-                    let $db = &mut *connection;
-                    $body
-                };
-                if let Some(error) = done.as_ref().err().filter(|error| $crate::error::is_connection_suspect(error)) {
-                    let on_error: &dyn Fn(&sqlx::Error) = &$on_error;
-                    on_error(error);
-                    connection.close_on_drop();
-                }
-                done
-            }
-            Err(error) => Err(error),
-        }
-    };
-}
-pub(crate) use reading;
-
 impl SweepLock {
     /// Lets the next sweep begin at once. Dropping the lock does the same, but PostgreSQL notices that a little later.
     pub async fn release(self) -> Result<(), StoreError> {
@@ -124,7 +85,7 @@ impl Store {
     /// How many reads there can be at once.
     pub fn readers(&self) -> usize {
         let connections = match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.readers.options().get_max_connections(),
+            Engine::Sqlite(sqlite) => return sqlite.readers.size(),
             Engine::Postgres(postgres) => postgres.pool.options().get_max_connections(),
         };
         usize::try_from(connections).unwrap_or(usize::MAX)
@@ -132,8 +93,22 @@ impl Store {
 
     /// Answers when the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        reading!(self, db => sqlx::query("SELECT 1").execute(db).await.map(|_| ()))?;
+        self.query("SELECT 1").fetch_one::<i32>().await?;
         Ok(())
+    }
+
+    /// Runs a future whose reads come one after the other: on SQLite all of them run on one thread and one connection,
+    /// which costs less than a change of threads for each. For reads that belong together, like those of a page; a place
+    /// among the readers is taken as long as it runs.
+    pub async fn reading<F>(&self, future: F) -> Result<F::Output, StoreError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Ok(sqlite.readers.on_one_thread(future).await?),
+            Engine::Postgres(_) => Ok(future.await),
+        }
     }
 
     /// Takes the lock that lets one replica sweep at a time, or `None` when another holds it.

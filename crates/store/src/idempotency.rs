@@ -20,9 +20,8 @@ pub struct StoredRequest {
 pub async fn get(store: &Store, key: &[u8; 32], since: Timestamp) -> Result<Option<StoredRequest>, StoreError> {
     const SQL: &str =
         "SELECT k.request, k.salt, k.object_id FROM idempotency_keys k WHERE k.hash = $1 AND k.created_at >= $2";
-    let row: Option<(Vec<u8>, Vec<u8>, Uuid)> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(key.as_slice()).bind(since.micros()).fetch_optional(db).await
-    })?;
+    let row: Option<(Vec<u8>, Vec<u8>, Uuid)> =
+        store.query(SQL).bind(key.as_slice()).bind(since.micros()).fetch_optional().await?;
     Ok(row.map(|(request, salt, object)| StoredRequest { request: bytes(&request), salt: bytes(&salt), object }))
 }
 

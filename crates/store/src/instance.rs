@@ -7,7 +7,7 @@ use crate::{Store, StoreError, Tx};
 /// Whether nobody can sign in yet: the instance waits for its set-up.
 pub async fn is_new(store: &Store) -> Result<bool, StoreError> {
     const SQL: &str = "SELECT NOT EXISTS (SELECT 1 FROM users)";
-    Ok(reading!(store, db => sqlx::query_scalar(SQL).fetch_one(db).await)?)
+    store.query(SQL).fetch_one().await
 }
 
 /// Sets the one-time set-up link, replacing an earlier one.
@@ -33,7 +33,7 @@ pub async fn take_setup_hash(tx: &mut Tx, hash: &SecretHash) -> Result<bool, Sto
 /// Whether the hash is that of the current set-up link.
 pub async fn has_setup_hash(store: &Store, hash: &SecretHash) -> Result<bool, StoreError> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM instance WHERE setup_hash = $1)";
-    Ok(reading!(store, db => sqlx::query_scalar(SQL).bind(hash.as_bytes().as_slice()).fetch_one(db).await)?)
+    store.query(SQL).bind(hash.as_bytes().as_slice()).fetch_one().await
 }
 
 /// Notes who sent `X-Forwarded-For` without being a trusted proxy.
@@ -47,7 +47,7 @@ pub async fn set_forwarded_by(tx: &mut Tx, peer: IpAddr, now: Timestamp) -> Resu
 /// Who did so last, and when.
 pub async fn forwarded_by(store: &Store) -> Result<Option<(IpAddr, Timestamp)>, StoreError> {
     const SQL: &str = "SELECT forwarded_by, forwarded_at FROM instance WHERE forwarded_by IS NOT NULL";
-    let row: Option<(String, i64)> = reading!(store, db => sqlx::query_as(SQL).fetch_optional(db).await)?;
+    let row: Option<(String, i64)> = store.query(SQL).fetch_optional().await?;
     Ok(row.and_then(|(peer, at)| Some((peer.parse().ok()?, Timestamp::from_micros(at)))))
 }
 

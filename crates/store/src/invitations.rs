@@ -1,5 +1,4 @@
 use latchkey_domain::{Email, InvitationId, OrganizationId, Role, SecretHash, Timestamp};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text, memberships, tokens::Actor, tokens::actor};
@@ -25,18 +24,19 @@ pub struct Invitation {
     pub accepted_at: Option<Timestamp>,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    organization_id: Uuid,
-    organization_name: String,
-    email: String,
-    role: String,
-    sender_kind: String,
-    sender_id: Option<Uuid>,
-    sender_name: String,
-    created_at: i64,
-    accepted_at: Option<i64>,
+row! {
+    struct Row {
+        id: Uuid,
+        organization_id: Uuid,
+        organization_name: String,
+        email: String,
+        role: String,
+        sender_kind: String,
+        sender_id: Option<Uuid>,
+        sender_name: String,
+        created_at: i64,
+        accepted_at: Option<i64>,
+    }
 }
 
 impl TryFrom<Row> for Invitation {
@@ -112,9 +112,7 @@ pub async fn sent(
          ORDER BY i.organization_id DESC, i.id DESC LIMIT $3"
     );
     let before = before.map_or(NEWEST, |id| id.0);
-    let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(organization.0).bind(before).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<Row> = store.query(SQL).bind(organization.0).bind(before).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter().map(Invitation::try_from).collect()
 }
 
@@ -130,25 +128,22 @@ pub async fn received(
          ORDER BY i.email DESC, i.id DESC LIMIT $3"
     );
     let before = before.map_or(NEWEST, |id| id.0);
-    let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(text(email)).bind(before).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<Row> = store.query(SQL).bind(text(email)).bind(before).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter().map(Invitation::try_from).collect()
 }
 
 /// The invitation of an id, of whatever organization.
 pub async fn by_id(store: &Store, id: InvitationId) -> Result<Option<Invitation>, StoreError> {
     const SQL: &str = select!("i.id = $1");
-    let row: Option<Row> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
+    let row: Option<Row> = store.query(SQL).bind(id.0).fetch_optional().await?;
     row.map(Invitation::try_from).transpose()
 }
 
 /// The pending invitation of a link, if it was sent at `since` or later.
 pub async fn by_link(store: &Store, link: &SecretHash, since: Timestamp) -> Result<Option<Invitation>, StoreError> {
     const SQL: &str = select!("i.link_hash = $1 AND i.accepted_at IS NULL AND i.created_at >= $2");
-    let row: Option<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(link.as_bytes().as_slice()).bind(since.micros()).fetch_optional(db).await
-    })?;
+    let row: Option<Row> =
+        store.query(SQL).bind(link.as_bytes().as_slice()).bind(since.micros()).fetch_optional().await?;
     row.map(Invitation::try_from).transpose()
 }
 

@@ -3,13 +3,14 @@
 //! Reads take a [`Store`], writes take a [`Tx`], so that a use case's change and its audit event are one transaction.
 //! After an error a [`Tx`] is of no use any more: drop it.
 //!
-//! `engine` has the macro for reads and `sqlite` and `postgres` the connections of each; `transaction` has the macro for
-//! writes, and `write_queue` their order; `bind` has the values that the engines take in different forms; `error` names
+//! `query` has reads, `row` what they are read into, and `sqlite`, `sqlite_readers` and `postgres` the connections of each
+//! engine; `transaction` has the macro for writes, and `write_queue` their order; `bind` has the values that the engines take in different forms; `error` names
 //! what went wrong; `search` finds objects by their words.
 
 mod bind;
-#[macro_use]
 mod engine;
+#[macro_use]
+mod row;
 #[macro_use]
 mod transaction;
 mod change_log;
@@ -19,8 +20,10 @@ mod limits;
 mod list_cache;
 mod postgres;
 mod primary;
+mod query;
 mod search;
 mod sqlite;
+mod sqlite_readers;
 mod transaction_connection;
 mod wal_header;
 mod warnings;

@@ -6,7 +6,6 @@
 //! it is edited.
 
 use latchkey_domain::{ProjectName, TokenId, TokenName, search_words};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
@@ -29,15 +28,16 @@ pub struct ReindexBatch {
     pub duplicates: Vec<Uuid>,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    list_id: Uuid,
-    project_id: Option<Uuid>,
-    name: String,
-    name_key: Option<String>,
-    description: String,
-    prefix: String,
+row! {
+    struct Row {
+        id: Uuid,
+        list_id: Uuid,
+        project_id: Option<Uuid>,
+        name: String,
+        name_key: Option<String>,
+        description: String,
+        prefix: String,
+    }
 }
 
 /// Renews up to `limit` objects. Others may go on meanwhile; whoever edits one of these waits.
@@ -47,8 +47,7 @@ pub async fn reindex(store: &Store, limit: u32) -> Result<ReindexBatch, StoreErr
 
     for kind in KINDS {
         // Read first: when all is done, nobody has to wait for a lock.
-        let (form, ..): (i32, i32, Uuid) =
-            reading!(store, db => sqlx::query_as(PROGRESS).bind(kind).fetch_one(db).await)?;
+        let (form, ..): (i32, i32, Uuid) = store.query(PROGRESS).bind(kind).fetch_one().await?;
         if form >= NAME_FORM {
             continue;
         }

@@ -1,7 +1,6 @@
 //! Nonces of signed requests, and what is known of them as a whole: `docs/signing.md` says why none is good twice.
 
 use latchkey_domain::Timestamp;
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::bind::{Hashes, in_list};
@@ -24,14 +23,15 @@ pub struct NonceState {
     pub database: String,
 }
 
-#[derive(FromRow)]
-struct Row {
-    epoch: Uuid,
-    horizon: i64,
-    since: i64,
-    beat_at: i64,
-    stopped: bool,
-    place: String,
+row! {
+    struct Row {
+        epoch: Uuid,
+        horizon: i64,
+        since: i64,
+        beat_at: i64,
+        stopped: bool,
+        place: String,
+    }
 }
 
 impl From<Row> for NonceState {
@@ -47,7 +47,7 @@ const STATE: &str = "SELECT s.epoch, s.horizon, s.since, s.beat_at, s.stopped, s
 
 /// What is known of them.
 pub async fn state(store: &Store) -> Result<NonceState, StoreError> {
-    let row: Row = reading!(store, db => sqlx::query_as(STATE).fetch_one(db).await)?;
+    let row: Row = store.query(STATE).fetch_one().await?;
     Ok(row.into())
 }
 
@@ -98,7 +98,7 @@ pub async fn used(store: &Store, keys: &[[u8; 32]]) -> Result<Vec<[u8; 32]>, Sto
         concat!("SELECT n.key FROM nonces n WHERE n.key ", in_list!(postgres "$1")),
     );
     let keys: Hashes = keys.iter().copied().collect();
-    let found: Vec<Vec<u8>> = reading!(store, db => sqlx::query_scalar(sql).bind(&keys).fetch_all(db).await)?;
+    let found: Vec<Vec<u8>> = store.query(sql).bind(&keys).fetch_all().await?;
     Ok(hashes(found))
 }
 

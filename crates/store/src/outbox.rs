@@ -4,7 +4,6 @@
 //! lease, so a worker that was paused beyond its end changes nothing.
 
 use latchkey_domain::{OutboxMessageId, Timestamp};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
@@ -61,17 +60,18 @@ pub struct OutboxCounts {
     pub dead: u32,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    kind: String,
-    payload: String,
-    created_at: i64,
-    attempts: i32,
-    due_at: Option<i64>,
-    lease: Option<Uuid>,
-    dead_at: Option<i64>,
-    last_error: String,
+row! {
+    struct Row {
+        id: Uuid,
+        kind: String,
+        payload: String,
+        created_at: i64,
+        attempts: i32,
+        due_at: Option<i64>,
+        lease: Option<Uuid>,
+        dead_at: Option<i64>,
+        last_error: String,
+    }
 }
 
 impl From<Row> for StoredMessage {
@@ -113,7 +113,7 @@ pub async fn insert(tx: &mut Tx, message: &NewMessage<'_>) -> Result<(), StoreEr
 /// Whether any message is due; a read, so that nobody waits to write when there is none.
 pub async fn is_any_due(store: &Store, now: Timestamp) -> Result<bool, StoreError> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM outbox o WHERE o.due_at <= $1)";
-    Ok(reading!(store, db => sqlx::query_scalar(SQL).bind(now.micros()).fetch_one(db).await)?)
+    store.query(SQL).bind(now.micros()).fetch_one().await
 }
 
 /// Leases up to `limit` messages that are due at `now`, until a moment, and counts the attempt; oldest first. `lease` is
@@ -240,9 +240,7 @@ pub async fn delete_dead(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u
 pub async fn list(store: &Store, after: OutboxMessageId, limit: u32) -> Result<Vec<StoredMessage>, StoreError> {
     const SQL: &str = "SELECT o.id, o.kind, o.payload, o.created_at, o.attempts, o.due_at, o.lease, o.dead_at, \
         o.last_error FROM outbox o WHERE o.id > $1 ORDER BY o.id LIMIT $2";
-    let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(after.0).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<Row> = store.query(SQL).bind(after.0).bind(i64::from(limit)).fetch_all().await?;
     Ok(rows.into_iter().map(StoredMessage::from).collect())
 }
 
@@ -251,9 +249,7 @@ pub async fn counts(store: &Store) -> Result<OutboxCounts, StoreError> {
     const SQL: &str = "SELECT \
         (SELECT count(*) FROM (SELECT o.id FROM outbox o WHERE o.due_at IS NOT NULL ORDER BY o.due_at, o.id LIMIT $1) p), \
         (SELECT count(*) FROM (SELECT o.id FROM outbox o WHERE o.dead_at IS NOT NULL ORDER BY o.dead_at, o.id LIMIT $1) d)";
-    let (pending, dead): (i64, i64) = reading!(store, db => {
-        sqlx::query_as(SQL).bind(i64::from(COUNT_MAX) + 1).fetch_one(db).await
-    })?;
+    let (pending, dead): (i64, i64) = store.query(SQL).bind(i64::from(COUNT_MAX) + 1).fetch_one().await?;
     let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
     Ok(OutboxCounts { pending: count(pending), dead: count(dead) })
 }

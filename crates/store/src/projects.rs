@@ -1,5 +1,4 @@
 use latchkey_domain::{OrganizationId, ProjectId, ProjectName, Timestamp};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text};
@@ -17,12 +16,13 @@ pub struct Project {
     pub created_at: Timestamp,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    organization_id: Uuid,
-    name: String,
-    created_at: i64,
+row! {
+    struct Row {
+        id: Uuid,
+        organization_id: Uuid,
+        name: String,
+        created_at: i64,
+    }
 }
 
 impl From<Row> for Project {
@@ -70,9 +70,7 @@ pub async fn insert(tx: &mut Tx, project: &Project, name: &ProjectName) -> Resul
 /// The organization's project of an id.
 pub async fn by_id(store: &Store, organization: OrganizationId, id: ProjectId) -> Result<Option<Project>, StoreError> {
     const SQL: &str = select!("id = $1 AND organization_id = $2");
-    let row: Option<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(id.0).bind(organization.0).fetch_optional(db).await
-    })?;
+    let row: Option<Row> = store.query(SQL).bind(id.0).bind(organization.0).fetch_optional().await?;
     Ok(row.map(Project::from))
 }
 
@@ -82,9 +80,7 @@ pub async fn by_name(store: &Store, organization: OrganizationId, name: &str) ->
     const EXACT: &str = select!("organization_id = $1 AND name = $2");
     const ALIKE: &str = select!("organization_id = $1 AND name_key = $2");
     for (sql, name) in [(EXACT, name.to_owned()), (ALIKE, ProjectName::stored(name).key())] {
-        let row: Option<Row> = reading!(store, db => {
-            sqlx::query_as(sql).bind(organization.0).bind(text(&name)).fetch_optional(db).await
-        })?;
+        let row: Option<Row> = store.query(sql).bind(organization.0).bind(text(&name)).fetch_optional().await?;
         if row.is_some() {
             return Ok(row.map(Project::from));
         }
@@ -100,9 +96,8 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Project>, StoreError> {
     const SQL: &str = select!("organization_id = $1 AND name > $2 ORDER BY name LIMIT $3");
-    let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(organization.0).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<Row> =
+        store.query(SQL).bind(organization.0).bind(text(after)).bind(i64::from(limit)).fetch_all().await?;
     Ok(rows.into_iter().map(Project::from).collect())
 }
 

@@ -1,5 +1,4 @@
 use latchkey_domain::{OrganizationId, RepositoryId, RepositoryName, SearchTerm, Timestamp, search_words};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
@@ -21,12 +20,13 @@ pub struct Repository {
     pub created_at: Timestamp,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    organization_id: Uuid,
-    name: String,
-    created_at: i64,
+row! {
+    struct Row {
+        id: Uuid,
+        organization_id: Uuid,
+        name: String,
+        created_at: i64,
+    }
 }
 
 impl From<Row> for Repository {
@@ -75,9 +75,7 @@ pub async fn by_id(
     id: RepositoryId,
 ) -> Result<Option<Repository>, StoreError> {
     const SQL: &str = select!("WHERE id = $1 AND organization_id = $2");
-    let row: Option<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(id.0).bind(organization.0).fetch_optional(db).await
-    })?;
+    let row: Option<Row> = store.query(SQL).bind(id.0).bind(organization.0).fetch_optional().await?;
     Ok(row.map(Repository::from))
 }
 
@@ -88,9 +86,7 @@ pub async fn by_name(
     name: &str,
 ) -> Result<Option<Repository>, StoreError> {
     const SQL: &str = select!("WHERE organization_id = $1 AND name = $2");
-    let row: Option<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(organization.0).bind(text(name)).fetch_optional(db).await
-    })?;
+    let row: Option<Row> = store.query(SQL).bind(organization.0).bind(text(name)).fetch_optional().await?;
     Ok(row.map(Repository::from))
 }
 
@@ -127,15 +123,8 @@ pub async fn list(
         Some(_) => store.dialect(within!(sqlite), within!(postgres)),
     };
     let ids = within.unwrap_or_default().iter().map(|id| id.0).collect::<Ids>();
-    let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(sql)
-            .bind(organization.0)
-            .bind(text(after))
-            .bind(i64::from(limit))
-            .bind(&ids)
-            .fetch_all(db)
-            .await
-    })?;
+    let rows: Vec<Row> =
+        store.query(sql).bind(organization.0).bind(text(after)).bind(i64::from(limit)).bind(&ids).fetch_all().await?;
     Ok(rows.into_iter().map(Repository::from).collect())
 }
 

@@ -182,16 +182,15 @@ pub(crate) async fn objects(
 
     let query = Query::resolve(store, list, kind, kind, terms).await?;
     let Some(leader) = query.leaders().next() else { return Ok(Vec::new()) };
-    let picked: Vec<Uuid> = reading!(store, db => {
-        sqlx::query_scalar(PICK)
-            .bind(list)
-            .bind(kind.number())
-            .bind(&leader.from)
-            .bind(&leader.to)
-            .bind(i64::from(store.limits.candidates))
-            .fetch_all(db)
-            .await
-    })?;
+    let picked: Vec<Uuid> = store
+        .query(PICK)
+        .bind(list)
+        .bind(kind.number())
+        .bind(&leader.from)
+        .bind(&leader.to)
+        .bind(i64::from(store.limits.candidates))
+        .fetch_all()
+        .await?;
     // Two words of one object can begin alike.
     let mut seen = HashSet::new();
     query.filter(store, leader, picked.into_iter().filter(|id| seen.insert(*id)).collect()).await
@@ -223,16 +222,15 @@ async fn count_entries(
         sql!("unnest($4) WITH ORDINALITY AS r (value, key) ORDER BY r.key", "r.value", "r.value || $5"),
     );
     let ranges = Texts::from_iter(ranges.map(|range| range.from.clone()));
-    Ok(reading!(store, db => {
-        sqlx::query_scalar(sql)
-            .bind(list)
-            .bind(kind.number())
-            .bind(most)
-            .bind(&ranges)
-            .bind(char::MAX.to_string())
-            .fetch_all(db)
-            .await
-    })?)
+    Ok(store
+        .query(sql)
+        .bind(list)
+        .bind(kind.number())
+        .bind(most)
+        .bind(&ranges)
+        .bind(char::MAX.to_string())
+        .fetch_all()
+        .await?)
 }
 
 /// Those of `ids` that have a word for each term; none, if there is no term. They are the whole list: what a term asks
@@ -275,9 +273,7 @@ pub(crate) async fn filter_by_range(
     }
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     let ids = Ids::from_iter(ids);
-    Ok(reading!(store, db => {
-        sqlx::query_scalar(sql).bind(kind.number()).bind(&ids).bind(&range.from).bind(&range.to).fetch_all(db).await
-    })?)
+    store.query(sql).bind(kind.number()).bind(&ids).bind(&range.from).bind(&range.to).fetch_all().await
 }
 
 /// The words that begin as a term says, or else, if there are none in the list, as it says then.
@@ -286,15 +282,8 @@ async fn resolve_range(store: &Store, list: Uuid, kind: Kind, term: &SearchTerm)
         WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 ORDER BY s.word, s.object_id DESC LIMIT 1";
     let first = range(&term.begins);
     let Some(other) = &term.or_begins else { return Ok(first) };
-    let any: Option<Uuid> = reading!(store, db => {
-        sqlx::query_scalar(ANY)
-            .bind(list)
-            .bind(kind.number())
-            .bind(&first.from)
-            .bind(&first.to)
-            .fetch_optional(db)
-            .await
-    })?;
+    let any: Option<Uuid> =
+        store.query(ANY).bind(list).bind(kind.number()).bind(&first.from).bind(&first.to).fetch_optional().await?;
     Ok(if any.is_some() { first } else { range(other) })
 }
 

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use latchkey_domain::{CredentialId, SecretHash, Timestamp, UserId};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
@@ -60,13 +59,13 @@ pub struct LiveSince {
     pub sign_in_started_at: Timestamp,
 }
 
-#[derive(FromRow)]
-struct Row {
-    #[sqlx(flatten)]
-    user: UserRow,
-    id: Uuid,
-    created_at: i64,
-    last_seen_at: i64,
+row! {
+    struct Row {
+        user: UserRow,
+        id: Uuid,
+        created_at: i64,
+        last_seen_at: i64,
+    }
 }
 
 impl From<Row> for Session {
@@ -119,14 +118,13 @@ macro_rules! live {
 /// The session, if it is live and has a user; one query for both.
 pub async fn live(store: &Store, hash: &SecretHash, since: LiveSince) -> Result<Option<Session>, StoreError> {
     const SQL: &str = live!("s.hash = $1");
-    let row: Option<Row> = reading!(store, db => {
-        sqlx::query_as(SQL)
-            .bind(hash.as_bytes().as_slice())
-            .bind(since.created_at.micros())
-            .bind(since.last_seen_at.micros())
-            .fetch_optional(db)
-            .await
-    })?;
+    let row: Option<Row> = store
+        .query(SQL)
+        .bind(hash.as_bytes().as_slice())
+        .bind(since.created_at.micros())
+        .bind(since.last_seen_at.micros())
+        .fetch_optional()
+        .await?;
     Ok(row.map(Session::from))
 }
 
@@ -149,15 +147,14 @@ pub async fn data(store: &Store, hash: &SecretHash, since: LiveSince) -> Result<
     const SQL: &str = "SELECT s.data FROM sessions s LEFT JOIN users u ON u.id = s.user_id \
         WHERE s.hash = $1 AND s.last_seen_at >= $3 AND u.locked_at IS NULL \
             AND ((s.user_id IS NOT NULL AND s.created_at >= $2) OR (s.user_id IS NULL AND s.created_at >= $4))";
-    Ok(reading!(store, db => {
-        sqlx::query_scalar(SQL)
-            .bind(hash.as_bytes().as_slice())
-            .bind(since.created_at.micros())
-            .bind(since.last_seen_at.micros())
-            .bind(since.sign_in_started_at.micros())
-            .fetch_optional(db)
-            .await
-    })?)
+    store
+        .query(SQL)
+        .bind(hash.as_bytes().as_slice())
+        .bind(since.created_at.micros())
+        .bind(since.last_seen_at.micros())
+        .bind(since.sign_in_started_at.micros())
+        .fetch_optional()
+        .await
 }
 
 /// Replaces the data of a live session. False if the session has ended: it is not brought back.

@@ -18,18 +18,17 @@ use tokio::sync::Mutex;
 use crate::{
     StoreError,
     database_file::DatabaseFile,
+    sqlite_readers::SqliteReaders,
     write_queue::{QUEUE_TIMEOUT, WriteQueues},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-const READERS: u32 = 4;
-
 /// The connections to a SQLite database.
 #[derive(Clone, Debug)]
 pub(crate) struct SqliteDatabase {
     pub(crate) writer: SqlitePool,
-    pub(crate) readers: SqlitePool,
+    pub(crate) readers: SqliteReaders,
     pub(crate) file: Arc<DatabaseFile>,
     sweeping: Arc<AtomicBool>,
     /// Open as long as the store is. The last connection to close removes the files that all processes share, and
@@ -64,8 +63,6 @@ impl SqliteDatabase {
             .foreign_keys(true)
             .busy_timeout(QUEUE_TIMEOUT)
             .statement_cache_capacity(500)
-            // A page of rows crosses from the thread of the connection in one go, not row by row.
-            .row_buffer_size(1_024)
             .pragma("temp_store", "memory")
             .pragma("mmap_size", "268435456");
         let pool = || {
@@ -90,9 +87,8 @@ impl SqliteDatabase {
             .pragma("cache_size", "-32768")
             .pragma("journal_size_limit", "67108864");
         let writer = pool().max_connections(1).connect_with(writing).await?;
-        let reading = options.pragma("cache_size", "-8192").pragma("query_only", "on");
-        let readers = pool().max_connections(READERS).connect_with(reading.clone()).await?;
-        let mut keepalive = reading.connect().await?;
+        let readers = SqliteReaders::new(file.clone());
+        let mut keepalive = options.pragma("query_only", "on").connect().await?;
         // A connection opens the WAL with its first read.
         sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut keepalive).await?;
         let keepalive = Arc::new(Mutex::new(Some(keepalive)));

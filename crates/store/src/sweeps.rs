@@ -1,5 +1,4 @@
 use latchkey_domain::{OrganizationId, SweepId, Timestamp};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, error::invalid_value};
@@ -21,14 +20,15 @@ pub struct Sweep {
     pub revoked: u32,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    organization_id: Uuid,
-    threshold_days: i32,
-    started_at: i64,
-    finished_at: i64,
-    revoked: i32,
+row! {
+    struct Row {
+        id: Uuid,
+        organization_id: Uuid,
+        threshold_days: i32,
+        started_at: i64,
+        finished_at: i64,
+        revoked: i32,
+    }
 }
 
 impl TryFrom<Row> for Sweep {
@@ -70,9 +70,7 @@ pub async fn save(tx: &mut Tx, sweep: &Sweep) -> Result<(), StoreError> {
 pub async fn latest(store: &Store, organization: OrganizationId, limit: u32) -> Result<Vec<Sweep>, StoreError> {
     const SQL: &str = "SELECT id, organization_id, threshold_days, started_at, finished_at, revoked FROM sweeps \
         WHERE organization_id = $1 ORDER BY started_at DESC, id DESC LIMIT $2";
-    let rows: Vec<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(organization.0).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<Row> = store.query(SQL).bind(organization.0).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter().map(Sweep::try_from).collect()
 }
 

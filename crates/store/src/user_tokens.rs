@@ -1,7 +1,6 @@
 use std::net::IpAddr;
 
 use latchkey_domain::{CredentialId, SecretHash, Timestamp, UserId};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
@@ -21,12 +20,12 @@ pub struct UserToken {
     pub expires_at: Timestamp,
 }
 
-#[derive(FromRow)]
-struct Row {
-    #[sqlx(flatten)]
-    user: UserRow,
-    id: Uuid,
-    expires_at: i64,
+row! {
+    struct Row {
+        user: UserRow,
+        id: Uuid,
+        expires_at: i64,
+    }
 }
 
 /// Adds a user token.
@@ -80,9 +79,7 @@ impl From<Row> for UserToken {
 /// The token, whether expired or not.
 pub async fn by_hash(store: &Store, hash: &SecretHash) -> Result<Option<UserToken>, StoreError> {
     const SQL: &str = select!("k.hash = $1");
-    let row: Option<Row> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
-    })?;
+    let row: Option<Row> = store.query(SQL).bind(hash.as_bytes().as_slice()).fetch_optional().await?;
     Ok(row.map(UserToken::from))
 }
 

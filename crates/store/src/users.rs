@@ -1,5 +1,4 @@
 use latchkey_domain::{Email, OrganizationId, Timestamp, UserId};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text};
@@ -19,14 +18,15 @@ pub struct User {
     pub locked_at: Option<Timestamp>,
 }
 
-/// A user's columns, under names that don't clash with those of what is joined to it.
-#[derive(FromRow)]
-pub(crate) struct UserRow {
-    user_id: Uuid,
-    user_email: String,
-    user_instance_admin: bool,
-    user_created_at: i64,
-    user_locked_at: Option<i64>,
+row! {
+    /// A user's columns, under names that don't clash with those of what is joined to it.
+    pub(crate) struct UserRow {
+        user_id: Uuid,
+        user_email: String,
+        user_instance_admin: bool,
+        user_created_at: i64,
+        user_locked_at: Option<i64>,
+    }
 }
 
 impl From<UserRow> for User {
@@ -41,11 +41,11 @@ impl From<UserRow> for User {
     }
 }
 
-#[derive(FromRow)]
-struct RowWithPassword {
-    #[sqlx(flatten)]
-    user: UserRow,
-    password_hash: Option<String>,
+row! {
+    struct RowWithPassword {
+        user: UserRow,
+        password_hash: Option<String>,
+    }
 }
 
 /// The columns of a [`UserRow`], from `users u`.
@@ -91,7 +91,7 @@ pub async fn insert(
 /// The user of an id.
 pub async fn by_id(store: &Store, id: UserId) -> Result<Option<User>, StoreError> {
     const SQL: &str = select!("u.id = $1");
-    let row: Option<UserRow> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
+    let row: Option<UserRow> = store.query(SQL).bind(id.0).fetch_optional().await?;
     Ok(row.map(User::from))
 }
 
@@ -124,9 +124,7 @@ pub async fn password_hash(tx: &mut Tx, id: UserId) -> Result<Option<String>, St
 /// All, by email, after an email.
 pub async fn list(store: &Store, after: &str, limit: u32) -> Result<Vec<User>, StoreError> {
     const SQL: &str = select!("u.email > $1 ORDER BY u.email LIMIT $2");
-    let rows: Vec<UserRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<UserRow> = store.query(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all().await?;
     Ok(rows.into_iter().map(User::from).collect())
 }
 
@@ -148,9 +146,7 @@ pub async fn set_password(tx: &mut Tx, id: UserId, hash: &str) -> Result<(), Sto
 /// With the password's hash, for sign-in.
 pub async fn by_email(store: &Store, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
     const SQL: &str = concat!("SELECT ", columns!(), ", u.password_hash FROM users u WHERE u.email = $1");
-    let row: Option<RowWithPassword> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(text(email)).fetch_optional(db).await
-    })?;
+    let row: Option<RowWithPassword> = store.query(SQL).bind(text(email)).fetch_optional().await?;
     Ok(row.map(|row| (row.user.into(), row.password_hash)))
 }
 

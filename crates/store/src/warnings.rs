@@ -1,19 +1,18 @@
 //! What a database does not promise, although revocation relies on it: `docs/revocation.md` says why.
 
-use sqlx::FromRow;
-
 use crate::{Store, StoreError, database_file::DatabaseFile, engine::Engine};
 
-/// PostgreSQL: its settings, and who copies from it. An ordinary role sees that there are standbys, but not of which kind.
-#[derive(FromRow)]
-struct Promises {
-    fsync: String,
-    full_page_writes: String,
-    /// Whether a commit waits for any standby.
-    waits: bool,
-    standbys: i64,
-    asynchronous: i64,
-    hidden: i64,
+row! {
+    /// PostgreSQL: its settings, and who copies from it. An ordinary role sees that there are standbys, but not of which kind.
+    struct Promises {
+        fsync: String,
+        full_page_writes: String,
+        /// Whether a commit waits for any standby.
+        waits: bool,
+        standbys: i64,
+        asynchronous: i64,
+        hidden: i64,
+    }
 }
 
 /// What is amiss, in short words for an operator; asks the database.

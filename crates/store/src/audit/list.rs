@@ -1,7 +1,6 @@
 use std::net::IpAddr;
 
 use latchkey_domain::{AuditEventId, OrganizationId, Timestamp};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::list_of;
@@ -59,22 +58,23 @@ pub struct Position {
     pub id: AuditEventId,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    occurred_at: i64,
-    actor_kind: String,
-    actor_id: Option<Uuid>,
-    actor_name: String,
-    action: String,
-    target_kind: String,
-    target_id: Option<Uuid>,
-    target_name: String,
-    outcome: String,
-    address: Option<String>,
-    user_agent: String,
-    request_id: String,
-    details: String,
+row! {
+    struct Row {
+        id: Uuid,
+        occurred_at: i64,
+        actor_kind: String,
+        actor_id: Option<Uuid>,
+        actor_name: String,
+        action: String,
+        target_kind: String,
+        target_id: Option<Uuid>,
+        target_name: String,
+        outcome: String,
+        address: Option<String>,
+        user_agent: String,
+        request_id: String,
+        details: String,
+    }
 }
 
 impl From<Row> for RecordedEvent {
@@ -181,15 +181,13 @@ pub async fn list(store: &Store, filter: &Filter, before: Option<Position>, limi
                 .bind(before.at.micros())
                 .bind(before.id.0)
                 .bind(filter.from.map_or(i64::MIN, Timestamp::micros))
-                .bind(filter.action.as_deref().map(text))
+                .bind(filter.action.as_deref().map(|action| text(action).into_owned()))
                 .bind(filter.actor)
                 .bind(filter.target)
                 .bind(i64::from(read))
         };
     }
-    let rows: Vec<Row> = reading!(store, db => {
-        bound!(sqlx::query_as(page)).bind(filter.outcome).bind(i64::from(limit) + 1).fetch_all(db).await
-    })?;
+    let rows: Vec<Row> = bound!(store.query(page)).bind(filter.outcome).bind(i64::from(limit) + 1).fetch_all().await?;
     let mut events: Vec<_> = rows.into_iter().map(RecordedEvent::from).collect();
     if events.len() > limit as usize {
         events.truncate(limit as usize);
@@ -199,6 +197,6 @@ pub async fn list(store: &Store, filter: &Filter, before: Option<Position>, limi
     if !filtered {
         return Ok(Page { events, next: None });
     }
-    let end: Option<(i64, Uuid)> = reading!(store, db => bound!(sqlx::query_as(end)).fetch_optional(db).await)?;
+    let end: Option<(i64, Uuid)> = bound!(store.query(end)).fetch_optional().await?;
     Ok(Page { events, next: end.map(|(at, id)| last(Timestamp::from_micros(at), id)) })
 }

@@ -142,9 +142,7 @@ pub async fn insert_each(
 /// How many events of an action an organization has; for tests and the sweep's own check.
 pub async fn count(store: &Store, organization: Option<OrganizationId>, action: &str) -> Result<u64, StoreError> {
     const SQL: &str = "SELECT count(*) FROM audit_events WHERE list_id = $1 AND action = $2";
-    let count: i64 = reading!(store, db => {
-        sqlx::query_scalar(SQL).bind(list_of(organization)).bind(text(action)).fetch_one(db).await
-    })?;
+    let count: i64 = store.query(SQL).bind(list_of(organization)).bind(text(action)).fetch_one().await?;
     Ok(u64::try_from(count).unwrap_or_default())
 }
 

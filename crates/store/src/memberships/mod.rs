@@ -3,7 +3,6 @@
 mod read;
 
 use latchkey_domain::{MembershipId, OrganizationId, Role, Timestamp, UserId};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{
@@ -31,16 +30,16 @@ pub struct Member {
     pub updated_at: Timestamp,
 }
 
-/// A member's columns, under names that don't clash with those of an organization that is joined to it.
-#[derive(FromRow)]
-pub(crate) struct MemberRow {
-    member_id: Uuid,
-    member_organization_id: Uuid,
-    #[sqlx(flatten)]
-    user: UserRow,
-    member_role: String,
-    member_created_at: i64,
-    member_updated_at: i64,
+row! {
+    /// A member's columns, under names that don't clash with those of an organization that is joined to it.
+    pub(crate) struct MemberRow {
+        member_id: Uuid,
+        member_organization_id: Uuid,
+        user: UserRow,
+        member_role: String,
+        member_created_at: i64,
+        member_updated_at: i64,
+    }
 }
 
 /// The columns of a [`MemberRow`], from `memberships m` and `users u`.
@@ -103,9 +102,7 @@ macro_rules! role {
 
 /// The user's role in the organization, or `None` when not in it.
 pub async fn role(store: &Store, organization: OrganizationId, user: UserId) -> Result<Option<Role>, StoreError> {
-    let role: Option<String> = reading!(store, db => {
-        sqlx::query_scalar(role!("")).bind(organization.0).bind(user.0).fetch_optional(db).await
-    })?;
+    let role: Option<String> = store.query(role!("")).bind(organization.0).bind(user.0).fetch_optional().await?;
     role.as_deref().map(parse).transpose()
 }
 

@@ -1,5 +1,4 @@
 use latchkey_domain::{MembershipId, OrganizationId, Role, UserId};
-use sqlx::FromRow;
 
 use super::{Member, MemberRow, columns};
 use crate::{
@@ -20,12 +19,11 @@ pub struct Filter {
     pub prefix: String,
 }
 
-#[derive(FromRow)]
-struct RowWithOrganization {
-    #[sqlx(flatten)]
-    organization: OrganizationRow,
-    #[sqlx(flatten)]
-    member: MemberRow,
+row! {
+    struct RowWithOrganization {
+        organization: OrganizationRow,
+        member: MemberRow,
+    }
 }
 
 /// Reads the members of a condition.
@@ -75,17 +73,16 @@ pub async fn list(
     const OF_ROLE: &str = select!(concat!(range!(role), " ORDER BY m.role, m.user_email LIMIT $5 OFFSET $6"));
     let sql = if filter.role.is_some() { OF_ROLE } else { ALL };
     let (low, high) = filter.bounds(after);
-    let rows: Vec<MemberRow> = reading!(store, db => {
-        sqlx::query_as(sql)
-            .bind(organization.0)
-            .bind(text(&low))
-            .bind(text(&high))
-            .bind(filter.role.map_or("", Role::as_str))
-            .bind(i64::from(limit))
-            .bind(i64::from(skip))
-            .fetch_all(db)
-            .await
-    })?;
+    let rows: Vec<MemberRow> = store
+        .query(sql)
+        .bind(organization.0)
+        .bind(text(&low))
+        .bind(text(&high))
+        .bind(filter.role.map_or("", Role::as_str))
+        .bind(i64::from(limit))
+        .bind(i64::from(skip))
+        .fetch_all()
+        .await?;
     rows.into_iter().map(Member::try_from).collect()
 }
 
@@ -96,16 +93,15 @@ pub async fn count(store: &Store, organization: OrganizationId, filter: &Filter,
         concat!("SELECT count(*) FROM (SELECT 1 FROM memberships m WHERE ", range!(role), " LIMIT $5) m");
     let sql = if filter.role.is_some() { OF_ROLE } else { ALL };
     let (low, high) = filter.bounds("");
-    let count: i64 = reading!(store, db => {
-        sqlx::query_scalar(sql)
-            .bind(organization.0)
-            .bind(text(&low))
-            .bind(text(&high))
-            .bind(filter.role.map_or("", Role::as_str))
-            .bind(i64::from(max))
-            .fetch_one(db)
-            .await
-    })?;
+    let count: i64 = store
+        .query(sql)
+        .bind(organization.0)
+        .bind(text(&low))
+        .bind(text(&high))
+        .bind(filter.role.map_or("", Role::as_str))
+        .bind(i64::from(max))
+        .fetch_one()
+        .await?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
@@ -116,18 +112,14 @@ pub async fn by_id(
     id: MembershipId,
 ) -> Result<Option<Member>, StoreError> {
     const SQL: &str = select!("m.id = $1 AND m.organization_id = $2");
-    let row: Option<MemberRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(id.0).bind(organization.0).fetch_optional(db).await
-    })?;
+    let row: Option<MemberRow> = store.query(SQL).bind(id.0).bind(organization.0).fetch_optional().await?;
     row.map(Member::try_from).transpose()
 }
 
 /// The organization's membership of a user.
 pub async fn by_user(store: &Store, organization: OrganizationId, user: UserId) -> Result<Option<Member>, StoreError> {
     const SQL: &str = select!("m.organization_id = $1 AND m.user_id = $2");
-    let row: Option<MemberRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(organization.0).bind(user.0).fetch_optional(db).await
-    })?;
+    let row: Option<MemberRow> = store.query(SQL).bind(organization.0).bind(user.0).fetch_optional().await?;
     row.map(Member::try_from).transpose()
 }
 
@@ -153,9 +145,8 @@ pub async fn of_user(
     limit: u32,
 ) -> Result<Vec<(Organization, Member)>, StoreError> {
     const SQL: &str = of_user!("o.name > $2 ORDER BY o.name LIMIT $3");
-    let rows: Vec<RowWithOrganization> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(user.0).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<RowWithOrganization> =
+        store.query(SQL).bind(user.0).bind(text(after)).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter().map(RowWithOrganization::read).collect()
 }
 
@@ -166,9 +157,7 @@ pub async fn of_user_by_id(
     id: MembershipId,
 ) -> Result<Option<(Organization, Member)>, StoreError> {
     const SQL: &str = of_user!("m.id = $2");
-    let row: Option<RowWithOrganization> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(user.0).bind(id.0).fetch_optional(db).await
-    })?;
+    let row: Option<RowWithOrganization> = store.query(SQL).bind(user.0).bind(id.0).fetch_optional().await?;
     row.map(RowWithOrganization::read).transpose()
 }
 

@@ -45,9 +45,7 @@ pub async fn deleted(store: &Store, after: &str, limit: u32) -> Result<Vec<Organ
         " FROM organizations o WHERE o.deleted_at IS NOT NULL AND o.name_freed_at IS NULL AND o.name > $1 \
          ORDER BY o.name LIMIT $2"
     );
-    let rows: Vec<OrganizationRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<OrganizationRow> = store.query(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter().map(Organization::try_from).collect()
 }
 

@@ -3,7 +3,6 @@
 mod delete;
 
 use latchkey_domain::{InactivityThreshold, OrganizationId, OrganizationName, Role, Timestamp, UserId};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, bind::text, changes, error::invalid_value, memberships};
@@ -25,20 +24,21 @@ pub struct Organization {
     pub updated_at: Timestamp,
 }
 
-#[derive(FromRow)]
-pub(crate) struct OrganizationRow {
-    id: Uuid,
-    name: String,
-    threshold_days: Option<i32>,
-    created_at: i64,
-    updated_at: i64,
+row! {
+    pub(crate) struct OrganizationRow {
+        id: Uuid,
+        name: String,
+        threshold_days: Option<i32>,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
-#[derive(FromRow)]
-struct RowWithRole {
-    #[sqlx(flatten)]
-    organization: OrganizationRow,
-    role: Option<String>,
+row! {
+    struct RowWithRole {
+        organization: OrganizationRow,
+        role: Option<String>,
+    }
 }
 
 impl TryFrom<OrganizationRow> for Organization {
@@ -89,15 +89,14 @@ pub async fn insert(
 /// The organization of an id.
 pub async fn by_id(store: &Store, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
     const SQL: &str = select!(" FROM organizations o WHERE o.id = $1 AND o.deleted_at IS NULL");
-    let row: Option<OrganizationRow> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
+    let row: Option<OrganizationRow> = store.query(SQL).bind(id.0).fetch_optional().await?;
     row.map(Organization::try_from).transpose()
 }
 
 /// The organization of a name.
 pub async fn by_name(store: &Store, name: &str) -> Result<Option<Organization>, StoreError> {
     const SQL: &str = select!(" FROM organizations o WHERE o.name = $1 AND o.deleted_at IS NULL");
-    let row: Option<OrganizationRow> =
-        reading!(store, db => sqlx::query_as(SQL).bind(text(name)).fetch_optional(db).await)?;
+    let row: Option<OrganizationRow> = store.query(SQL).bind(text(name)).fetch_optional().await?;
     row.map(Organization::try_from).transpose()
 }
 
@@ -111,9 +110,7 @@ pub async fn by_name_with_role(
         ", m.role FROM organizations o \
          LEFT JOIN memberships m ON m.organization_id = o.id AND m.user_id = $2 WHERE o.name = $1 AND o.deleted_at IS NULL"
     );
-    let row: Option<RowWithRole> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(text(name)).bind(user.0).fetch_optional(db).await
-    })?;
+    let row: Option<RowWithRole> = store.query(SQL).bind(text(name)).bind(user.0).fetch_optional().await?;
     row.map(RowWithRole::read).transpose()
 }
 
@@ -123,9 +120,7 @@ pub async fn of_user(store: &Store, user: UserId, limit: u32) -> Result<Vec<(Org
         ", m.role FROM memberships m JOIN organizations o ON o.id = m.organization_id \
          WHERE m.user_id = $1 AND o.deleted_at IS NULL ORDER BY o.name LIMIT $2"
     );
-    let rows: Vec<RowWithRole> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(user.0).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<RowWithRole> = store.query(SQL).bind(user.0).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter()
         .map(|row| Ok((row.organization.try_into()?, memberships::parse(&row.role.unwrap_or_default())?)))
         .collect()
@@ -135,9 +130,7 @@ pub async fn of_user(store: &Store, user: UserId, limit: u32) -> Result<Vec<(Org
 pub async fn all(store: &Store, after: &str, limit: u32) -> Result<Vec<Organization>, StoreError> {
     const SQL: &str =
         select!(" FROM organizations o WHERE o.deleted_at IS NULL AND o.name > $1 ORDER BY o.name LIMIT $2");
-    let rows: Vec<OrganizationRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<OrganizationRow> = store.query(SQL).bind(text(after)).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter().map(Organization::try_from).collect()
 }
 
@@ -152,14 +145,8 @@ pub async fn all_with_role(
         ", m.role FROM organizations o LEFT JOIN memberships m ON m.organization_id = o.id AND m.user_id = $3 \
          WHERE o.deleted_at IS NULL AND o.name > $1 ORDER BY o.name LIMIT $2"
     );
-    let rows: Vec<RowWithRole> = reading!(store, db => {
-        sqlx::query_as(SQL)
-            .bind(text(after))
-            .bind(i64::from(limit))
-            .bind(user.map(|user| user.0))
-            .fetch_all(db)
-            .await
-    })?;
+    let rows: Vec<RowWithRole> =
+        store.query(SQL).bind(text(after)).bind(i64::from(limit)).bind(user.map(|user| user.0)).fetch_all().await?;
     rows.into_iter().map(RowWithRole::read).collect()
 }
 
@@ -173,8 +160,7 @@ pub async fn default_of_user(store: &Store, user: UserId) -> Result<Option<Organ
             (SELECT f.id FROM memberships m JOIN organizations f ON f.id = m.organization_id \
              WHERE m.user_id = $1 AND f.deleted_at IS NULL ORDER BY m.created_at, m.organization_id LIMIT 1))"
     );
-    let row: Option<OrganizationRow> =
-        reading!(store, db => sqlx::query_as(SQL).bind(user.0).fetch_optional(db).await)?;
+    let row: Option<OrganizationRow> = store.query(SQL).bind(user.0).fetch_optional().await?;
     row.map(Organization::try_from).transpose()
 }
 
@@ -204,8 +190,6 @@ pub async fn set_threshold(
 pub async fn with_threshold(store: &Store, after: OrganizationId, limit: u32) -> Result<Vec<Organization>, StoreError> {
     const SQL: &str =
         select!(" FROM organizations o WHERE o.threshold_days IS NOT NULL AND o.id > $1 ORDER BY o.id LIMIT $2");
-    let rows: Vec<OrganizationRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(after.0).bind(i64::from(limit)).fetch_all(db).await
-    })?;
+    let rows: Vec<OrganizationRow> = store.query(SQL).bind(after.0).bind(i64::from(limit)).fetch_all().await?;
     rows.into_iter().map(Organization::try_from).collect()
 }

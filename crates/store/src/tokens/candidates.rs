@@ -1,7 +1,6 @@
 use std::collections::HashSet;
 
 use latchkey_domain::{SearchTerm, Timestamp, TokenState};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{
@@ -34,7 +33,7 @@ macro_rules! bind_filters {
         $query
             .bind($conditions.level)
             .bind($conditions.project)
-            .bind($conditions.scope.as_deref())
+            .bind($conditions.scope.clone())
             .bind($conditions.repository)
             .bind($conditions.creator)
             .bind($conditions.expires_before)
@@ -100,11 +99,9 @@ impl Conditions {
         let before = [(Pick::Expiring, self.expires_before), (Pick::Idle, self.idle_before)];
         for (pick, before) in before.into_iter().filter(|(_, before)| one_phase && before.is_some()) {
             let most = i64::from(store.limits.candidates) + 1;
-            let picked: Vec<Row> = reading!(store, db => {
-                let query = sqlx::query_as(pick.statement(store, key)).bind(self.list).bind(self.phase);
-                let query = query.bind(before).bind(most).bind(0_i64).bind(0_i64);
-                bind_filters!(query, self).fetch_all(db).await
-            })?;
+            let query = store.query(pick.statement(store, key)).bind(self.list).bind(self.phase);
+            let query = query.bind(before).bind(most).bind(0_i64).bind(0_i64);
+            let picked: Vec<Row> = bind_filters!(query, self).fetch_all().await?;
             // With more, the filter is not selective: a walk finds a page of them soon.
             if i64::try_from(picked.len()).is_ok_and(|count| count < most) {
                 let passing = picked.into_iter().filter(|row| row.passes).map(|row| row.position(key)).collect();
@@ -161,14 +158,8 @@ impl Conditions {
         const PENDING: &str = "SELECT t.id FROM api_tokens t \
             WHERE t.list_id = $1 AND t.phase = $2 AND t.phase <> t.words_phase ORDER BY t.list_id, t.phase, t.id LIMIT $3";
         let most = store.limits.candidates;
-        let pending: Vec<Uuid> = reading!(store, db => {
-            sqlx::query_scalar(PENDING)
-                .bind(self.list)
-                .bind(self.phase)
-                .bind(i64::from(most) + 1)
-                .fetch_all(db)
-                .await
-        })?;
+        let pending: Vec<Uuid> =
+            store.query(PENDING).bind(self.list).bind(self.phase).bind(i64::from(most) + 1).fetch_all().await?;
         Ok(Some(pending).filter(|pending| u32::try_from(pending.len()).is_ok_and(|count| count <= most)))
     }
 
@@ -186,11 +177,9 @@ impl Conditions {
         }
         let found = filter_by_range(store, kind, pending.to_vec(), range).await?;
         let ids = Ids::from_iter(found);
-        Ok(reading!(store, db => {
-            let query = sqlx::query_as(Pick::Named.statement(store, key)).bind(self.list).bind(self.phase);
-            let query = query.bind(&ids).bind(0_i64).bind(0_i64).bind(0_i64);
-            bind_filters!(query, self).fetch_all(db).await
-        })?)
+        let query = store.query(Pick::Named.statement(store, key)).bind(self.list).bind(self.phase);
+        let query = query.bind(&ids).bind(0_i64).bind(0_i64).bind(0_i64);
+        bind_filters!(query, self).fetch_all().await
     }
 
     /// The tokens that have a word of a range and are in the phase, and whether there may be more.
@@ -209,11 +198,9 @@ impl Conditions {
             _ if self.are_none() => (Pick::WordsInPhaseAlone, i64::from(store.limits.read)),
             _ => (Pick::WordsInPhase, i64::from(store.limits.read)),
         };
-        let picked: Vec<Row> = reading!(store, db => {
-            let query = sqlx::query_as(pick.statement(store, key)).bind(self.list).bind(self.phase);
-            let query = query.bind(list).bind(kind.number()).bind(&range.from).bind(&range.to);
-            bind_filters!(query, self).bind(read).bind(most).fetch_all(db).await
-        })?;
+        let query = store.query(pick.statement(store, key)).bind(self.list).bind(self.phase);
+        let query = query.bind(list).bind(kind.number()).bind(&range.from).bind(&range.to);
+        let picked: Vec<Row> = bind_filters!(query, self).bind(read).bind(most).fetch_all().await?;
         let capped = i64::try_from(picked.len()).is_ok_and(|count| count >= most);
         Ok((picked, capped))
     }
@@ -227,12 +214,13 @@ pub(super) struct Candidates {
     pub(super) capped: bool,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    name: String,
-    number: i64,
-    passes: bool,
+row! {
+    struct Row {
+        id: Uuid,
+        name: String,
+        number: i64,
+        passes: bool,
+    }
 }
 
 impl Row {

@@ -55,17 +55,16 @@ pub async fn summary(
     let known = store.list_cache.capped(list, now);
     let most = i64::from(COUNT_MAX) + 1;
     let limits = known.map(|capped| if capped { 0 } else { most });
-    let (live, expiring, idle): (i64, i64, i64) = reading!(store, db => {
-        sqlx::query_as(SQL)
-            .bind(list)
-            .bind(expires_before.micros())
-            .bind(idle_before.micros())
-            .bind(limits[0])
-            .bind(limits[1])
-            .bind(limits[2])
-            .fetch_one(db)
-            .await
-    })?;
+    let (live, expiring, idle): (i64, i64, i64) = store
+        .query(SQL)
+        .bind(list)
+        .bind(expires_before.micros())
+        .bind(idle_before.micros())
+        .bind(limits[0])
+        .bind(limits[1])
+        .bind(limits[2])
+        .fetch_one()
+        .await?;
     let counted = [live, expiring, idle];
     if known == [false; 3] {
         store.list_cache.set_capped(list, now, counted.map(|count| count >= most));
@@ -146,12 +145,10 @@ async fn in_phase(store: &Store, conditions: &Conditions, phase: i16, most: i64)
             "(SELECT i.idle_key FROM api_tokens i WHERE i.id = t.id)"
         )
     };
-    Ok(reading!(store, db => {
-        let query = sqlx::query_scalar(sql).bind(conditions.list).bind(phase).bind(most);
-        // $5 and $6 are places in the statements of lists.
-        let query = query.bind(conditions.rows_max(store)).bind(0_i64).bind(0_i64);
-        bind_filters!(query, conditions).fetch_one(db).await
-    })?)
+    let query = store.query(sql).bind(conditions.list).bind(phase).bind(most);
+    // $5 and $6 are places in the statements of lists.
+    let query = query.bind(conditions.rows_max(store)).bind(0_i64).bind(0_i64);
+    bind_filters!(query, conditions).fetch_one().await
 }
 
 /// Whether an organization has more than so many tokens that are neither revoked nor expired. Reads no more than those.

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
 use latchkey_domain::{Timestamp, TokenId, TokenState};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{
@@ -19,12 +18,13 @@ use crate::{
 };
 
 /// A row of the sort's index, as statements tell it.
-#[derive(FromRow)]
-struct Place {
-    id: Uuid,
-    name: String,
-    number: i64,
-    at_end: bool,
+row! {
+    struct Place {
+        id: Uuid,
+        name: String,
+        number: i64,
+        at_end: bool,
+    }
 }
 
 impl Place {
@@ -78,11 +78,9 @@ async fn filtered(
     limit: usize,
 ) -> Result<Page, StoreError> {
     let (read, most) = (conditions.rows_max(store), i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(2));
-    let rows: Vec<Place> = reading!(store, db => {
-        let query = sqlx::query_as(statements(store, sort).places).bind(conditions.list).bind(conditions.phase);
-        let query = bind_position!(query, from).bind(read).bind(read - 1);
-        bind_filters!(query, conditions).bind(most).fetch_all(db).await
-    })?;
+    let query = store.query(statements(store, sort).places).bind(conditions.list).bind(conditions.phase);
+    let query = bind_position!(query, from).bind(read).bind(read - 1);
+    let rows: Vec<Place> = bind_filters!(query, conditions).bind(most).fetch_all().await?;
     let (ends, places): (Vec<_>, Vec<_>) = rows.into_iter().partition(|place| place.at_end);
     let full = places.len() > limit;
     let places: Vec<_> = places.into_iter().take(limit).map(|place| place.position(sort.key)).collect();
@@ -137,9 +135,8 @@ async fn shown_tokens(
     }
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     let ids = places.iter().map(|place| place.id).collect::<Ids>();
-    let rows: Vec<TokenRow> = reading!(store, db => {
-        sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase).bind(&ids).fetch_all(db).await
-    })?;
+    let rows: Vec<TokenRow> =
+        store.query(sql).bind(conditions.list).bind(conditions.phase).bind(&ids).fetch_all().await?;
     let mut found: HashMap<_, _> = tokens(rows)?.into_iter().map(|token| (token.id.0, token)).collect();
     Ok(places.iter().filter_map(|place| found.remove(&place.id)).collect())
 }
@@ -152,11 +149,9 @@ async fn page(
     limit: usize,
 ) -> Result<Vec<TokenRow>, StoreError> {
     let sql = conditions.choose(statements(store, sort).page);
-    Ok(reading!(store, db => {
-        let query = sqlx::query_as(sql).bind(conditions.list).bind(conditions.phase);
-        let query = bind_position!(bind_position!(query, from), to);
-        bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all(db).await
-    })?)
+    let query = store.query(sql).bind(conditions.list).bind(conditions.phase);
+    let query = bind_position!(bind_position!(query, from), to);
+    bind_filters!(query, conditions).bind(i64::try_from(limit).unwrap_or(i64::MAX)).fetch_all().await
 }
 
 /// Where a walk with filters over all phases ends for this time, having read as much as it may; `None` if it gets to
@@ -167,10 +162,8 @@ async fn end(
     sort: Sort,
     from: &IndexPosition,
 ) -> Result<Option<Position>, StoreError> {
-    let rows: Vec<Place> = reading!(store, db => {
-        let query = sqlx::query_as(statements(store, sort).end).bind(conditions.list).bind(conditions.phase);
-        bind_position!(query, from).bind(conditions.rows_max(store) - 1).fetch_all(db).await
-    })?;
+    let query = store.query(statements(store, sort).end).bind(conditions.list).bind(conditions.phase);
+    let rows: Vec<Place> = bind_position!(query, from).bind(conditions.rows_max(store) - 1).fetch_all().await?;
     Ok(next_of(rows, sort.key))
 }
 

@@ -16,7 +16,7 @@ pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> R
         return Ok(());
     }
     loop {
-        let first: Option<i64> = reading!(store, db => sqlx::query_scalar(FIRST).bind(list).fetch_optional(db).await)?;
+        let first: Option<i64> = store.query(FIRST).bind(list).fetch_optional().await?;
         if first.is_none_or(|first| first > now.micros()) {
             store.list_cache.set_marked_expired(list, now);
             return Ok(());

@@ -13,10 +13,16 @@ use crate::{
 /// The token that a creator's key has made.
 pub async fn by_creation_key(store: &Store, creator: Uuid, key: Uuid) -> Result<Option<Token>, StoreError> {
     const SQL: &str = select!("t.created_by_id = $1 AND t.creation_key = $2");
-    let row: Option<TokenRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(creator).bind(key).fetch_optional(db).await
-    })?;
+    let row: Option<TokenRow> = store.query(SQL).bind(creator).bind(key).fetch_optional().await?;
     row.map(Token::try_from).transpose()
+}
+
+row! {
+    struct FoundRow {
+        token: TokenRow,
+        /// Until when the secret that found the token works; `None` for its current one.
+        retired_until: Option<i64>,
+    }
 }
 
 /// Finds the token of a presented secret, current or retired, in look-ups of one row each.
@@ -36,9 +42,7 @@ macro_rules! by_secret {
 
 /// The check of a presented secret, current or retired: one statement.
 pub async fn by_secret(store: &Store, hash: &SecretHash) -> Result<Option<Found>, StoreError> {
-    let row: Option<TokenRow> = reading!(store, db => {
-        sqlx::query_as(by_secret!()).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
-    })?;
+    let row: Option<FoundRow> = store.query(by_secret!()).bind(hash.as_bytes().as_slice()).fetch_optional().await?;
     row.map(Found::try_from).transpose()
 }
 
@@ -50,7 +54,7 @@ pub async fn by_secret_locked(
 ) -> Result<Option<(Found, Vec<(RepositoryId, String)>)>, StoreError> {
     const LISTED: &str = "SELECT r.repository_id, p.name FROM api_token_repositories r \
         JOIN repositories p ON p.id = r.repository_id WHERE r.token_id = $1 ORDER BY p.name";
-    let row: Option<TokenRow> = writing!(tx, db => {
+    let row: Option<FoundRow> = writing!(tx, db => {
         sqlx::query_as(by_secret!()).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
     })?;
     let Some(found) = row.map(Found::try_from).transpose()? else { return Ok(None) };
@@ -65,16 +69,14 @@ pub async fn by_secret_locked(
 /// The token whose current secret has this hash.
 pub async fn by_hash(store: &Store, hash: &SecretHash) -> Result<Option<Token>, StoreError> {
     const SQL: &str = select!("t.hash = $1");
-    let row: Option<TokenRow> = reading!(store, db => {
-        sqlx::query_as(SQL).bind(hash.as_bytes().as_slice()).fetch_optional(db).await
-    })?;
+    let row: Option<TokenRow> = store.query(SQL).bind(hash.as_bytes().as_slice()).fetch_optional().await?;
     row.map(Token::try_from).transpose()
 }
 
 /// The token of an id, of whatever organization.
 pub async fn by_id(store: &Store, id: TokenId) -> Result<Option<Token>, StoreError> {
     const SQL: &str = select!("t.id = $1");
-    let row: Option<TokenRow> = reading!(store, db => sqlx::query_as(SQL).bind(id.0).fetch_optional(db).await)?;
+    let row: Option<TokenRow> = store.query(SQL).bind(id.0).fetch_optional().await?;
     row.map(Token::try_from).transpose()
 }
 
@@ -82,7 +84,7 @@ pub async fn by_id(store: &Store, id: TokenId) -> Result<Option<Token>, StoreErr
 pub async fn by_ids(store: &Store, ids: &[TokenId]) -> Result<Vec<Token>, StoreError> {
     let sql = store.dialect(select!("t.id ", in_list!(sqlite "$1")), select!("t.id ", in_list!(postgres "$1")));
     let ids = ids.iter().map(|id| id.0).collect::<Ids>();
-    let rows: Vec<TokenRow> = reading!(store, db => sqlx::query_as(sql).bind(&ids).fetch_all(db).await)?;
+    let rows: Vec<TokenRow> = store.query(sql).bind(&ids).fetch_all().await?;
     tokens(rows)
 }
 
@@ -96,7 +98,7 @@ pub async fn repositories(store: &Store, token: TokenId) -> Result<Vec<(Reposito
 pub async fn repository_ids(store: &Store, token: TokenId) -> Result<Vec<RepositoryId>, StoreError> {
     const SQL: &str = "SELECT r.repository_id FROM api_token_repositories r \
         JOIN repositories p ON p.id = r.repository_id WHERE r.token_id = $1 ORDER BY p.name";
-    let ids: Vec<Uuid> = reading!(store, db => sqlx::query_scalar(SQL).bind(token.0).fetch_all(db).await)?;
+    let ids: Vec<Uuid> = store.query(SQL).bind(token.0).fetch_all().await?;
     Ok(ids.into_iter().map(RepositoryId).collect())
 }
 
@@ -118,15 +120,15 @@ pub async fn repositories_of(
     }
     let sql = store.dialect(sql!(sqlite), sql!(postgres));
     let ids = tokens.iter().map(|id| id.0).collect::<Ids>();
-    let rows: Vec<(Uuid, Uuid, String)> = reading!(store, db => sqlx::query_as(sql).bind(&ids).fetch_all(db).await)?;
+    let rows: Vec<(Uuid, Uuid, String)> = store.query(sql).bind(&ids).fetch_all().await?;
     Ok(rows.into_iter().map(|(token, repository, name)| (TokenId(token), RepositoryId(repository), name)).collect())
 }
 
-impl TryFrom<TokenRow> for Found {
+impl TryFrom<FoundRow> for Found {
     type Error = StoreError;
 
-    fn try_from(row: TokenRow) -> Result<Self, StoreError> {
+    fn try_from(row: FoundRow) -> Result<Self, StoreError> {
         let retired_until = row.retired_until.map(Timestamp::from_micros);
-        Ok(Self { token: Token::try_from(row)?, retired_until })
+        Ok(Self { token: row.token.try_into()?, retired_until })
     }
 }

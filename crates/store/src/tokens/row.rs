@@ -3,7 +3,6 @@ use std::net::IpAddr;
 use latchkey_domain::{
     AllowedNetworks, Level, OrganizationId, ProjectId, RevocationReason, ScopeSet, Timestamp, TokenId,
 };
-use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Actor, Revocation, Token, Use};
@@ -51,39 +50,37 @@ macro_rules! select {
 }
 pub(super) use select;
 
-#[derive(FromRow)]
-pub(super) struct TokenRow {
-    id: Uuid,
-    name: String,
-    name_key: String,
-    description: String,
-    organization_id: Option<Uuid>,
-    project_id: Option<Uuid>,
-    organization_name: Option<String>,
-    project_name: Option<String>,
-    scopes: String,
-    all_repositories: bool,
-    repository_count: i64,
-    prefix: String,
-    require_signing: bool,
-    allowed_networks: String,
-    overlap_until: Option<i64>,
-    created_at: i64,
-    created_by_kind: String,
-    created_by_id: Option<Uuid>,
-    created_by_name: String,
-    expires_at: Option<i64>,
-    revoked_at: Option<i64>,
-    revoked_by_kind: Option<String>,
-    revoked_by_id: Option<Uuid>,
-    revoked_by_name: Option<String>,
-    revoked_reason: Option<String>,
-    last_used_at: Option<i64>,
-    last_used_address: Option<String>,
-    last_used_user_agent: Option<String>,
-    /// Until when the secret that found the token works; `None` for its current one.
-    #[sqlx(default)]
-    pub(super) retired_until: Option<i64>,
+row! {
+    pub(super) struct TokenRow {
+        id: Uuid,
+        name: String,
+        name_key: String,
+        description: String,
+        organization_id: Option<Uuid>,
+        project_id: Option<Uuid>,
+        organization_name: Option<String>,
+        project_name: Option<String>,
+        scopes: String,
+        all_repositories: bool,
+        repository_count: i64,
+        prefix: String,
+        require_signing: bool,
+        allowed_networks: String,
+        overlap_until: Option<i64>,
+        created_at: i64,
+        created_by_kind: String,
+        created_by_id: Option<Uuid>,
+        created_by_name: String,
+        expires_at: Option<i64>,
+        revoked_at: Option<i64>,
+        revoked_by_kind: Option<String>,
+        revoked_by_id: Option<Uuid>,
+        revoked_by_name: Option<String>,
+        revoked_reason: Option<String>,
+        last_used_at: Option<i64>,
+        last_used_address: Option<String>,
+        last_used_user_agent: Option<String>,
+    }
 }
 
 pub(super) fn tokens(rows: Vec<TokenRow>) -> Result<Vec<Token>, StoreError> {

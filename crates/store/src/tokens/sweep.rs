@@ -34,15 +34,8 @@ pub async fn inactive(
     const ALL: &str = inactive!(columns!(), "list_id");
     const OF_PROJECT: &str = inactive!(columns!(), "project_id");
     let (sql, owner) = project.map_or((ALL, organization.0), |project| (OF_PROJECT, project.0));
-    let rows: Vec<TokenRow> = reading!(store, db => {
-        sqlx::query_as(sql)
-            .bind(owner)
-            .bind(cutoff.micros())
-            .bind(at.micros())
-            .bind(i64::from(limit))
-            .fetch_all(db)
-            .await
-    })?;
+    let rows: Vec<TokenRow> =
+        store.query(sql).bind(owner).bind(cutoff.micros()).bind(at.micros()).bind(i64::from(limit)).fetch_all().await?;
     tokens(rows)
 }
 
@@ -57,15 +50,14 @@ pub async fn count_inactive(
     const ALL: &str = concat!("SELECT count(*) FROM (", inactive!("t.id", "list_id"), ") t");
     const OF_PROJECT: &str = concat!("SELECT count(*) FROM (", inactive!("t.id", "project_id"), ") t");
     let (sql, owner) = project.map_or((ALL, organization.0), |project| (OF_PROJECT, project.0));
-    let count: i64 = reading!(store, db => {
-        sqlx::query_scalar(sql)
-            .bind(owner)
-            .bind(cutoff.micros())
-            .bind(at.micros())
-            .bind(i64::from(COUNT_MAX) + 1)
-            .fetch_one(db)
-            .await
-    })?;
+    let count: i64 = store
+        .query(sql)
+        .bind(owner)
+        .bind(cutoff.micros())
+        .bind(at.micros())
+        .bind(i64::from(COUNT_MAX) + 1)
+        .fetch_one()
+        .await?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
