@@ -222,7 +222,7 @@ async fn count_entries(
         sql!("unnest($4) WITH ORDINALITY AS r (value, key) ORDER BY r.key", "r.value", "r.value || $5"),
     );
     let ranges = Texts::from_iter(ranges.map(|range| range.from.clone()));
-    Ok(store
+    store
         .query(sql)
         .bind(list)
         .bind(kind.number())
@@ -230,7 +230,7 @@ async fn count_entries(
         .bind(&ranges)
         .bind(char::MAX.to_string())
         .fetch_all()
-        .await?)
+        .await
 }
 
 /// Those of `ids` that have a word for each term; none, if there is no term. They are the whole list: what a term asks
