@@ -65,31 +65,23 @@ impl<'r> Columns<'r> {
 }
 
 macro_rules! read_columns {
+    (one $type:ty) => {
+        impl ReadColumn for $type {
+            fn read_column(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error> {
+                let at = columns.next;
+                columns.next += 1;
+                match columns.row {
+                    AnyRow::Reader(row) => row.get(at).map_err(sqlite_readers::error),
+                    AnyRow::Sqlite(row) => row.try_get(at),
+                    AnyRow::Postgres(row) => row.try_get(at),
+                }
+            }
+        }
+    };
     ($($type:ty)*) => {
         $(
-            impl ReadColumn for $type {
-                fn read_column(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error> {
-                    let at = columns.next;
-                    columns.next += 1;
-                    match columns.row {
-                        AnyRow::Reader(row) => row.get(at).map_err(sqlite_readers::error),
-                        AnyRow::Sqlite(row) => row.try_get(at),
-                        AnyRow::Postgres(row) => row.try_get(at),
-                    }
-                }
-            }
-
-            impl ReadColumn for Option<$type> {
-                fn read_column(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error> {
-                    let at = columns.next;
-                    columns.next += 1;
-                    match columns.row {
-                        AnyRow::Reader(row) => row.get(at).map_err(sqlite_readers::error),
-                        AnyRow::Sqlite(row) => row.try_get(at),
-                        AnyRow::Postgres(row) => row.try_get(at),
-                    }
-                }
-            }
+            read_columns!(one $type);
+            read_columns!(one Option<$type>);
         )*
     };
 }
