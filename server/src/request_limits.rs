@@ -57,7 +57,7 @@ impl RequestHandler for RequestLimits {
             request.extensions_mut().insert(Arc::new(self.state.body_budget.meter(source)));
             request = drained_on_drop(request);
         }
-        if forward_auth::is_asked(request.method(), request.uri().path()) {
+        if forward_auth::is_forward_auth(request.method(), request.uri().path()) {
             // The body is not read.
             let (parts, body) = request.into_parts();
             let has_body = !HttpBody::is_end_stream(&body);

@@ -82,7 +82,7 @@ impl CachedToken {
 
     /// What a transport says of the token in each answer: it is put together once, and kept as long as the token is
     /// remembered.
-    pub fn told(&self, describe: impl FnOnce(&Self) -> String) -> &str {
+    pub fn header_text(&self, describe: impl FnOnce(&Self) -> String) -> &str {
         self.told.get_or_init(|| describe(self).into_boxed_str())
     }
 

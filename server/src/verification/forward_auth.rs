@@ -117,7 +117,7 @@ pub(crate) async fn forward_auth(State(state): State<ServerState>, request: Requ
 }
 
 /// Whether it is a request to these routes. Most requests are: the router is left out for them.
-pub(crate) fn is_asked(method: &Method, path: &str) -> bool {
+pub(crate) fn is_forward_auth(method: &Method, path: &str) -> bool {
     let below =
         path.strip_prefix('/').map(|path| match path.strip_prefix("orgs/").and_then(|rest| rest.split_once('/')) {
             Some((organization, below)) if !organization.is_empty() => below,
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_router_is_left_out_for_these_routes_and_no_others() {
-        let asked = |path: &str| is_asked(&Method::GET, path);
+        let asked = |path: &str| is_forward_auth(&Method::GET, path);
         for path in [
             "/forward-auth",
             "/forward-auth/",
@@ -375,7 +375,7 @@ mod tests {
             "/orgs/acme/forward-auth",
             "/orgs/a/forward-auth/b",
         ] {
-            assert!(asked(path) && !is_asked(&Method::HEAD, path), "{path}");
+            assert!(asked(path) && !is_forward_auth(&Method::HEAD, path), "{path}");
         }
         for path in [
             "/",

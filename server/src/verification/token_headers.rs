@@ -22,7 +22,7 @@ static OF_REPOSITORY: [HeaderName; 1] = [HeaderName::from_static("x-latchkey-rep
 /// Adds those of an accepted request to its answer.
 pub(super) fn add(headers: &mut HeaderMap, Allowed { token, organization, repository }: &Allowed) {
     headers.reserve(OF_TOKEN.len() + OF_REPOSITORY.len());
-    add_lines(headers, &OF_TOKEN, token.told(lines_of_token));
+    add_lines(headers, &OF_TOKEN, token.header_text(lines_of_token));
     if token.organization.is_none() {
         add_lines(headers, &OF_ORGANIZATION, &lines_of_organization(organization));
     }

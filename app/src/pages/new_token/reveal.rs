@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn the_secret_is_in_no_address_and_no_island() {
         let html = html();
-        for island in ["data-props", "leptos-island"] {
+        for island in ["data-props", "data-facts", "leptos-island"] {
             assert!(!html.contains(island), "{island}");
         }
         for address in html.split("href=\"").skip(1) {
