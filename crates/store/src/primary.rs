@@ -14,7 +14,7 @@ use crate::error::{is_connection_lost, untrusted};
 const IDLE_BEFORE_CHECK: Duration = Duration::from_secs(1);
 /// A kept connection that does not answer for so long counts as lost.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
-/// A connection is handed out at most this long after it was checked.
+/// A connection gets into its pool at most this long after it was checked.
 const CHECK_VALIDITY: Duration = Duration::from_secs(10);
 
 /// When a server started, in microseconds since 1970: what tells it from another one, and from itself before a restart.
@@ -36,8 +36,30 @@ pub(crate) struct PrimaryTracker(Arc<Mutex<State>>);
 struct State {
     current: Option<ServerStart>,
     epoch: ServerEpoch,
-    /// Connections that were made before are checked before they are used.
+    /// Connections that were made before are not trusted.
     suspected_at: Option<Instant>,
+}
+
+/// What becomes of a connection that is taken from a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Use,
+    /// Ask which server it is connected to.
+    Check,
+    /// A new one takes its place, which is checked once. This one would be checked each time, which doubles every read.
+    Close,
+}
+
+impl Verdict {
+    /// `suspected` is how long ago connections became suspect.
+    fn of(age: Duration, idle_for: Duration, suspected: Option<Duration>) -> Self {
+        match suspected.filter(|suspected| age + CHECK_VALIDITY > *suspected) {
+            Some(suspected) if suspected > CHECK_VALIDITY => Self::Close,
+            Some(_) => Self::Check,
+            None if idle_for > IDLE_BEFORE_CHECK => Self::Check,
+            None => Self::Use,
+        }
+    }
 }
 
 impl PrimaryTracker {
@@ -54,7 +76,9 @@ impl PrimaryTracker {
         let mut state = self.state();
         if state.current != Some(server) {
             let epoch = ServerEpoch(state.epoch.0 + 1);
-            *state = State { current: Some(server), epoch, suspected_at: Some(Instant::now()) };
+            // Before the first server there was no other one to be connected to.
+            let suspected_at = state.current.map(|_| Instant::now());
+            *state = State { current: Some(server), epoch, suspected_at };
         }
         state.epoch
     }
@@ -77,9 +101,11 @@ impl PrimaryTracker {
         connection: &mut PgConnection,
         meta: PoolConnectionMetadata,
     ) -> Result<bool, sqlx::Error> {
-        let suspect = self.state().suspected_at.is_some_and(|since| meta.age + CHECK_VALIDITY > since.elapsed());
-        if !suspect && meta.idle_for <= IDLE_BEFORE_CHECK {
-            return Ok(true);
+        let suspected = self.state().suspected_at.map(|since| since.elapsed());
+        match Verdict::of(meta.age, meta.idle_for, suspected) {
+            Verdict::Use => return Ok(true),
+            Verdict::Close => return Ok(false),
+            Verdict::Check => {}
         }
         let answer = timeout(CHECK_TIMEOUT, server_of(connection)).await;
         let (server, read_only) = answer.map_err(|_| sqlx::Error::Io(io::ErrorKind::TimedOut.into()))??;
@@ -109,5 +135,28 @@ pub(crate) async fn history_id(connection: &mut PgConnection) -> Result<i64, sql
             server_of(connection).await.map(|(server, _)| server)
         }
         read => read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_not_checked_forever() {
+        let seconds = Duration::from_secs;
+        let of = |age, suspected: Option<u64>| Verdict::of(seconds(age), Duration::ZERO, suspected.map(seconds));
+        assert_eq!(of(0, None), Verdict::Use);
+        assert_eq!(of(3_600, None), Verdict::Use);
+        assert_eq!(Verdict::of(seconds(3_600), seconds(2), None), Verdict::Check);
+        // While it is not known what happens, all are asked.
+        assert_eq!(of(60, Some(1)), Verdict::Check);
+        assert_eq!(of(0, Some(1)), Verdict::Check);
+        // Later, those that were made before or meanwhile are made anew, once: the new ones are trusted.
+        assert_eq!(of(60, Some(11)), Verdict::Close);
+        assert_eq!(of(11, Some(11)), Verdict::Close);
+        assert_eq!(of(2, Some(11)), Verdict::Close);
+        assert_eq!(of(0, Some(11)), Verdict::Use);
+        assert_eq!(of(60, Some(71)), Verdict::Use);
     }
 }
