@@ -1,6 +1,5 @@
 //! The real program on a real port, with a database of its own.
 #![allow(unreachable_pub, reason = "a module of a test has no other side")]
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

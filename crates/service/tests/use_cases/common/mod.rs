@@ -1,6 +1,5 @@
 //! A small world with two organizations, on either engine, whose clock stands still until it is told to move.
 #![allow(unreachable_pub, reason = "a module of a test has no other side")]
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod people;
 pub mod use_cases;
@@ -61,11 +60,11 @@ macro_rules! on_both_engines {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(&super::common::sqlite().await).await; })*
+            async fn $name() { super::$name(&$crate::common::sqlite().await).await; })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name(&super::common::postgres().await).await; })*
+            async fn $name() { super::$name(&$crate::common::postgres().await).await; })*
         }
     };
 }

@@ -1,6 +1,5 @@
 //! People, and what came of what they did.
 #![allow(unreachable_pub, reason = "a module of a test has no other side")]
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use latchkey_domain::{Email, Role, UserId};
 use latchkey_service::{

@@ -1,6 +1,5 @@
 //! Every use case that takes a caller, by its name.
 #![allow(unreachable_pub, reason = "a module of a test has no other side")]
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use latchkey_domain::{CredentialId, Role};
 use latchkey_service::{
