@@ -58,7 +58,7 @@ async function pack() {
   // Beside wasm-bindgen's own, for what that imports.
   const source = join(bindings, 'latchkey.packed.js');
   writeFileSync(source, script);
-  await bundle(source, join(out, 'latchkey.js'));
+  await bundle('app/src/islands/start.js', join(out, 'latchkey.js'), { bindings: `./${source}` });
   await bundle('style/main.css', join(out, 'latchkey.css'));
 
   const files = filesIn(out);
@@ -124,8 +124,11 @@ function optimized(wasm) {
   return readFileSync(result);
 }
 
-/** Makes one file of a script or style sheet and what it imports. What `url(…)` names lies beside it when served. */
-async function bundle(input, output) {
+/**
+ * Makes one file of a script or style sheet and what it imports; `alias` says what files are meant by names. What
+ * `url(…)` names lies beside it when served.
+ */
+async function bundle(input, output, alias) {
   const { build } = await import('esbuild');
   const urls = {
     name: 'urls',
@@ -138,6 +141,7 @@ async function bundle(input, output) {
     minify: !dev,
     format: input.endsWith('.js') ? 'esm' : undefined,
     target: 'es2022',
+    alias,
     plugins: [urls],
   }).catch(() => process.exit(1)); // it has said why
 }

@@ -32,18 +32,9 @@ impl Page {
     /// Renders a view whose data is all there, in one go: status and headers can still be set.
     pub(crate) fn render<V: IntoView>(view: impl FnOnce() -> V) -> Self {
         let owner = Owner::new_root(Some(Arc::new(SsrSharedContext::new_islands())));
-        let (html, nonce) = owner.with(|| {
-            provide_nonce();
-            (view().into_view().to_html(), use_nonce())
-        });
+        let html = owner.with(|| view().into_view().to_html());
         owner.unset_with_forced_cleanup();
-        let mut response = Html(html).into_response();
-        if let Some(nonce) = nonce
-            && let Ok(policy) = content_security_policy(&nonce).parse()
-        {
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-        Self(response)
+        Self(([(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)], Html(html)).into_response())
     }
 
     /// Leads to another page with `303 See Other`.
@@ -82,13 +73,9 @@ impl IntoResponse for Page {
     }
 }
 
-/// Scripts: our own, the one inline starter with this response's nonce, and wasm. No frames, no inline styles.
-fn content_security_policy(nonce: &str) -> String {
-    format!(
-        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
-         img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    )
-}
+/// Scripts and styles: our own files, nothing inline, and wasm. No frames.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+    img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Why there is no page. [`complete`] renders it.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use leptos::{config::LeptosOptions, hydration::HydrationScripts, prelude::*};
+use leptos::prelude::*;
 
 use crate::portal::{Site, Theme};
 
@@ -30,7 +30,7 @@ pub fn Shell(
     class: &'static str,
     children: Children,
 ) -> impl IntoView {
-    let options = LeptosOptions::builder().output_name("latchkey").site_pkg_dir(site.pkg_dir.as_str()).build();
+    let file = |name: &str| ["/", &site.pkg_dir, "/", name].concat();
     let body = children();
     view! {
         <!DOCTYPE html>
@@ -40,9 +40,10 @@ pub fn Shell(
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
                 <title>{title + " · Latchkey"}</title>
-                <link rel="stylesheet" href=format!("/{}/latchkey.css", site.pkg_dir) />
-                <link rel="icon" type="image/svg+xml" href=format!("/{}/favicon.svg", site.pkg_dir) />
-                <HydrationScripts options islands=true />
+                <link rel="stylesheet" href=file("latchkey.css") />
+                <link rel="icon" type="image/svg+xml" href=file("favicon.svg") />
+                <link rel="preload" href=file("latchkey_bg.wasm") r#as="fetch" type="application/wasm" crossorigin="" />
+                <script type="module" src=file("latchkey.js")></script>
             </head>
             <body class=class>{body}</body>
         </html>

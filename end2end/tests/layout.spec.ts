@@ -17,7 +17,7 @@ const overflow = () =>
 /** Gives whatever people have named the longest name that there can be, without a place to break. */
 const lengthen = () => {
   const named = [
-    '.tokens th > b, .tokens th > p, .tokens .sub, .tokens td:nth-child(5), .sweep-name, .sweep-table td:nth-child(2), .dialog em, .dialog-names li',
+    '.tokens th > b, .tokens th > p, .tokens small, .tokens td:nth-child(5), .sweep-name, .sweep-table td:nth-child(2), .dialog em, .dialog-names li',
     '.named, .chip, .chips > span, .switcher .ellipsis, .switcher-name .ellipsis, .menu-note b, .new-token b, .sweep-said b, .lead b',
   ];
   for (const element of document.querySelectorAll(named.join())) {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use latchkey_domain::{Level, RepositoryId, RevocationReason, Scope, Timestamp, TokenId, TokenState, words};
 use latchkey_service::{Revocation, Token, TokenDetail};
-use maud::{Markup, Render, html};
+use maud::{Markup, PreEscaped, Render, html};
 
 use super::load::List;
 
@@ -14,6 +14,9 @@ const RESOURCES_SHOWN: usize = 2;
 const REPOSITORIES_NAMED: usize = 20;
 /// What a row takes at most, as a rule.
 const ROW_BYTES: usize = 1_400;
+// The end tags of rows and cells may be left out (HTML, 13.1.2.4 Optional tags), and fifty rows have 500 of them.
+const TD: PreEscaped<&str> = PreEscaped("<td>");
+const TH: PreEscaped<&str> = PreEscaped("<th scope=\"row\">");
 /// From so many days before its expiry, a token's expiry stands out; the same as the count above the list.
 const SOON_DAYS: i64 = 7;
 
@@ -63,89 +66,81 @@ impl Rows {
         let id = Id(token.id);
         let is_new = self.created == Some(token.id);
         let class = match detail.state {
-            _ if is_new => "fresh",
-            TokenState::Active => "live",
-            TokenState::Expired | TokenState::Revoked => "ended",
-        };
-        let status = match detail.state {
-            TokenState::Active => "status active",
-            TokenState::Expired => "status expired",
-            TokenState::Revoked => "status revoked",
+            TokenState::Active if is_new => "active fresh",
+            TokenState::Active => "active",
+            TokenState::Expired => "expired",
+            TokenState::Revoked => "revoked",
         };
         let groups = self.grouped(token);
         let (scopes, more_scopes) = groups.split_at(groups.len().min(RESOURCES_SHOWN));
         html! {
-            tr class=(class) {
-                td {
-                    @if detail.revocable {
-                        label {
-                            input type="checkbox" form="bulk" name="revoke" value=(id)
-                                checked[self.ticked.contains(&token.id)] aria-label={ "Select " (token.name) };
+            (PreEscaped("<tr class=\"")) (class) (PreEscaped("\">"))
+            (TD)
+            @if detail.revocable {
+                label {
+                    input type="checkbox" form="bulk" name="revoke" value=(id)
+                        checked[self.ticked.contains(&token.id)] aria-label={ "Select " (token.name) };
+                }
+            }
+            (TH)
+            b { (token.name) }
+            @if is_new { span.new-mark { "New" } }
+            p { code { (token.prefix) "…" } " " (token.description) }
+            @if let Some(revocation) = &token.revocation {
+                small { "Revoked " (self.time(revocation.at)) (reason(revocation)) }
+            }
+            (TD)
+            (detail.state.word())
+            (TD)
+            div {
+                (Chips(scopes))
+                @if !more_scopes.is_empty() {
+                    details.more {
+                        summary {
+                            "+" (more_scopes.iter().map(|(_, actions)| actions.len()).sum::<usize>())
+                            span.visually-hidden { " more scopes" }
                         }
+                        div { (Chips(more_scopes)) }
                     }
                 }
-                th scope="row" {
-                    b { (token.name) }
-                    @if is_new { span.new-mark { "New" } }
-                    p { code { (token.prefix) "…" } " " (token.description) }
-                    @if let Some(revocation) = &token.revocation {
-                        span.sub { "Revoked " (self.time(revocation.at)) (reason(revocation)) }
-                    }
+            }
+            (TD)
+            @match detail.repositories.as_slice() {
+                _ if token.all_repositories => { "All repositories" }
+                [] => { "No repositories" }
+                [(_, name)] => { (name) }
+                many => { (repositories(many, token.repository_count)) }
+            }
+            small {
+                @match token.level {
+                    Level::Instance => { "Instance" }
+                    Level::Organization(_) => { "Organization" }
+                    Level::Project(..) => { "Project " (token.project_name) }
                 }
-                td { span class=(status) { (detail.state.word()) } }
-                td {
-                    div.chips {
-                        (Chips(scopes))
-                        @if !more_scopes.is_empty() {
-                            details.more {
-                                summary {
-                                    "+" (more_scopes.iter().map(|(_, actions)| actions.len()).sum::<usize>())
-                                    span.visually-hidden { " more scopes" }
-                                }
-                                div.chips { (Chips(more_scopes)) }
-                            }
-                        }
-                    }
+            }
+            (TD)
+            (self.time(token.created_at)) small { "by " (token.created_by.name) }
+            (TD)
+            @match (detail.state, token.expires_at) {
+                // What has ended by hand won't expire any more.
+                (TokenState::Revoked, _) => {}
+                (_, None) => { "No expiration" }
+                (TokenState::Active, Some(at)) if at <= self.now.plus_days(SOON_DAYS) => {
+                    span.soon { (self.time(at)) }
                 }
-                td {
-                    @match detail.repositories.as_slice() {
-                        _ if token.all_repositories => { "All repositories" }
-                        [] => { "No repositories" }
-                        [(_, name)] => { (name) }
-                        many => { (repositories(many, token.repository_count)) }
-                    }
-                    span.sub {
-                        @match token.level {
-                            Level::Instance => { "Instance" }
-                            Level::Organization(_) => { "Organization" }
-                            Level::Project(..) => { "Project " (token.project_name) }
-                        }
-                    }
-                }
-                td { (self.time(token.created_at)) span.sub { "by " (token.created_by.name) } }
-                td {
-                    @match (detail.state, token.expires_at) {
-                        // What has ended by hand won't expire any more.
-                        (TokenState::Revoked, _) => {}
-                        (_, None) => { span.muted { "No expiration" } }
-                        (TokenState::Active, Some(at)) if at <= self.now.plus_days(SOON_DAYS) => {
-                            span.soon { (self.time(at)) }
-                        }
-                        (_, Some(at)) => { (self.time(at)) }
-                    }
-                }
-                td {
-                    @match &token.last_use {
-                        Some(last) => { (self.time(last.at)) }
-                        None => { span.muted { "Never used" } }
-                    }
-                }
-                // Scripts put the menu into this cell (`row_menu`). Without them, this is all that it could do.
-                @if detail.revocable {
-                    td { a.dots href={ (self.revoke) (id) } aria-label={ "Revoke " (token.name) "…" } {} }
-                } @else {
-                    td data-id=(id) {}
-                }
+                (_, Some(at)) => { (self.time(at)) }
+            }
+            (TD)
+            @match &token.last_use {
+                Some(last) => { (self.time(last.at)) }
+                None => { "Never used" }
+            }
+            // Scripts put the menu into this cell (`row_menu`). Without them, this is all that it could do.
+            @if detail.revocable {
+                (TD)
+                a href={ (self.revoke) (id) } aria-label={ "Revoke " (token.name) "…" } {}
+            } @else {
+                (PreEscaped("<td data-id=\"")) (id) (PreEscaped("\">"))
             }
         }
     }
@@ -187,9 +182,9 @@ struct Time {
 
 impl Render for Time {
     fn render_to(&self, html: &mut String) {
-        html.push_str("<time datetime=\"");
+        html.push_str("<time datetime=");
         words::write_rfc3339(html, self.at.whole_second());
-        html.push_str("\" title=\"");
+        html.push_str(" title=\"");
         words::write_date_time(html, self.at);
         html.push_str("\">");
         words::write_relative(html, self.now, self.at);
