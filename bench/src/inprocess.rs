@@ -43,11 +43,13 @@ struct World {
     secrets: Vec<String>,
     searches: Vec<String>,
     common: Vec<String>,
+    two_common: Vec<String>,
     rare: Vec<String>,
+    creators: Vec<String>,
     deep: Option<Position>,
 }
 
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 23] = [
     "session",
     "verify",
     "list",
@@ -57,10 +59,19 @@ const OPERATIONS: [&str; 14] = [
     "list by last use",
     "list, filter by a rare scope",
     "list, filter by repository",
+    "list, filter by creator",
+    "list, filter by project",
+    "list, filter that nothing passes",
+    "list by name, filter by a rare scope",
+    "list by last use, filter by a rare scope",
     "overview",
     "search",
     "search, common word",
+    "search, two common words",
     "search, one token",
+    "search by name, common word",
+    "search, common word and a rare scope",
+    "search, common word among revoked",
     "create",
 ];
 
@@ -70,17 +81,25 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let origin = Origin::new("192.0.2.1".parse().ok(), "latchkey-bench", "bench");
     let signed_in = service.sessions().sign_in(&origin, Browser::default(), corpus::READER, corpus::PASSWORD).await?;
     let caller = Caller { principal: Principal::Session(signed_in.person), origin };
-    let mut deep = None;
+    let (mut deep, mut creators) = (None, Vec::new());
     for _ in 0..20 {
         let access = service.organizations().access(&caller, ORGANIZATION).await?;
-        deep = service.tokens().list(&access, ListTokens { cursor: deep, ..newest() }).await?.next;
+        let page = service.tokens().list(&access, ListTokens { cursor: deep, ..newest() }).await?;
+        creators.extend(page.tokens.iter().filter_map(|shown| shown.token.created_by.id.map(|id| id.to_string())));
+        deep = page.next;
     }
+    creators.sort_unstable();
+    creators.dedup();
     let number = requests::some_active(options.size);
     let world = World {
         session: signed_in.session,
         secrets: seed::rotation(options.size).map(|number| corpus::secret(number).reveal().to_owned()).collect(),
         searches: requests::searches(options.size),
         common: ["deploy", "drift", "de", "github", "actions", "production", "ci"].map(str::to_owned).to_vec(),
+        two_common: (0..corpus::TEAMS.len())
+            .map(|at| format!("{} {}", corpus::TEAMS[at], corpus::PARTS[at * 7 % corpus::PARTS.len()]))
+            .collect(),
+        creators,
         rare: vec![number.to_string(), corpus::secret(number).prefix().as_str().to_owned()],
         deep,
         service,
@@ -105,7 +124,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
             requests: times.len() as u64,
             ..Line::default()
         };
-        say(&format!("{operation:30} {:9.0} µs, {:9.0} µs at most in 99 %", line.p50, line.p99))?;
+        say(&format!("{operation:40} {:9.0} µs, {:9.0} µs at most in 99 %", line.p50, line.p99))?;
         writeln!(to, "{}", serde_json::to_string(&line)?)?;
     }
     world.service.close().await;
@@ -133,6 +152,9 @@ async fn measure(world: &World, operation: &str, length: Duration) -> Result<Vec
 async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure> {
     let World { service, caller, .. } = world;
     let turn = |of: &[String]| of[usize::try_from(number).unwrap_or(0) % of.len()].clone();
+    let by_name = Sort { key: SortKey::Name, descending: false };
+    let by_use = Sort { key: SortKey::LastUsed, descending: true };
+    let rare_scope = ListTokens { scope: Some("tokens:manage".to_owned()), ..newest() };
     let list = match operation {
         "session" => {
             let person = service.sessions().person(world.session).await?;
@@ -155,15 +177,28 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
         "list" => newest(),
         "list, page 20" => ListTokens { cursor: world.deep.clone(), ..newest() },
         "list, all states" => ListTokens { state: StateFilter::All, ..newest() },
-        "list by name" => ListTokens { sort: Sort { key: SortKey::Name, descending: false }, ..newest() },
-        "list by last use" => ListTokens { sort: Sort { key: SortKey::LastUsed, descending: true }, ..newest() },
-        "list, filter by a rare scope" => ListTokens { scope: Some("tokens:manage".to_owned()), ..newest() },
+        "list by name" => ListTokens { sort: by_name, ..newest() },
+        "list by last use" => ListTokens { sort: by_use, ..newest() },
+        "list, filter by a rare scope" => rare_scope,
         "list, filter by repository" => {
             ListTokens { repository: Some(corpus::repository_name(number % corpus::REPOSITORIES)), ..newest() }
         }
+        "list, filter by creator" => ListTokens { creator: Some(turn(&world.creators)), ..newest() },
+        "list, filter by project" => {
+            ListTokens { level: Some(corpus::project_name(number % corpus::PROJECTS)), ..newest() }
+        }
+        "list, filter that nothing passes" => ListTokens { scope: Some("nobody:has".to_owned()), ..newest() },
+        "list by name, filter by a rare scope" => ListTokens { sort: by_name, ..rare_scope },
+        "list by last use, filter by a rare scope" => ListTokens { sort: by_use, ..rare_scope },
         "search" => ListTokens { query: turn(&world.searches), ..newest() },
         "search, common word" => ListTokens { query: turn(&world.common), ..newest() },
+        "search, two common words" => ListTokens { query: turn(&world.two_common), ..newest() },
         "search, one token" => ListTokens { query: turn(&world.rare), ..newest() },
+        "search by name, common word" => ListTokens { query: turn(&world.common), sort: by_name, ..newest() },
+        "search, common word and a rare scope" => ListTokens { query: turn(&world.common), ..rare_scope },
+        "search, common word among revoked" => {
+            ListTokens { query: turn(&world.common), state: StateFilter::Revoked, ..newest() }
+        }
         other => return Err(format!("there is no operation {other}").into()),
     };
     let access = service.organizations().access(caller, ORGANIZATION).await?;

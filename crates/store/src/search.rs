@@ -23,10 +23,10 @@ pub(crate) enum Kind {
     ProjectToken,
 }
 
-/// What a search or a selective filter has picked, to be filtered and sorted.
+/// What a search has picked.
 pub(crate) struct Candidates {
     pub(crate) ids: Vec<Uuid>,
-    /// There are more that were not picked.
+    /// There may be more that were not picked.
     pub(crate) capped: bool,
 }
 
@@ -114,9 +114,28 @@ pub(crate) async fn candidates(
         ranges.push(resolve_range(store, list, kind, term).await?);
     }
     ranges.sort_by_key(|(from, _)| std::cmp::Reverse(from.chars().count()));
+    let mut leaders: Vec<&Range> = ranges.iter().take(LEADING_TERMS_MAX).collect();
+    // To pass over an entry costs a tenth of asking for its phase, so terms that can't be read whole lead only alone.
+    if leaders.len() > 1 {
+        let mut readable = Vec::new();
+        for range in &leaders {
+            if !is_beyond_reach(store, list, kind, range).await? {
+                readable.push(*range);
+            }
+        }
+        if readable.is_empty() {
+            leaders.truncate(1);
+        } else {
+            leaders = readable;
+        }
+    }
+    let alone = leaders.len() == 1;
     let mut best: Option<(&Range, Candidates)> = None;
-    for range in ranges.iter().take(LEADING_TERMS_MAX) {
-        let picked = select_leading(store, list, kind, range, phase).await?;
+    for range in leaders {
+        let mut picked = select_leading(store, list, kind, range, phase).await?;
+        if alone && phase.is_some() && !picked.capped {
+            picked.capped = is_beyond_reach(store, list, kind, range).await?;
+        }
         let whole = !picked.capped;
         if whole || best.is_none() {
             best = Some((range, picked));
@@ -137,6 +156,41 @@ pub(crate) async fn candidates(
     Ok(Candidates { ids, capped })
 }
 
+/// Whether there are more entries for a term than one look-up reads.
+async fn is_beyond_reach(store: &Store, list: Uuid, kind: Kind, (from, to): &Range) -> Result<bool, StoreError> {
+    const BEYOND: &str = "SELECT s.object_id FROM search_words s \
+        WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 \
+        ORDER BY s.word, s.object_id DESC LIMIT 1 OFFSET $5";
+    let read = i64::from(store.limits.read);
+    let beyond: Option<Uuid> =
+        store.query(BEYOND).bind(list).bind(kind.number()).bind(from).bind(to).bind(read).fetch_optional().await?;
+    Ok(beyond.is_some())
+}
+
+macro_rules! pick {
+    ($phase:literal) => {
+        concat!(
+            "SELECT w.object_id \
+            FROM (SELECT s.word, s.object_id FROM search_words s \
+                  WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 \
+                  ORDER BY s.word, s.object_id DESC LIMIT $5) w",
+            $phase,
+            " LIMIT $6"
+        )
+    };
+}
+
+const PICK: &str = pick!("");
+/// On SQLite and PostgreSQL. The phase is asked of a small index, of those that are not live: as a join on SQLite, where a
+/// subquery is begun anew for each row; as a subquery on PostgreSQL, whose planner might read the whole table for a join.
+pub(crate) const PICK_IN_PHASE: (&str, &str) = (
+    pick!(
+        " LEFT JOIN api_tokens e INDEXED BY api_tokens_ended ON e.phase <> 0 AND e.id = w.object_id \
+        WHERE coalesce(e.phase, 0) = $7"
+    ),
+    pick!(" WHERE coalesce((SELECT e.phase FROM api_tokens e WHERE e.phase <> 0 AND e.id = w.object_id), 0) = $7"),
+);
+
 /// The objects that have a word for one term, as many as one look-up takes.
 async fn select_leading(
     store: &Store,
@@ -145,28 +199,18 @@ async fn select_leading(
     (from, to): &Range,
     phase: Option<i16>,
 ) -> Result<Candidates, StoreError> {
-    // The subquery for the phase can't be turned into a join, for which the planner might read the whole table.
-    const PICK: &str = "SELECT w.object_id \
-        FROM (SELECT s.word, s.object_id FROM search_words s \
-              WHERE s.list_id = $1 AND s.kind = $2 AND s.word >= $3 AND s.word < $4 \
-              ORDER BY s.word, s.object_id DESC LIMIT $5) w \
-        WHERE $6 < 0 OR (SELECT t.phase FROM api_tokens t WHERE t.id = w.object_id) = $6 \
-        LIMIT $7";
-
     let most = i64::from(store.limits.candidates);
     // Without a phase to check, an entry that is read is an entry that is picked.
-    let read = if phase.is_some() { i64::from(store.limits.read) } else { most };
-    let picked: Vec<Uuid> = store
-        .query(PICK)
-        .bind(list)
-        .bind(kind.number())
-        .bind(from)
-        .bind(to)
-        .bind(read)
-        .bind(phase.unwrap_or(-1))
-        .bind(most)
-        .fetch_all()
-        .await?;
+    let (sql, read) = match phase {
+        None => (PICK, most),
+        Some(_) => (store.dialect(PICK_IN_PHASE.0, PICK_IN_PHASE.1), i64::from(store.limits.read)),
+    };
+    let query = store.query(sql).bind(list).bind(kind.number()).bind(from).bind(to).bind(read).bind(most);
+    let query = match phase {
+        None => query,
+        Some(phase) => query.bind(phase),
+    };
+    let picked: Vec<Uuid> = query.fetch_all().await?;
     let capped = i64::try_from(picked.len()).is_ok_and(|count| count >= most);
     // Two words of one object can begin alike.
     let mut seen = HashSet::new();

@@ -5,8 +5,17 @@ use super::{Filter, level, phase};
 use crate::{
     Store, StoreError,
     bind::text,
-    search::{self, Candidates, Kind},
+    search::{self, Kind},
 };
+
+/// What a search or a selective filter has picked, to be filtered and sorted.
+pub(super) struct Candidates {
+    pub(super) ids: Vec<Uuid>,
+    /// There are more that were not picked.
+    pub(super) capped: bool,
+    /// They pass all filters: what picked them has asked for everything.
+    pub(super) checked: bool,
+}
 
 /// A filter as the statements take it.
 pub(super) struct Conditions {
@@ -56,15 +65,30 @@ impl Conditions {
         }
     }
 
+    /// How many filters there are, besides the list and the phase.
+    fn number(&self) -> usize {
+        [
+            self.level.is_some(),
+            self.project.is_some(),
+            self.scope.is_some(),
+            self.repository.is_some(),
+            self.creator.is_some(),
+            self.expires_before.is_some(),
+            self.idle_before.is_some(),
+        ]
+        .map(usize::from)
+        .iter()
+        .sum()
+    }
+
     /// Whether every token of the list and phase passes.
     pub(super) fn are_none(&self) -> bool {
-        self.level.is_none()
-            && self.project.is_none()
-            && self.scope.is_none()
-            && self.repository.is_none()
-            && self.creator.is_none()
-            && self.expires_before.is_none()
-            && self.idle_before.is_none()
+        self.number() == 0
+    }
+
+    /// Whether one of the filters by time is the only filter.
+    pub(super) fn are_one_time(&self) -> bool {
+        self.number() == 1 && (self.expires_before.is_some() || self.idle_before.is_some())
     }
 
     /// The statement for one phase, or that for all.
@@ -94,7 +118,9 @@ impl Conditions {
         if let Some(terms) = terms {
             let phase = one_phase.then_some(self.phase);
             let (list, kind) = self.project.map_or((self.list, Kind::Token), |id| (id, Kind::ProjectToken));
-            return search::candidates(store, list, kind, terms, phase).await.map(Some);
+            let found = search::candidates(store, list, kind, terms, phase).await?;
+            let checked = self.number() == usize::from(self.project.is_some());
+            return Ok(Some(Candidates { ids: found.ids, capped: found.capped, checked }));
         }
         for (sql, before) in [(EXPIRING, self.expires_before), (IDLE, self.idle_before)] {
             let Some(before) = before.filter(|_| one_phase) else { continue };
@@ -108,7 +134,7 @@ impl Conditions {
                 .await?;
             // With more, the filter is not selective: a walk finds a page of them soon.
             if u32::try_from(ids.len()).is_ok_and(|count| count <= store.limits.candidates) {
-                return Ok(Some(Candidates { ids, capped: false }));
+                return Ok(Some(Candidates { ids, capped: false, checked: self.are_one_time() }));
             }
         }
         Ok(None)

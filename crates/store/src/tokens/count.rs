@@ -87,7 +87,11 @@ pub async fn count(store: &Store, filter: &Filter, now: Timestamp) -> Result<u32
     let most = i64::from(COUNT_MAX) + 1;
     let mut count = 0;
     if let Some(candidates) = conditions.candidates(store, filter.terms.as_deref()).await? {
-        count = among_candidates(store, &conditions, Ids::from_iter(candidates.ids)).await?;
+        count = if candidates.checked {
+            i64::try_from(candidates.ids.len()).unwrap_or(i64::MAX)
+        } else {
+            among_candidates(store, &conditions, Ids::from_iter(candidates.ids)).await?
+        };
     } else {
         let phases = match conditions.phase {
             phase::ANY => vec![phase::LIVE, phase::EXPIRED, phase::REVOKED],
@@ -105,35 +109,53 @@ pub async fn count(store: &Store, filter: &Filter, now: Timestamp) -> Result<u32
 
 /// Counts up to `most` tokens of a phase, along the index that a filter by time can use, or else from the newest.
 async fn in_phase(store: &Store, conditions: &Conditions, phase: i16, most: i64) -> Result<i64, StoreError> {
+    let query = store.query(statement(store, conditions)).bind(conditions.list).bind(phase).bind(most);
+    // $5 and $6 are places in the statements of lists.
+    let query = query.bind(conditions.rows_max(store)).bind(0_i64).bind(0_i64);
+    bind_filters!(query, conditions).fetch_one().await
+}
+
+/// The statement that counts in a phase.
+pub(super) fn statement(store: &Store, conditions: &Conditions) -> &'static str {
     const ALL: &str = "SELECT count(*) FROM \
         (SELECT t.id FROM api_tokens t WHERE t.list_id = $1 AND t.phase = $2 ORDER BY t.id DESC LIMIT $3) t";
     macro_rules! sql {
-        ($range:literal, $order:literal) => {
+        ($engine:ident, $columns:literal, $range:literal, $order:literal, $idle:literal) => {
             concat!(
-                "SELECT count(*) FROM (SELECT t.id FROM (SELECT t.* FROM api_tokens t \
-                    WHERE t.list_id = $1 AND t.phase = $2",
+                "SELECT count(*) FROM (SELECT t.id FROM (SELECT ",
+                $columns,
+                " FROM api_tokens t WHERE t.list_id = $1 AND t.phase = $2",
                 $range,
                 " ORDER BY ",
                 $order,
                 " LIMIT $4) t WHERE TRUE",
-                filters!(),
+                filters!($engine, $idle),
                 " LIMIT $3) t"
             )
         };
+        // Of each row that is read, only what the index has; the row itself, if all else passes.
+        (indexed $range:literal, $order:literal) => {
+            sql!(
+                "t.id, t.level, t.project_id, t.all_repositories, t.created_by_id, t.expires_key, t.scopes",
+                $range,
+                $order,
+                "(SELECT i.idle_key FROM api_tokens i WHERE i.id = t.id)"
+            )
+        };
+        ($columns:literal, $range:literal, $order:literal, $idle:literal) => {
+            store
+                .dialect(sql!(sqlite, $columns, $range, $order, $idle), sql!(postgres, $columns, $range, $order, $idle))
+        };
     }
-    let sql = if conditions.are_none() {
+    if conditions.are_none() {
         ALL
     } else if conditions.expires_before.is_some() {
-        sql!(" AND t.expires_key < $12", "t.expires_key, t.id")
+        sql!(indexed " AND t.expires_key < $12", "t.expires_key, t.id")
     } else if conditions.idle_before.is_some() {
-        sql!(" AND t.idle_key < $13", "t.idle_key, t.id")
+        sql!("t.*", " AND t.idle_key < $13", "t.idle_key, t.id", "t.idle_key + 0")
     } else {
-        sql!("", "t.id DESC")
-    };
-    let query = store.query(sql).bind(conditions.list).bind(phase).bind(most);
-    // $5 and $6 are places in the statements of lists.
-    let query = query.bind(conditions.rows_max(store)).bind(0_i64).bind(0_i64);
-    bind_filters!(query, conditions).fetch_one().await
+        sql!(indexed "", "t.id DESC")
+    }
 }
 
 async fn among_candidates(store: &Store, conditions: &Conditions, ids: Ids) -> Result<i64, StoreError> {
@@ -143,7 +165,7 @@ async fn among_candidates(store: &Store, conditions: &Conditions, ids: Ids) -> R
                 "SELECT count(*) FROM api_tokens t WHERE t.id ",
                 in_list!($engine "$3"),
                 " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2)",
-                filters!()
+                filters!($engine)
             )
         };
     }

@@ -94,18 +94,40 @@ pub async fn list(
     };
     let to = end.as_ref().map_or(last, |position| IndexPosition::of(position, sort.key));
     let capped = candidates.as_ref().is_some_and(|candidates| candidates.capped);
-    let ids = candidates.map(|candidates| candidates.ids);
+    // What passes already is sorted and cut by its ids here, and only the page is looked up.
+    let cut = candidates.as_ref().is_some_and(|candidates| candidates.checked && sort.key == SortKey::Created);
+    let mut ids = candidates.map(|candidates| candidates.ids);
+    let mut total = None;
+    if let Some(ids) = ids.as_mut().filter(|_| cut) {
+        total = Some(ids.len());
+        *ids = page_of_ids(std::mem::take(ids), sort.descending, after, limit + 1);
+    }
+    let more = cut && ids.as_ref().is_some_and(|ids| ids.len() > limit);
     let chosen = ids.is_some();
     let (rows, matches) = page(store, &conditions, sort, (&from, &to), ids, limit + 1).await?;
+    let total = total.unwrap_or(usize::try_from(matches).unwrap_or(usize::MAX));
     // Only a first page has all of the candidates before it.
-    let total = (chosen && after.is_none()).then(|| u32::try_from(matches).unwrap_or(u32::MAX));
+    let total = (chosen && after.is_none()).then(|| u32::try_from(total).unwrap_or(u32::MAX));
     let mut tokens = tokens(rows)?;
 
-    let full = tokens.len() > limit;
+    // One that has just left the list does not end it.
+    let full = more || tokens.len() > limit;
     tokens.truncate(limit);
     let next = if full { tokens.last().map(|token| Position::of(token, sort.key)) } else { end };
     let partial = !full && (next.is_some() || capped);
     Ok(Page { tokens, next, partial, total })
+}
+
+/// Those of `ids` on a page that is sorted by them.
+fn page_of_ids(mut ids: Vec<Uuid>, descending: bool, after: Option<&Position>, limit: usize) -> Vec<Uuid> {
+    ids.sort_unstable();
+    if descending {
+        ids.reverse();
+    }
+    let is_before =
+        |id: &Uuid| after.is_some_and(|after| if descending { *id >= after.id.0 } else { *id <= after.id.0 });
+    let begin = ids.partition_point(is_before);
+    ids.into_iter().skip(begin).take(limit).collect()
 }
 
 /// The rows of a page; and how many candidates pass, if there are candidates.
@@ -120,10 +142,10 @@ async fn page(
     if ids.as_ref().is_some_and(Vec::is_empty) {
         return Ok((Vec::new(), 0));
     }
-    let statements = statements(sort);
+    let statements = statements(store, sort);
     let sql = match &ids {
         None => conditions.choose(statements.page),
-        Some(_) => store.dialect(statements.chosen.0, statements.chosen.1),
+        Some(_) => statements.chosen,
     };
     let query = store.query(sql).bind(conditions.list).bind(conditions.phase);
     let query = bind_position!(bind_position!(query, from), to);
@@ -141,7 +163,7 @@ async fn end(
     sort: Sort,
     from: &IndexPosition,
 ) -> Result<Option<Position>, StoreError> {
-    let sql = conditions.choose(statements(sort).end);
+    let sql = conditions.choose(statements(store, sort).end);
     let query = store.query(sql).bind(conditions.list).bind(conditions.phase);
     let rows: Vec<(String, Uuid)> =
         bind_position!(query, from).bind(conditions.rows_max(store) - 1).fetch_all().await?;

@@ -5,6 +5,8 @@ mod count;
 mod edit;
 mod list;
 mod mark_expired;
+#[cfg(test)]
+mod plans;
 mod read;
 mod revoke;
 mod rotate;

@@ -6,9 +6,12 @@
 //! table, whatever the filters are.
 //!
 //! When a search or a selective filter has picked candidates (`$15`), there is no walk: they are filtered and sorted.
+//!
+//! On SQLite, the indexes of sorts also hold what filters ask for, so that a walk looks up only the rows that pass: a
+//! look-up costs some ten times as much as an entry of the index.
 
 use super::{Sort, SortKey, row::columns};
-use crate::bind::in_list;
+use crate::{Store, bind::in_list, engine::Engine};
 
 /// The statements of one sort in one direction.
 pub(super) struct Statements {
@@ -16,38 +19,52 @@ pub(super) struct Statements {
     pub(super) page: (&'static str, &'static str),
     /// The row that `$5` others come before, and the one after it; in one phase, and over all.
     pub(super) end: (&'static str, &'static str),
-    /// A page of candidates, on SQLite and PostgreSQL.
-    pub(super) chosen: (&'static str, &'static str),
+    /// A page of candidates.
+    pub(super) chosen: &'static str,
 }
 
 /// What a row must pass, `$7` to `$13`, each of which may be null. Nothing here can make a planner leave the index of
 /// the sort: the columns that are in other indexes stand in sums, and OFFSET keeps EXISTS from becoming a join. LIKE is
-/// not used because the scope that is asked for could hold wildcards; `replace` is a search both engines know.
+/// not used because the scope that is asked for could hold wildcards. A scope is looked for as it is first, which is
+/// cheap, and then as a whole word.
 macro_rules! filters {
-    () => {
-        " AND ($7 IS NULL OR t.level = $7) AND ($8 IS NULL OR t.project_id = $8) \
-          AND ($9 IS NULL OR replace(' ' || t.scopes || ' ', ' ' || $9 || ' ', '') <> ' ' || t.scopes || ' ') \
+    ($engine:ident) => {
+        filters!($engine, "t.idle_key + 0")
+    };
+    (sqlite, $idle:literal) => {
+        filters!("instr", $idle)
+    };
+    (postgres, $idle:literal) => {
+        filters!("strpos", $idle)
+    };
+    ($find:literal, $idle:literal) => {
+        concat!(
+            " AND ($7 IS NULL OR t.level = $7) AND ($8 IS NULL OR t.project_id = $8) AND ($9 IS NULL OR (",
+            $find,
+            "(t.scopes, $9) > 0 AND ",
+            $find,
+            "(' ' || t.scopes || ' ', ' ' || $9 || ' ') > 0)) \
           AND ($10 IS NULL OR t.all_repositories OR EXISTS (SELECT 1 FROM api_token_repositories r \
               WHERE r.token_id = t.id AND r.repository_id = $10 LIMIT 1 OFFSET 0)) \
           AND ($11 IS NULL OR t.created_by_id = $11) \
-          AND ($12 IS NULL OR t.expires_key + 0 < $12) AND ($13 IS NULL OR t.idle_key + 0 < $13)"
+          AND ($12 IS NULL OR t.expires_key + 0 < $12) AND ($13 IS NULL OR ",
+            $idle,
+            " < $13)"
+        )
     };
 }
 pub(super) use filters;
 
 /// One walk.
 macro_rules! walk {
-    ($select:expr, $phase:literal, $row:literal, $after:literal, $bounds:expr, $order:literal, $limit:literal) => {
+    ($select:expr, $phase:literal, $after:expr, $bounds:expr, $order:literal, $limit:literal) => {
         concat!(
             "SELECT ",
             $select,
             " FROM api_tokens t WHERE t.list_id = $1 AND t.phase = ",
             $phase,
             " AND ",
-            $row,
-            " ",
             $after,
-            " ($3, $4)",
             $bounds,
             " ORDER BY ",
             $order,
@@ -59,95 +76,96 @@ macro_rules! walk {
 
 /// Three walks, of which the merged rows begin.
 macro_rules! walks {
-    ($select:expr, $row:literal, $after:literal, $bounds:expr, $order:literal, $limit:literal) => {
+    ($select:expr, $after:expr, $bounds:expr, $order:literal, $limit:literal) => {
         concat!(
             "SELECT * FROM (",
-            walk!($select, 0, $row, $after, $bounds, $order, $limit),
+            walk!($select, 0, $after, $bounds, $order, $limit),
             ") live UNION ALL ",
             "SELECT * FROM (",
-            walk!($select, 1, $row, $after, $bounds, $order, $limit),
+            walk!($select, 1, $after, $bounds, $order, $limit),
             ") expired UNION ALL ",
             "SELECT * FROM (",
-            walk!($select, 2, $row, $after, $bounds, $order, $limit),
+            walk!($select, 2, $after, $bounds, $order, $limit),
             ") revoked"
         )
     };
 }
 
 macro_rules! statements {
-    (columns $columns:literal, row $row:literal, order $order:literal, $after:literal to $until:literal, key $key:literal) => {
+    ($engine:ident, columns $columns:literal, order $order:literal, after $after:expr, until $until:expr, key $key:literal) => {
         Statements {
             page: (
                 concat!(
                     "SELECT ", columns!(listed), " FROM (",
-                    walk!("t.*", "$2", $row, $after, statements!(bounds $row, $until), $order, "$14"),
+                    walk!("t.*", "$2", $after, concat!(" AND ", $until, filters!($engine)), $order, "$14"),
                     ") t ORDER BY ", $order
                 ),
                 concat!(
                     "SELECT ", columns!(listed), " FROM (",
-                    walks!("t.*", $row, $after, statements!(bounds $row, $until), $order, "$14"),
+                    walks!("t.*", $after, concat!(" AND ", $until, filters!($engine)), $order, "$14"),
                     ") t ORDER BY ", $order, " LIMIT $14"
                 ),
             ),
             end: (
                 concat!(
                     "SELECT CAST(", $key, " AS TEXT), t.id FROM (",
-                    walk!($columns, "$2", $row, $after, "", $order, "2 OFFSET $5"),
+                    walk!($columns, "$2", $after, "", $order, "2 OFFSET $5"),
                     ") t ORDER BY ", $order
                 ),
                 concat!(
                     "SELECT CAST(", $key, " AS TEXT), t.id FROM (SELECT * FROM (",
-                    walks!($columns, $row, $after, "", $order, "$5 + 2"),
+                    walks!($columns, $after, "", $order, "$5 + 2"),
                     ") t ORDER BY ", $order, " LIMIT 2 OFFSET $5) t ORDER BY ", $order
                 ),
             ),
-            chosen: (
-                statements!(chosen sqlite, $row, $order, $after, $until),
-                statements!(chosen postgres, $row, $order, $after, $until),
+            // IS TRUE keeps planners from reading the whole list instead of the candidates; whole rows are not sorted.
+            chosen: concat!(
+                "SELECT ", columns!(listed), ", c.matches FROM (SELECT t.id, count(*) OVER () AS matches \
+                FROM api_tokens t WHERE t.id ", in_list!($engine "$15"),
+                " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2) AND ", $after, " AND ", $until,
+                filters!($engine), " ORDER BY ", $order, " LIMIT $14) c \
+                CROSS JOIN api_tokens t WHERE t.id = c.id ORDER BY ", $order
             ),
         }
     };
-    (bounds $row:literal, $until:literal) => {
-        concat!(" AND ", $row, " ", $until, " ($5, $6)", filters!())
-    };
-    // IS TRUE keeps planners from reading the whole list instead of the candidates.
-    (chosen $engine:ident, $row:literal, $order:literal, $after:literal, $until:literal) => {
-        concat!(
-            "SELECT ", columns!(listed), ", t.matches FROM (SELECT t.*, count(*) OVER () AS matches \
-            FROM api_tokens t WHERE t.id ", in_list!($engine "$15"),
-            " AND (t.list_id = $1) IS TRUE AND ($2 = 3 OR t.phase + 0 = $2) AND ", $row, " ", $after, " ($3, $4)",
-            statements!(bounds $row, $until), " ORDER BY ", $order, " LIMIT $14) t ORDER BY ", $order
-        )
+}
+
+/// Both directions of a sort.
+macro_rules! directions {
+    ($sort:expr, $engine:ident, columns $columns:literal, order $up:literal or $down:literal,
+        row $row:literal from $from:literal to $to:literal, key $key:literal) => {{
+    const UP: Statements = statements!($engine, columns $columns, order $up,
+            after concat!($row, " > ", $from), until concat!($row, " <= ", $to), key $key);
+    const DOWN: Statements = statements!($engine, columns $columns, order $down,
+            after concat!($row, " < ", $from), until concat!($row, " >= ", $to), key $key);
+        if $sort.descending { &DOWN } else { &UP }
+    }};
+}
+
+/// The statements of all sorts on an engine.
+macro_rules! sorts {
+    ($sort:expr, $engine:ident) => {
+        match $sort.key {
+            SortKey::Name => directions!($sort, $engine, columns "t.name_key, t.id",
+                order "t.name_key, t.id" or "t.name_key DESC, t.id DESC",
+                row "(t.name_key, t.id)" from "($3, $4)" to "($5, $6)", key "t.name_key"),
+            // The id alone is the key, and is compared alone: that is a third of what a walk with filters costs.
+            SortKey::Created => directions!($sort, $engine, columns "t.id", order "t.id" or "t.id DESC",
+                row "t.id" from "$3" to "$5", key "(SELECT c.created_at FROM api_tokens c WHERE c.id = t.id)"),
+            SortKey::Expires => directions!($sort, $engine, columns "t.expires_key, t.id",
+                order "t.expires_key, t.id" or "t.expires_key DESC, t.id DESC",
+                row "(t.expires_key, t.id)" from "($3, $4)" to "($5, $6)", key "t.expires_key"),
+            SortKey::LastUsed => directions!($sort, $engine, columns "t.used_key, t.id",
+                order "t.used_key, t.id" or "t.used_key DESC, t.id DESC",
+                row "(t.used_key, t.id)" from "($3, $4)" to "($5, $6)", key "t.used_key"),
+        }
     };
 }
 
 /// The statements of a sort.
-pub(super) const fn statements(sort: Sort) -> &'static Statements {
-    const NAME: Statements = statements!(columns "t.name_key, t.id", row "(t.name_key, t.id)",
-        order "t.name_key, t.id", ">" to "<=", key "t.name_key");
-    const NAME_DOWN: Statements = statements!(columns "t.name_key, t.id", row "(t.name_key, t.id)",
-        order "t.name_key DESC, t.id DESC", "<" to ">=", key "t.name_key");
-    // The id alone is the key; it stands twice so that all sorts have the same parameters.
-    const CREATED: Statements = statements!(columns "t.id", row "(t.id, t.id)",
-        order "t.id", ">" to "<=", key "(SELECT c.created_at FROM api_tokens c WHERE c.id = t.id)");
-    const CREATED_DOWN: Statements = statements!(columns "t.id", row "(t.id, t.id)",
-        order "t.id DESC", "<" to ">=", key "(SELECT c.created_at FROM api_tokens c WHERE c.id = t.id)");
-    const EXPIRES: Statements = statements!(columns "t.expires_key, t.id", row "(t.expires_key, t.id)",
-        order "t.expires_key, t.id", ">" to "<=", key "t.expires_key");
-    const EXPIRES_DOWN: Statements = statements!(columns "t.expires_key, t.id", row "(t.expires_key, t.id)",
-        order "t.expires_key DESC, t.id DESC", "<" to ">=", key "t.expires_key");
-    const USED: Statements = statements!(columns "t.used_key, t.id", row "(t.used_key, t.id)",
-        order "t.used_key, t.id", ">" to "<=", key "t.used_key");
-    const USED_DOWN: Statements = statements!(columns "t.used_key, t.id", row "(t.used_key, t.id)",
-        order "t.used_key DESC, t.id DESC", "<" to ">=", key "t.used_key");
-    match (sort.key, sort.descending) {
-        (SortKey::Name, false) => &NAME,
-        (SortKey::Name, true) => &NAME_DOWN,
-        (SortKey::Created, false) => &CREATED,
-        (SortKey::Created, true) => &CREATED_DOWN,
-        (SortKey::Expires, false) => &EXPIRES,
-        (SortKey::Expires, true) => &EXPIRES_DOWN,
-        (SortKey::LastUsed, false) => &USED,
-        (SortKey::LastUsed, true) => &USED_DOWN,
+pub(super) fn statements(store: &Store, sort: Sort) -> &'static Statements {
+    match store.engine {
+        Engine::Sqlite(_) => sorts!(sort, sqlite),
+        Engine::Postgres(_) => sorts!(sort, postgres),
     }
 }

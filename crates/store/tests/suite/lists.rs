@@ -14,6 +14,7 @@ on_both_engines!(
     pages_are_the_sorted_list,
     filters_are_what_they_say,
     filters_are_the_same_when_little_is_read,
+    what_is_picked_is_paged_in_both_directions,
     counts_are_the_lengths_of_lists,
     organizations_do_not_see_each_other,
 );
@@ -188,6 +189,35 @@ async fn filters_are_the_same_when_little_is_read(given: &Given) {
         partial += partials;
     }
     assert!(partial > 50, "little was read at a time: {partial}");
+}
+
+async fn what_is_picked_is_paged_in_both_directions(given: &Given) {
+    let crowd = crowd(given).await;
+    let base = || everything(given);
+    let filters = [
+        Filter { terms: Some(vec!["dep".into()]), ..base() },
+        Filter { terms: Some(vec!["dep".into()]), project: Some(given.project), ..base() },
+        Filter { terms: Some(vec!["dep".into()]), scope: Some("scans:read".into()), ..base() },
+        Filter { terms: Some(vec!["deploy".into(), "for".into()]), ..base() },
+        Filter { expires_before: Some(NOW.plus_days(4)), ..base() },
+        Filter { idle_before: Some(NOW.plus_days(-5)), ..base() },
+        Filter { idle_before: Some(NOW.plus_days(-5)), project: Some(given.project), ..base() },
+    ];
+    for (filter, state) in filters.iter().flat_map(|filter| STATES.map(|state| (filter, state))) {
+        let filter = Filter { state, ..filter.clone() };
+        let expected = crowd.shown(&filter);
+        for sort in sorts() {
+            let mut expected = expected.clone();
+            expected.sort_by(order(sort));
+            for limit in [1, 7] {
+                assert_eq!(walk(given, &filter, sort, limit).await, (expected.clone(), 0), "{filter:?} {sort:?}");
+            }
+            let page = tokens::list(given.store(), &filter, sort, None, 1, NOW).await.unwrap();
+            let total = page.total.map(|total| total as usize);
+            assert!(total.is_none_or(|total| total == expected.len()), "{filter:?} {sort:?}: {total:?}");
+            assert!(total.is_some() || filter.terms.is_none());
+        }
+    }
 }
 
 async fn counts_are_the_lengths_of_lists(given: &Given) {

@@ -23,6 +23,7 @@ on_both_engines!(
     a_search_picks_the_newest_and_says_that_there_are_more,
     a_rare_word_is_found_among_a_common_one,
     the_dead_do_not_hide_the_living,
+    a_search_that_has_not_read_all_says_so,
     repositories_are_found_by_words,
     a_search_within_reach_is_not_cut_by_what_is_beyond_it,
     a_project_finds_its_own_tokens_among_those_of_others,
@@ -160,6 +161,27 @@ async fn the_dead_do_not_hide_the_living(given: &Given) {
         let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
         assert_eq!((page.tokens.len(), page.tokens.contains(&living)), (shown, state == TokenState::Active));
     }
+}
+
+async fn a_search_that_has_not_read_all_says_so(given: &Given) {
+    let living = given.token(&given.spec("deploy 77")).await.id;
+    for number in 0..6 {
+        let spec = Spec { revoked_at: Some(NOW), ..given.spec(&format!("deploy 8{number} daily")) };
+        given.token(&spec).await;
+    }
+    let found = async |query: &str, read| {
+        let store = given.store().clone().with_limits(read, 5, 5_000);
+        let filter = Filter { terms: search_terms(query), state: Some(TokenState::Active), ..everything(given) };
+        let page = tokens::list(&store, &filter, BY_NAME, None, 100, NOW).await.unwrap();
+        (page.tokens.into_iter().map(|token| token.id).collect::<Vec<_>>(), page.partial)
+    };
+    // The revoked ones are newer and are read first.
+    assert_eq!(found("deploy", 6).await, (vec![], true));
+    assert_eq!(found("deploy", 7).await, (vec![living], false));
+    assert_eq!(found("daily", 6).await, (vec![], false));
+    // One term that can be read whole is enough.
+    assert_eq!(found("deploy 77", 3).await, (vec![living], false));
+    assert_eq!(found("deploy daily", 3).await, (vec![], true));
 }
 
 async fn repositories_are_found_by_words(given: &Given) {
