@@ -5,8 +5,9 @@ use super::{
     Filter, Page, Position, Sort, SortKey,
     candidates::{Conditions, bind_filters},
     mark_expired::mark_expired,
+    phase,
     row::{TokenRow, tokens},
-    statements::statements,
+    statements::{PLAIN_MAX, statements},
 };
 use crate::{
     Store, StoreError,
@@ -143,7 +144,9 @@ async fn page(
         return Ok((Vec::new(), 0));
     }
     let statements = statements(store, sort);
+    let plain = conditions.are_none() && conditions.phase != phase::ANY && limit <= PLAIN_MAX;
     let sql = match &ids {
+        None if plain => statements.plain,
         None => conditions.choose(statements.page),
         Some(_) => statements.chosen,
     };

@@ -52,6 +52,7 @@ async fn what_is_read_is_read_in_an_index_and_in_its_order() {
         for descending in [false, true] {
             let statements = statements(&store, Sort { key, descending });
             for (sql, walks, index) in [
+                (statements.plain, 1, format!("USING INDEX {walked} (list_id=? AND phase=? AND ")),
                 (statements.page.0, 1, format!("USING INDEX {walked} (list_id=? AND phase=? AND ")),
                 (statements.page.1, 3, format!("USING INDEX {walked} (list_id=? AND phase=? AND ")),
                 (statements.end.0, 1, format!("USING COVERING INDEX {walked} (list_id=? AND phase=? AND ")),

@@ -19,9 +19,14 @@ pub(super) struct Statements {
     pub(super) page: (&'static str, &'static str),
     /// The row that `$5` others come before, and the one after it; in one phase, and over all.
     pub(super) end: (&'static str, &'static str),
+    /// A page of a walk in one phase without filters: [`PLAIN_MAX`] rows at most, and no `$5` to `$13`.
+    pub(super) plain: &'static str,
     /// A page of candidates.
     pub(super) chosen: &'static str,
 }
+
+/// The most that a page of the API or the portal reads: one row more than it shows.
+pub(super) const PLAIN_MAX: usize = 101;
 
 /// What a row must pass, `$7` to `$13`, each of which may be null. Nothing here can make a planner leave the index of
 /// the sort: the columns that are in other indexes stand in sums, and OFFSET keeps EXISTS from becoming a join. LIKE is
@@ -91,6 +96,20 @@ macro_rules! walks {
     };
 }
 
+/// Of a LIMIT that is bound, PostgreSQL expects a tenth of the table, and plans anew each time, which takes longer than
+/// to read a page. With a number inside, the plan that it keeps looks as good as one for the value.
+macro_rules! plain {
+    (sqlite, $after:expr, $order:literal) => {
+        concat!("SELECT ", columns!(listed), " FROM ", plain!(walk $after, $order, "$14"), " ORDER BY ", $order)
+    };
+    (postgres, $after:expr, $order:literal) => {
+        concat!("SELECT ", columns!(listed), " FROM ", plain!(walk $after, $order, "101"), " ORDER BY ", $order, " LIMIT $14")
+    };
+    (walk $after:expr, $order:literal, $limit:literal) => {
+        concat!("(", walk!("t.*", "$2", $after, "", $order, $limit), ") t")
+    };
+}
+
 macro_rules! statements {
     ($engine:ident, columns $columns:literal, order $order:literal, after $after:expr, until $until:expr, key $key:literal) => {
         Statements {
@@ -106,6 +125,7 @@ macro_rules! statements {
                     ") t ORDER BY ", $order, " LIMIT $14"
                 ),
             ),
+            plain: plain!($engine, $after, $order),
             end: (
                 concat!(
                     "SELECT CAST(", $key, " AS TEXT), t.id FROM (",
