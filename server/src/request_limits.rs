@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -61,7 +61,8 @@ impl RequestHandler for RequestLimits {
             // The body is not read.
             let (parts, body) = request.into_parts();
             let has_body = !HttpBody::is_end_stream(&body);
-            return match in_time(forward_auth::answer(&self.state, &parts, has_body, Some(peer.ip()))).await {
+            let answering = pin!(forward_auth::answer(&self.state, &parts, has_body, Some(peer.ip())));
+            return match in_time(answering).await {
                 Ok(response) => response,
                 Err(why) => self.failed(why, &parts.method, &parts.uri, ErrorFormat::Problem, None),
             };
@@ -69,7 +70,7 @@ impl RequestHandler for RequestLimits {
         request.extensions_mut().insert(ConnectInfo(peer));
         let (method, uri, format) = (request.method().clone(), request.uri().clone(), ErrorFormat::of(&request));
         let appearance = matches!(format, ErrorFormat::Page).then(|| FailurePage::appearance(request.headers()));
-        match in_time(self.router.clone().oneshot(request)).await {
+        match in_time(Box::pin(self.router.clone().oneshot(request)).as_mut()).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
             Err(why) => self.failed(why, &method, &uri, format, appearance),
@@ -78,11 +79,11 @@ impl RequestHandler for RequestLimits {
 }
 
 /// What is answered, or why nothing is. A timer is made for what is not answered at once.
-async fn in_time<A>(answering: impl Future<Output = A>) -> Result<A, &'static str> {
-    let mut answering = pin!(AssertUnwindSafe(answering).catch_unwind());
+async fn in_time<A>(answering: Pin<&mut impl Future<Output = A>>) -> Result<A, &'static str> {
+    let mut answering = AssertUnwindSafe(answering).catch_unwind();
     let mut timer = pin!(None);
     poll_fn(|context| {
-        if let Poll::Ready(answered) = answering.as_mut().poll(context) {
+        if let Poll::Ready(answered) = answering.poll_unpin(context) {
             return Poll::Ready(answered.map_err(|_| "it panicked"));
         }
         if timer.is_none() {

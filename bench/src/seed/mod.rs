@@ -13,7 +13,7 @@ use latchkey_domain::{
     RepositoryName, Role, Timestamp, UserId,
 };
 use latchkey_service::{Clock, Project, Service, SystemClock, SystemRandom};
-use latchkey_store::{Store, memberships, organizations, projects, repositories, tokens, users};
+use latchkey_store::{Store, memberships, names, organizations, projects, repositories, tokens, users};
 use sqlx::migrate::MigrateDatabase;
 
 use self::load::Loader;
@@ -33,6 +33,8 @@ pub(crate) async fn run(url: &str, size: u64) -> Result<(), Failure> {
     let now = SystemClock.now();
     let store = Store::connect(url).await?;
     store.migrate().await?;
+    // While there is no name: else each server that is measured would bring all of them into the form that they are in.
+    names::reindex(&store, 1).await?;
     let cast = people_and_places(&store, now).await?;
     store.close().await;
     fill(url, size, &cast, now).await?;

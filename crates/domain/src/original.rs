@@ -1,12 +1,14 @@
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 /// The request that a proxy asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OriginalRequest {
+pub struct OriginalRequest<'a> {
     /// As it stands in the request line.
-    pub method: String,
+    pub method: &'a str,
     /// Path with query.
-    pub target: String,
+    pub target: Cow<'a, str>,
 }
 
 /// Why it is not clear what a proxy asks about.
@@ -26,14 +28,14 @@ pub enum OriginalError {
     Missing,
 }
 
-impl OriginalRequest {
+impl<'a> OriginalRequest<'a> {
     /// What all places say where the original request may stand, as (method, target), the target alone or with scheme
     /// and host before it. Each proxy uses one of these places, and a client can fill the others: so all that are there
     /// must say the same.
-    pub fn agreed<'a>(places: impl IntoIterator<Item = (Option<&'a str>, &'a str)>) -> Result<Self, OriginalError> {
+    pub fn agreed(places: impl IntoIterator<Item = (Option<&'a str>, &'a str)>) -> Result<Self, OriginalError> {
         let mut found: Option<Self> = None;
         for (method, target) in places {
-            let method = method.ok_or(OriginalError::NoMethod)?.to_owned();
+            let method = method.ok_or(OriginalError::NoMethod)?;
             let original = Self { method, target: path_and_query(target) };
             if found.as_ref().is_some_and(|other| *other != original) {
                 return Err(OriginalError::Ambiguous);
@@ -45,13 +47,13 @@ impl OriginalRequest {
 }
 
 /// The path and query of an absolute address.
-fn path_and_query(target: &str) -> String {
+fn path_and_query(target: &str) -> Cow<'_, str> {
     let Some(rest) = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://")) else {
-        return target.to_owned();
+        return target.into();
     };
     // Where the authority ends (RFC 3986, section 3.2). Some take a backslash for a slash: it stays, to be refused.
     let rest = &rest[rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())..];
-    if rest.starts_with(['/', '\\']) { rest.to_owned() } else { ["/", rest].concat() }
+    if rest.starts_with(['/', '\\']) { rest.into() } else { ["/", rest].concat().into() }
 }
 
 #[cfg(test)]

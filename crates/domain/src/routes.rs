@@ -7,6 +7,8 @@ use crate::{Pin, Scope};
 
 /// Longest path that is looked at, in bytes.
 const PATH_MAX: usize = 4_096;
+/// Segments of most paths: room is made for so many at once.
+const SEGMENTS_USUAL: usize = 8;
 
 /// The rules of a route file, in its order.
 #[derive(Debug)]
@@ -85,7 +87,7 @@ pub enum RoutesError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteAccess<'r> {
     /// What the token must have; nothing when any token will do.
-    pub scope: Option<Scope>,
+    pub scope: Option<&'r Scope>,
     /// Id or full name of what the token must reach.
     pub repository: Option<String>,
     /// Which organizations it may be about; all of these hold.
@@ -140,7 +142,7 @@ impl Routes {
         let (rule, asked) = self.rule(method, target)?;
         let repository = rule.repository.as_ref().map(|template| template.fill(|name| rule.named(name, &asked)));
         let organizations = self.organizations.iter().chain(&rule.organizations).collect();
-        Ok(RouteAccess { scope: rule.scope.clone(), repository, organizations })
+        Ok(RouteAccess { scope: rule.scope.as_ref(), repository, organizations })
     }
 
     /// Which organizations all rules are about, if the file says so.
@@ -160,9 +162,10 @@ impl Routes {
         if is_ambiguous(path) {
             return Err(NoRule::Ambiguous);
         }
-        let asked: Vec<&str> = path.split('/').skip(1).collect();
+        let mut asked = Vec::with_capacity(SEGMENTS_USUAL);
+        asked.extend(path.split('/').skip(1));
         let method = if method == "HEAD" { "GET" } else { method };
-        let fits = |rule: &&Rule| rule.methods.iter().any(|of| of == method) && rule.matches(&asked);
+        let fits = |rule: &&Rule| rule.matches(&asked) && rule.methods.iter().any(|of| of == method);
         let rule = self.rules.iter().find(fits).ok_or(NoRule::Unmatched)?;
         Ok((rule, asked))
     }
@@ -170,6 +173,10 @@ impl Routes {
 
 impl Rule {
     fn matches(&self, asked: &[&str]) -> bool {
+        // Most rules are told apart by this alone.
+        if self.segments.len() != asked.len() && self.segments.last() != Some(&Segment::Rest) {
+            return false;
+        }
         let mut left = asked.iter();
         for segment in &self.segments {
             match (segment, left.next()) {
@@ -252,19 +259,37 @@ fn read_scope(text: &str) -> Option<Scope> {
 
 /// What may stand in a segment as it is: `pchar` of RFC 3986, without the semicolon, at which some cut segments off.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte)
+    PLAIN[usize::from(byte)]
 }
+
+/// [`is_plain`] for each byte: it is asked for each of a path, for each request.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte.is_ascii() {
+        plain[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~!$&'()*+,=:@";
+    let mut at = 0;
+    while at < others.len() {
+        plain[others[at] as usize] = true;
+        at += 1;
+    }
+    plain
+};
 
 /// Whether proxies and frameworks are known to disagree on what a path means: an attacker would have us check one
 /// reading, and be served another. What is left has one spelling, but for the case of its escapes.
 fn is_ambiguous(path: &str) -> bool {
-    if !path.starts_with('/') || path.len() > PATH_MAX || path.contains("//") {
+    let bytes = path.as_bytes();
+    if !path.starts_with('/') || path.len() > PATH_MAX || bytes.windows(2).any(|two| two == b"//") {
         return true;
     }
     let has_dots = || path.split('/').any(|segment| matches!(segment, "." | ".."));
     // Most paths have no escapes.
-    if path.bytes().all(|byte| byte == b'/' || is_plain(byte)) {
-        return has_dots();
+    if bytes.iter().all(|byte| *byte == b'/' || is_plain(*byte)) {
+        return bytes.contains(&b'.') && has_dots();
     }
     let mut decoded = Vec::new();
     for (at, part) in path.split('%').enumerate() {

@@ -5,6 +5,7 @@ mod follower;
 mod memory;
 mod seen_changes;
 
+use std::any::Any;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
@@ -36,7 +37,7 @@ pub struct CachedToken {
     pub(crate) retired_until: Option<Timestamp>,
     age: Age,
     /// What a transport says of it.
-    told: OnceLock<Box<str>>,
+    told: OnceLock<Box<dyn Any + Send + Sync>>,
     /// The last use that this replica has seen, in microseconds; 0 for none.
     used_at: AtomicI64,
     /// In bytes, as it was read.
@@ -81,9 +82,9 @@ impl CachedToken {
     }
 
     /// What a transport says of the token in each answer: it is put together once, and kept as long as the token is
-    /// remembered.
-    pub fn header_text(&self, describe: impl FnOnce(&Self) -> String) -> &str {
-        self.told.get_or_init(|| describe(self).into_boxed_str())
+    /// remembered. `None` if another transport keeps something else.
+    pub fn told<T: Any + Send + Sync>(&self, describe: impl FnOnce(&Self) -> T) -> Option<&T> {
+        self.told.get_or_init(|| Box::new(describe(self))).downcast_ref()
     }
 
     /// The repositories that the token reaches.
@@ -294,7 +295,8 @@ impl TokenCache {
     ) -> Result<(T, Age), Error> {
         for _ in 0..2 {
             let age = self.seen().age();
-            let what = read().await?;
+            // In a box, so that whoever finds what is remembered has no room for a query.
+            let what = Box::pin(read()).await?;
             if self.follower.is_current(&age) {
                 return Ok((what, age));
             }

@@ -91,14 +91,21 @@ impl Service {
             token.used(now);
             return Ok(());
         }
+        // In a box: few requests need its room.
+        Box::pin(self.write_through(token, use_of(origin, now))).await
+    }
+
+    /// Writes a use at once.
+    async fn write_through(&self, token: &CachedToken, new: Use) -> Result<(), Error> {
+        let at = new.at;
         let mut tx = self.begin_system(Purpose::Request).await?;
-        let unrevoked = tokens::record_uses(&mut tx, &[(token.id, use_of(origin, now))]).await?;
+        let unrevoked = tokens::record_uses(&mut tx, &[(token.id, new)]).await?;
         tx.commit().await?;
         // A sweep may have come between the read and this write; then the token is revoked and stays so.
         if unrevoked.is_empty() {
             return Err(AuthenticationError::Revoked.into());
         }
-        token.used(now);
+        token.used(at);
         Ok(())
     }
 

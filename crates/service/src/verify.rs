@@ -13,7 +13,7 @@ use crate::{
 /// What a request asks for; all of it must hold.
 #[derive(Clone, Debug, Default)]
 pub struct RequiredAccess<'a> {
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<&'a Scope>,
     /// Ids or full names.
     pub repositories: Vec<String>,
     /// The organization that the request itself names; needed for instance tokens, and refused when it contradicts the
@@ -105,7 +105,7 @@ impl Verification<'_> {
             (required.organization.as_deref(), presented.signature.map(|(signature, _)| signature));
         let organization = self.acted_on(&token, named, &required.pins, signature).await?;
         if let Some(missing) = required.scopes.iter().find(|scope| !token.scopes.contains(scope.as_str())) {
-            return Err(AuthorizationError::MissingScope(missing.clone()).into());
+            return Err(AuthorizationError::MissingScope((*missing).clone()).into());
         }
         let mut repository = None;
         for asked in &required.repositories {

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
@@ -21,11 +21,14 @@ pub(super) struct MonitoredStream {
 impl AsyncRead for MonitoredStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
+        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, into) else {
+            self.state.waits_for_bytes();
+            return Poll::Pending;
+        };
         if into.filled().len() > before {
             self.state.bytes_received();
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(read)
     }
 }
 
@@ -63,7 +66,10 @@ pub(super) struct MonitoredBody {
 
 impl MonitoredBody {
     pub(super) fn new(body: Body, mut request: ActiveRequest) -> Self {
-        request.response_started();
+        // With nothing to send, the drop that follows at once notes the end.
+        if !body.is_end_stream() {
+            request.response_started();
+        }
         Self { body, request }
     }
 }

@@ -2,13 +2,15 @@
 
 mod io;
 pub(crate) mod limiter;
+mod rarely_woken;
 mod state;
 
 use std::convert::Infallible;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
@@ -24,6 +26,7 @@ use tokio::time::sleep;
 
 use self::io::{MonitoredBody, MonitoredStream};
 use self::limiter::{ConnectionLimiter, ConnectionPermit};
+use self::rarely_woken::RarelyWoken;
 use self::state::IdleDeadline;
 
 /// What answers the requests that come over connections.
@@ -132,23 +135,38 @@ async fn serve_connection(
         let active = state.begin_request(request.version() == Version::HTTP_2);
         let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
         let handler = handler.clone();
-        async move {
+        // In a box: it has room for all that any route waits for, and hyper moves it about.
+        Box::pin(async move {
             let response = handler.handle(request, peer).await;
             Ok::<_, Infallible>(response.map(|body| MonitoredBody::new(body, active)))
-        }
+        })
     });
     let io = TokioIo::new(MonitoredStream { stream, state: state.clone() });
     let mut serving = pin!(builder.serve_connection(io, service));
     let mut timer = pin!(sleep(Duration::ZERO));
     let mut closing = false;
     loop {
-        tokio::select! {
-            biased;
-            // An error of a connection concerns its client only.
-            _ = serving.as_mut() => return,
-            () = state.close_requested() => return,
-            () = stopped(&mut stopping, closing) => closing = true,
-            () = timer.as_mut() => match state.deadline() {
+        let event = {
+            let mut event = pin!(async {
+                tokio::select! {
+                    biased;
+                    () = state.close_requested() => Event::CloseRequested,
+                    () = stopped(&mut stopping, closing) => Event::Stopped,
+                    () = timer.as_mut() => Event::TimerElapsed,
+                }
+            });
+            let mut event = RarelyWoken::new(event.as_mut());
+            poll_fn(|context| match serving.as_mut().poll(context) {
+                // An error of a connection concerns its client only.
+                Poll::Ready(_) => Poll::Ready(Event::Ended),
+                Poll::Pending => event.poll(context),
+            })
+            .await
+        };
+        match event {
+            Event::Ended | Event::CloseRequested => return,
+            Event::Stopped => closing = true,
+            Event::TimerElapsed => match state.deadline() {
                 IdleDeadline::Over if closing => return,
                 IdleDeadline::Over => closing = true,
                 IdleDeadline::Until(at) if !closing => {
@@ -163,6 +181,18 @@ async fn serve_connection(
         serving.as_mut().graceful_shutdown();
         timer.as_mut().reset((Instant::now() + CLOSE_TIMEOUT).into());
     }
+}
+
+/// What happens to a connection.
+enum Event {
+    /// It has ended.
+    Ended,
+    /// Another one needs its place.
+    CloseRequested,
+    /// The server stops.
+    Stopped,
+    /// It is to be looked at again.
+    TimerElapsed,
 }
 
 /// Resolves when the server stops, for a connection that does not know yet.

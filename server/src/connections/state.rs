@@ -34,6 +34,9 @@ pub(crate) struct ConnectionState {
     last_activity: AtomicU64,
     /// When the first byte of an incomplete header came; 0 for none.
     header_started: AtomicU64,
+    /// Bytes of a header have come. If it is incomplete, more will be waited for: nearly all come whole, and the clock
+    /// is asked for the others only.
+    header_begun: AtomicBool,
     /// It has had a request in HTTP/2, whose frames need not begin one.
     multiplexed: AtomicBool,
     close_requested: AtomicBool,
@@ -78,6 +81,7 @@ impl ConnectionState {
             last_activity: AtomicU64::new(now),
             // The first header is waited for from the start, whichever version of HTTP it is.
             header_started: AtomicU64::new(now.max(1)),
+            header_begun: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             close_requested: AtomicBool::new(false),
             close: Notify::new(),
@@ -89,6 +93,7 @@ impl ConnectionState {
         self.active_requests.fetch_add(1, Relaxed);
         self.unfinished_responses.fetch_add(1, Relaxed);
         self.header_started.store(0, Relaxed);
+        self.header_begun.store(false, Relaxed);
         if multiplexed {
             self.multiplexed.store(true, Relaxed);
         }
@@ -97,7 +102,14 @@ impl ConnectionState {
 
     /// Notes that bytes have come.
     pub(crate) fn bytes_received(&self) {
-        if self.is_idle() && self.header_started.load(Relaxed) == 0 && !self.multiplexed.load(Relaxed) {
+        if self.is_idle() && !self.multiplexed.load(Relaxed) {
+            self.header_begun.store(true, Relaxed);
+        }
+    }
+
+    /// Notes that no more bytes are there for now.
+    pub(crate) fn waits_for_bytes(&self) {
+        if self.header_begun.load(Relaxed) && self.header_started.load(Relaxed) == 0 {
             self.header_started.store(elapsed_micros(self.started), Relaxed);
         }
     }
@@ -226,9 +238,11 @@ mod tests {
         drop(request);
         let before = state.header_started.load(Relaxed);
         state.bytes_received();
+        state.waits_for_bytes();
         assert!(before == 0 && state.header_started.load(Relaxed) > 0 && within(10), "half a header");
         drop(state.begin_request(true));
         state.bytes_received();
+        state.waits_for_bytes();
         assert_eq!(state.header_started.load(Relaxed), 0, "frames of HTTP/2 need not be a header");
     }
 }

@@ -22,7 +22,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use latchkey_service::{CachedToken, Error, Origin, Principal};
 use quick_cache::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ pub(crate) enum RequestKind {
 pub(crate) struct Admission {
     /// Seeded at random, so that nobody outside can find two credentials with the same key.
     keys: RandomState,
-    authenticated: Cache<u64, Arc<[Arc<Semaphore>; 2]>>,
+    authenticated: Cache<u64, Arc<Lane>>,
     owners: KeyedSemaphores<Uuid>,
     addresses: KeyedSemaphores<(bool, Option<ClientNetwork>)>,
     unauthenticated: Arc<Semaphore>,
@@ -71,12 +71,44 @@ pub(crate) struct Admission {
     refused: AtomicU64,
 }
 
+/// The semaphores that a request takes permits of.
+struct Lane {
+    narrow: Arc<Semaphore>,
+    wide: Arc<Semaphore>,
+}
+
 /// Held while a request is in progress.
 pub(crate) struct Permit {
-    #[expect(dead_code, reason = "held for what dropping it does")]
-    held: [OwnedSemaphorePermit; 2],
+    lane: Arc<Lane>,
+    weight: u32,
     /// Key of the credential, if it was not accepted before.
     key: Option<u64>,
+}
+
+// Whether the permits were acquired; a `Permit` gives them back.
+impl Lane {
+    fn acquire_at_once(&self, weight: u32) -> bool {
+        let Ok(narrow) = self.narrow.try_acquire_many(weight) else { return false };
+        let Ok(wide) = self.wide.try_acquire_many(weight) else { return false };
+        [narrow, wide].into_iter().for_each(SemaphorePermit::forget);
+        true
+    }
+
+    /// First the narrow one: a request that waits there holds nothing of the wide one.
+    async fn acquire(&self, weight: u32) -> bool {
+        let Ok(narrow) = self.narrow.acquire_many(weight).await else { return false };
+        let Ok(wide) = self.wide.acquire_many(weight).await else { return false };
+        [narrow, wide].into_iter().for_each(SemaphorePermit::forget);
+        true
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        for semaphore in [&self.lane.narrow, &self.lane.wide] {
+            semaphore.add_permits(self.weight as usize);
+        }
+    }
 }
 
 /// In the extensions of a request that has a permit.
@@ -153,27 +185,15 @@ impl Admission {
         let presented = self.key(headers);
         let known = presented.filter(|_| kind != RequestKind::SignIn).and_then(|key| self.authenticated.get(&key));
         let key = presented.filter(|_| known.is_none());
-        let semaphores = known.unwrap_or_else(|| Arc::new(self.for_unauthenticated(address, kind)));
-        let [narrow, wide] = &*semaphores;
+        let lane = known.unwrap_or_else(|| Arc::new(self.for_unauthenticated(address, kind)));
         let weight = kind.weight();
-        if let Ok(narrow) = narrow.clone().try_acquire_many_owned(weight)
-            && let Ok(wide) = wide.clone().try_acquire_many_owned(weight)
+        if lane.acquire_at_once(weight)
+            || Box::pin(timeout(QUEUE_TIMEOUT, lane.acquire(weight))).await.unwrap_or_default()
         {
-            return Ok(Permit { held: [narrow, wide], key });
+            return Ok(Permit { lane, weight, key });
         }
-        let wait = async {
-            // First the narrow one: a request that waits there holds nothing of the wide one.
-            let narrow = narrow.clone().acquire_many_owned(weight).await.ok()?;
-            let wide = wide.clone().acquire_many_owned(weight).await.ok()?;
-            Some([narrow, wide])
-        };
-        match timeout(QUEUE_TIMEOUT, wait).await {
-            Ok(Some(held)) => Ok(Permit { held, key }),
-            _ => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                Err(Error::TooManyAtOnce { of: "requests", retry_after: RETRY_AFTER })
-            }
-        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Err(Error::TooManyAtOnce { of: "requests", retry_after: RETRY_AFTER })
     }
 
     /// A token was accepted: from now on it has semaphores of its own. They stay when it is refused later.
@@ -189,8 +209,8 @@ impl Admission {
     }
 
     fn accept(&self, key: u64, owner: Uuid) {
-        let semaphores = [Arc::new(Semaphore::new(PERMITS_PER_CREDENTIAL)), self.owners.of(owner)];
-        self.authenticated.insert(key, Arc::new(semaphores));
+        let lane = Lane { narrow: Arc::new(Semaphore::new(PERMITS_PER_CREDENTIAL)), wide: self.owners.of(owner) };
+        self.authenticated.insert(key, Arc::new(lane));
     }
 
     /// A key of the credential headers; `None` if there is none.
@@ -206,10 +226,10 @@ impl Admission {
         presented.then(|| hasher.finish())
     }
 
-    fn for_unauthenticated(&self, address: Option<IpAddr>, kind: RequestKind) -> [Arc<Semaphore>; 2] {
+    fn for_unauthenticated(&self, address: Option<IpAddr>, kind: RequestKind) -> Lane {
         let signs_in = kind == RequestKind::SignIn;
         let wide = if signs_in { &self.sign_ins } else { &self.unauthenticated };
-        [self.addresses.of((signs_in, address.map(ClientNetwork::of))), wide.clone()]
+        Lane { narrow: self.addresses.of((signs_in, address.map(ClientNetwork::of))), wide: wide.clone() }
     }
 }
 

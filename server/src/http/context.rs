@@ -62,8 +62,9 @@ pub(crate) async fn unlogged_layer(State(context): State<RequestContext>, reques
 
 /// The address of the client, behind trusted proxies; `None` if it can't be determined.
 pub(crate) fn client(context: &RequestContext, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+    let Some(trusted) = context.trusted_proxies.as_deref() else { return Some(peer.to_canonical()) };
     let lines = headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-    client_address(peer, lines, context.trusted_proxies.as_deref())
+    client_address(peer, lines, Some(trusted))
 }
 
 /// Where a request comes from.

@@ -10,6 +10,29 @@ pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwa
 static LATCHKEY_ORGANIZATION: HeaderName = HeaderName::from_static("latchkey-organization");
 static CHAINLOOP_ORGANIZATION: HeaderName = HeaderName::from_static("chainloop-organization");
 
+/// Which headers a request has that few have, after one look at each name: to look up what is not there takes longer.
+#[derive(Default)]
+pub(crate) struct RareHeaders {
+    /// `x-forwarded-…`.
+    pub(crate) forwarded: bool,
+    /// Those of [`named_organization`].
+    pub(crate) organization: bool,
+    /// `x-cli-…`, those of a signature.
+    pub(crate) signature: bool,
+}
+
+impl RareHeaders {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys().map(HeaderName::as_str) {
+            found.forwarded |= name.starts_with("x-forwarded-");
+            found.organization |= name.ends_with("-organization");
+            found.signature |= name.starts_with("x-cli-");
+        }
+        found
+    }
+}
+
 /// The organization that the headers name. The inner `Err` is for an invalid name: the credential is checked first.
 pub(crate) fn named_organization(headers: &HeaderMap) -> Result<Option<Result<&str, Error>>, Error> {
     let [ours, theirs] =

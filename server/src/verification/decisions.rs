@@ -107,7 +107,7 @@ async fn decide(
         Err(error) => return decided(Err(AuthenticationError::Signature(error).into())),
     };
     let mut required = RequiredAccess {
-        scopes: question.scope.into_iter().collect(),
+        scopes: question.scope.iter().collect(),
         repositories: asked.repository.clone().into_iter().collect(),
         organization: asked.organization.clone(),
         pins: asked.organizations.as_ref().or(default).into_iter().collect(),

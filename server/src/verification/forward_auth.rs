@@ -11,7 +11,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, ORIGIN};
 use axum::http::request::Parts;
@@ -32,7 +32,7 @@ use utoipa_axum::routes;
 use super::token_headers;
 use crate::http::admission::RequestKind;
 use crate::http::context;
-use crate::http::headers::{bearer, named_organization};
+use crate::http::headers::{RareHeaders, bearer, named_organization};
 use crate::http::problem::{Problem, complete_response};
 use crate::http::schema;
 use crate::http::signature::read_signature;
@@ -187,27 +187,29 @@ async fn decide(
     origin: &Origin,
 ) -> Result<Verdict, Problem> {
     let (organization, below) = address(own_target);
-    let original = original(&parts.method, below, &parts.headers).map_err(original_request_problem)?;
+    let rare = RareHeaders::of(&parts.headers);
+    let original = original(&parts.method, below, &parts.headers, rare.forwarded).map_err(original_request_problem)?;
     if is_preflight(&state.routes, &original, &parts.headers) {
         return Ok(Verdict::Preflight);
     }
-    let (bearer, named) = (bearer(&parts.headers)?, named_organization(&parts.headers)?);
-    let signature =
-        read_signature(&parts.headers).map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
+    let bearer = bearer(&parts.headers)?;
+    let named = if rare.organization { named_organization(&parts.headers)? } else { None };
+    let signature = if rare.signature { read_signature(&parts.headers) } else { Ok(None) };
+    let signature = signature.map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
     let signature = match &signature {
         None => None,
         Some(signature) => {
             if let Some(name) = duplicate_header(&parts.headers) {
                 return Err(ambiguous(&format!("A signed request has {name} once")));
             }
-            let may_have_body = has_body || may_have_body(&original.method) || announces_body(&parts.headers);
+            let may_have_body = has_body || may_have_body(original.method) || announces_body(&parts.headers);
             let body_hash = body_hash(&parts.headers, may_have_body);
             let body_hash = body_hash.map_err(|error| Error::from(AuthenticationError::Signature(error)))?;
-            let request = SignedRequest { method: original.method.as_str(), target: &original.target, body_hash };
+            let request = SignedRequest { method: original.method, target: &original.target, body_hash };
             Some((signature, request))
         }
     };
-    let needed = state.routes.needed(&original.method, &original.target).map_err(|reason| match reason {
+    let needed = state.routes.needed(original.method, &original.target).map_err(|reason| match reason {
         NoRule::Unmatched => Problem::from(Error::from(AuthorizationError::NoRoute)),
         NoRule::Ambiguous => ambiguous("The path can be read in more than one way; send it in its plain form"),
     })?;
@@ -233,7 +235,7 @@ fn address(own_target: &str) -> (Option<&str>, &str) {
 }
 
 /// Whether the original request is a CORS preflight of a route that allows it.
-fn is_preflight(routes: &Routes, original: &OriginalRequest, headers: &HeaderMap) -> bool {
+fn is_preflight(routes: &Routes, original: &OriginalRequest<'_>, headers: &HeaderMap) -> bool {
     let one = |name: HeaderName| single(headers, &name).ok().flatten();
     original.method == Method::OPTIONS.as_str()
         && !headers.contains_key(AUTHORIZATION)
@@ -255,27 +257,29 @@ fn ambiguous(detail: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "ambiguous-request", detail)
 }
 
-/// The original request, from all places where it may be; `below` is the path below ours.
-fn original(own_method: &Method, below: &str, headers: &HeaderMap) -> Result<OriginalRequest, OriginalError> {
-    let mut places = Vec::new();
-    for (method, targets) in [
-        (&X_ORIGINAL_METHOD, [&X_ORIGINAL_URI, &X_ORIGINAL_URL].as_slice()),
-        (&X_FORWARDED_METHOD, &[&X_FORWARDED_URI]),
-    ] {
-        let before = places.len();
-        let method = single(headers, method)?;
-        for target in targets {
-            places.extend(single(headers, target)?.map(|target| (method, target)));
-        }
-        if method.is_some() && places.len() == before {
-            return Err(OriginalError::NoTarget);
-        }
+/// The original request, from all places where it may be; `below` is the path below ours. Without `forwarded`, there are
+/// no headers of Traefik and Caddy.
+fn original<'a>(
+    own_method: &'a Method,
+    below: &'a str,
+    headers: &'a HeaderMap,
+    forwarded: bool,
+) -> Result<OriginalRequest<'a>, OriginalError> {
+    let method = single(headers, &X_ORIGINAL_METHOD)?;
+    let [uri, url] = [single(headers, &X_ORIGINAL_URI)?, single(headers, &X_ORIGINAL_URL)?];
+    if method.is_some() && uri.or(url).is_none() {
+        return Err(OriginalError::NoTarget);
+    }
+    let forwarded = |name| if forwarded { single(headers, name) } else { Ok(None) };
+    let (forwarded_method, forwarded_uri) = (forwarded(&X_FORWARDED_METHOD)?, forwarded(&X_FORWARDED_URI)?);
+    if forwarded_method.is_some() && forwarded_uri.is_none() {
+        return Err(OriginalError::NoTarget);
     }
     // Envoy. The target may be `/` alone.
-    if below.starts_with('/') {
-        places.push((Some(own_method.as_str()), below));
-    }
-    OriginalRequest::agreed(places)
+    let appended = Some(below).filter(|below| below.starts_with('/'));
+    let places =
+        [(method, uri), (method, url), (forwarded_method, forwarded_uri), (Some(own_method.as_str()), appended)];
+    OriginalRequest::agreed(places.into_iter().filter_map(|(method, target)| Some((method, target?))))
 }
 
 /// The value of a header; a repeated one is ambiguous.
@@ -324,9 +328,9 @@ fn body_hash(headers: &HeaderMap, may_have_body: bool) -> Result<[u8; 32], Signa
 
 impl IntoResponse for Verdict {
     fn into_response(self) -> Response {
-        let mut response = StatusCode::OK.into_response();
+        let mut response = Response::new(Body::empty());
         if let Self::Token(allowed) = &self {
-            token_headers::add(response.headers_mut(), allowed);
+            *response.headers_mut() = token_headers::of(allowed);
         }
         response
     }
@@ -343,7 +347,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        match original(&method.parse().unwrap(), address(target).1, &map) {
+        match original(&method.parse().unwrap(), address(target).1, &map, RareHeaders::of(&map).forwarded) {
             Ok(OriginalRequest { method, target }) => Ok(format!("{method} {target}")),
             Err(error) => Err(original_request_problem(error).kind().to_owned()),
         }

@@ -1,5 +1,8 @@
 //! The headers that tell a service which token a request has.
 
+use std::borrow::Cow;
+
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use latchkey_service::{Allowed, CachedOrganization, CachedToken};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -7,52 +10,57 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// Characters that are not percent-encoded in headers: the unreserved ones (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-static OF_ORGANIZATION: [HeaderName; 2] =
-    [HeaderName::from_static("x-latchkey-organization-id"), HeaderName::from_static("x-latchkey-organization")];
-static OF_TOKEN: [HeaderName; 6] = [
-    HeaderName::from_static("x-latchkey-organization-id"),
-    HeaderName::from_static("x-latchkey-organization"),
-    HeaderName::from_static("x-latchkey-token-id"),
-    HeaderName::from_static("x-latchkey-project-id"),
-    HeaderName::from_static("x-latchkey-project"),
-    HeaderName::from_static("x-latchkey-scopes"),
-];
-static OF_REPOSITORY: [HeaderName; 1] = [HeaderName::from_static("x-latchkey-repository")];
+static ORGANIZATION_ID: HeaderName = HeaderName::from_static("x-latchkey-organization-id");
+static ORGANIZATION: HeaderName = HeaderName::from_static("x-latchkey-organization");
+static TOKEN_ID: HeaderName = HeaderName::from_static("x-latchkey-token-id");
+static PROJECT_ID: HeaderName = HeaderName::from_static("x-latchkey-project-id");
+static PROJECT: HeaderName = HeaderName::from_static("x-latchkey-project");
+static SCOPES: HeaderName = HeaderName::from_static("x-latchkey-scopes");
+static REPOSITORY: HeaderName = HeaderName::from_static("x-latchkey-repository");
 
-/// Adds those of an accepted request to its answer.
-pub(super) fn add(headers: &mut HeaderMap, Allowed { token, organization, repository }: &Allowed) {
-    headers.reserve(OF_TOKEN.len() + OF_REPOSITORY.len());
-    add_lines(headers, &OF_TOKEN, token.header_text(lines_of_token));
+/// Those of an accepted request.
+pub(super) fn of(Allowed { token, organization, repository }: &Allowed) -> HeaderMap {
+    let mut headers = token.told(of_token).cloned().unwrap_or_else(|| of_token(token));
     if token.organization.is_none() {
-        add_lines(headers, &OF_ORGANIZATION, &lines_of_organization(organization));
+        add(&mut headers, of_organization(organization));
     }
     if let Some(repository) = repository {
-        add_lines(headers, &OF_REPOSITORY, &repository.to_string());
+        add(&mut headers, [(&REPOSITORY, repository.to_string().into())]);
     }
+    headers
 }
 
-/// What does not depend on the request: a line for each header.
-fn lines_of_token(token: &CachedToken) -> String {
-    let organization = token.organization.as_ref().map_or_else(|| "\n".to_owned(), lines_of_organization);
+/// Those that do not depend on the request. They are kept with the token: putting them together takes longer than all
+/// else that is done for a request whose token is remembered.
+fn of_token(token: &CachedToken) -> HeaderMap {
     let project = token.level.project().map(|id| id.to_string()).unwrap_or_default();
-    let of_token = [token.id.to_string(), project, encoded(&token.project_name), token.scopes.to_string()];
-    [organization, of_token.join("\n")].join("\n")
+    let own = [
+        (&TOKEN_ID, token.id.to_string().into()),
+        (&PROJECT_ID, project.into()),
+        (&PROJECT, encoded(&token.project_name)),
+        (&SCOPES, token.scopes.to_string().into()),
+    ];
+    let mut headers = HeaderMap::new();
+    add(&mut headers, token.organization.iter().flat_map(of_organization).chain(own));
+    headers
 }
 
-fn lines_of_organization(CachedOrganization { id, name }: &CachedOrganization) -> String {
-    format!("{id}\n{}", encoded(name))
+fn of_organization(CachedOrganization { id, name }: &CachedOrganization) -> [(&'static HeaderName, Cow<'_, str>); 2] {
+    [(&ORGANIZATION_ID, id.to_string().into()), (&ORGANIZATION, encoded(name))]
 }
 
-/// Adds the lines that are not empty.
-fn add_lines(headers: &mut HeaderMap, names: &'static [HeaderName], lines: &str) {
-    for (name, line) in names.iter().zip(lines.split('\n')).filter(|(_, line)| !line.is_empty()) {
-        if let Ok(value) = HeaderValue::from_str(line) {
+/// Adds the texts that are not empty, all in one piece of memory.
+fn add<'a>(headers: &mut HeaderMap, texts: impl IntoIterator<Item = (&'static HeaderName, Cow<'a, str>)>) {
+    let (names, texts): (Vec<_>, Vec<_>) = texts.into_iter().filter(|(_, text)| !text.is_empty()).unzip();
+    let mut left = Bytes::from(texts.concat());
+    for (name, text) in names.into_iter().zip(texts) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(left.split_to(text.len())) {
             headers.insert(name.clone(), value);
         }
     }
 }
 
 /// Names are percent-encoded: headers have no other encoding that all services read alike.
-fn encoded(name: &str) -> String {
-    utf8_percent_encode(name, ESCAPED).to_string()
+fn encoded(name: &str) -> Cow<'_, str> {
+    utf8_percent_encode(name, ESCAPED).into()
 }

@@ -10,8 +10,8 @@ use super::{CachedOrganization, CachedToken, Remembered};
 
 /// What an entry of a cache costs beside its value: the slot, the list it stands in, the allocation (measured).
 const ENTRY: usize = 128;
-/// What a transport says of a token, at its usual length.
-const TOLD: usize = 256;
+/// What a transport says of a token: a map of six headers with their texts, at their usual length.
+const TOLD: usize = 1_100;
 /// The share of each cache, in sixteenths of the whole.
 const TOKENS: u64 = 12;
 const REPOSITORIES: u64 = 2;
@@ -45,7 +45,7 @@ impl Memory {
         }
         let share = |sixteenths: u64| (bytes / 16 * sixteenths).max(1);
         Self {
-            tokens: cache(share(TOKENS), 1_500),
+            tokens: cache(share(TOKENS), 2_400),
             repositories: cache(share(REPOSITORIES), 300),
             organizations: cache(share(ORGANIZATIONS), 300),
             unknown: cache(share(UNKNOWN), 200),
