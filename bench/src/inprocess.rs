@@ -166,8 +166,13 @@ async fn once(world: &World, operation: &str, number: u64) -> Result<(), Failure
             return Ok(service.authentication().authenticate(&presented).await.map(|_| ())?);
         }
         "overview" => {
-            let access = service.organizations().access(caller, ORGANIZATION).await?;
-            return Ok(service.tokens().overview(&access, newest()).await.map(|_| ())?);
+            let (own, caller) = (service.clone(), caller.clone());
+            // As the page does it.
+            let reading = Box::pin(async move {
+                let access = own.organizations().access(&caller, ORGANIZATION).await?;
+                own.tokens().overview(&access, newest()).await.map(|_| ())
+            });
+            return Ok(service.reading(reading).await?);
         }
         "create" => {
             let asked = creation(number);
