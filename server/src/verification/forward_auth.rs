@@ -4,7 +4,6 @@
 //! `X-Original-Method` and `X-Original-URI` (its ingress sends `X-Original-URL`), Traefik and Caddy send
 //! `X-Forwarded-Method` and `X-Forwarded-Uri`, Envoy uses the same method and appends the target to `/forward-auth`. A
 //! client can send any of these headers itself, so all that are present must agree.
-
 //!
 //! The organization is in the path, in the route file or in the configuration: the client controls none of them.
 
