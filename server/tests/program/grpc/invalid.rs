@@ -9,7 +9,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 use super::refusals::{framed, raw};
-use crate::common::{self, Server};
+use crate::common::Server;
 
 on_both_engines!(what_the_protocol_calls_invalid_is_refused);
 

@@ -7,7 +7,7 @@ use latchkey_proto::v1::{
 use tonic::{Code, Status};
 
 use super::calls::{Calls, by, by_in, code, named, refusal};
-use crate::common::{self, Server};
+use crate::common::Server;
 
 on_both_engines!(
     an_organization_from_its_first_call_to_its_last,

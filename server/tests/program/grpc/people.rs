@@ -12,7 +12,7 @@ use serde_json::json;
 use tonic::Code;
 
 use super::calls::{Calls, by, code, named, refusal};
-use crate::common::{self, EMAIL, Server};
+use crate::common::{EMAIL, Server};
 
 on_both_engines!(somebody_is_invited_and_joins, members_are_listed_and_changed, everybody_sees_their_own_memberships);
 

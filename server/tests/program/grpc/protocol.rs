@@ -13,7 +13,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::calls::{Calls, by, code};
-use crate::common::{self, Server};
+use crate::common::Server;
 
 on_both_engines!(anybody_may_ask_how_it_is, limits_hold);
 

@@ -19,7 +19,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::calls::{Calls, by, code, named, refusal};
-use crate::common::{self, EMAIL, Server, text};
+use crate::common::{EMAIL, Server, text};
 
 on_both_engines!(
     a_credential_comes_before_the_message,

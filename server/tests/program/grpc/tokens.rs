@@ -8,7 +8,7 @@ use serde_json::json;
 use tonic::Code;
 
 use super::calls::{Calls, by, code, named, project, refusal};
-use crate::common::{self, Server, text};
+use crate::common::{Server, text};
 
 on_both_engines!(
     a_token_from_its_first_call_to_its_last,

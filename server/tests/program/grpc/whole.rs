@@ -11,7 +11,7 @@ use latchkey_store::tokens::{self, Actor, NewToken};
 use tonic::Code;
 
 use super::calls::{Calls, by, named, refusal};
-use crate::common::{self, Server};
+use crate::common::Server;
 
 on_both_engines!(a_list_is_whole_or_an_error);
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::connections::TEST_TIMEOUT;
 use super::log::Logging;
-use crate::common::{self, Server, text};
+use crate::common::{Server, text};
 
 on_both_engines!(
     what_was_committed_is_told_after_a_kill,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use reqwest::StatusCode;
 
-use super::{on_both_engines, remembered, revoke, statuses};
-use crate::common::{self, Server};
+use super::{remembered, revoke, statuses};
+use crate::common::Server;
 
 on_both_engines!(revocations_hold_beside_what_else_writes);
 

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use reqwest::StatusCode;
 
-use super::{on_both_engines, remembered, revoked_everywhere, statuses};
+use super::{remembered, revoked_everywhere, statuses};
 use crate::common::{self, Server};
 
 on_both_engines!(a_restored_backup_is_noticed_by_every_replica, numbers_that_are_given_again_are_no_identity);

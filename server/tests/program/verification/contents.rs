@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{all, asked_at, on_both_engines, token};
+use super::{all, asked_at, token};
 use crate::common::{self, Server, text};
 
 on_both_engines!(

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{all, on_both_engines, token};
-use crate::common::{self, Server, answer, text};
+use super::{all, token};
+use crate::common::{Server, answer, text};
 
 on_both_engines!(a_client_presents_itself, what_is_wrong_is_said_as_oauth_says_it);
 

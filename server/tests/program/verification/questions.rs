@@ -4,8 +4,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{all, asked_at, on_both_engines, token};
-use crate::common::{self, Server, answer, text};
+use super::{all, asked_at, token};
+use crate::common::{Server, answer, text};
 
 on_both_engines!(
     a_question_in_part_is_none,

@@ -5,8 +5,8 @@ use latchkey_service::{Clock, SystemClock};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{all, asked_at, on_both_engines, send, signed, token};
-use crate::common::{self, Server, answer, text};
+use super::{all, asked_at, send, signed, token};
+use crate::common::{Server, answer, text};
 
 on_both_engines!(
     a_restart_refuses_nobody,
