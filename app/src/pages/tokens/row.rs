@@ -182,9 +182,9 @@ struct Time {
 
 impl Render for Time {
     fn render_to(&self, html: &mut String) {
-        html.push_str("<time datetime=");
+        html.push_str("<time datetime=\"");
         words::write_rfc3339(html, self.at.whole_second());
-        html.push_str(" title=\"");
+        html.push_str("\" title=\"");
         words::write_date_time(html, self.at);
         html.push_str("\">");
         words::write_relative(html, self.now, self.at);
