@@ -77,7 +77,8 @@ mod tests {
         let mut rarely = RarelyWoken::new(future.as_mut());
         let polled = || polls.load(Ordering::Relaxed);
         for _ in 0..3 {
-            poll_fn(|context| Poll::Ready(assert!(rarely.poll(context).is_pending()))).await;
+            let polled = poll_fn(|context| Poll::Ready(rarely.poll(context))).await;
+            assert!(polled.is_pending());
         }
         assert_eq!(polled(), 1);
         // Of another task.
