@@ -168,10 +168,10 @@ impl ChangePoller {
             Engine::Sqlite(_) => {
                 let mut rows = Vec::new();
                 if let Some(from) = from {
-                    rows = self.store.query(SINCE.0).bind(from).bind(READ_MAX).fetch_all().await?;
+                    rows = self.store.urgent_query(SINCE.0).bind(from).bind(READ_MAX).fetch_all().await?;
                 }
                 if rows.is_empty() {
-                    rows = self.store.query(NEWEST.0).fetch_all().await?;
+                    rows = self.store.urgent_query(NEWEST.0).fetch_all().await?;
                 }
                 return Ok((rows, false));
             }

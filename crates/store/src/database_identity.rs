@@ -35,6 +35,14 @@ pub async fn current(store: &Store) -> Result<DatabaseIdentity, StoreError> {
     }
 }
 
+/// The identity that the database had when the store opened it: before a migration, which writes to the file.
+pub async fn found(store: &Store) -> Result<DatabaseIdentity, StoreError> {
+    match &store.engine {
+        Engine::Sqlite(sqlite) => Ok(sqlite.found.clone()),
+        Engine::Postgres(_) => current(store).await,
+    }
+}
+
 /// Gives a SQLite database a new name, in the file beside it; PostgreSQL's is not ours to give. Returns the name. To be
 /// called within the write that stores it.
 pub async fn assign_name(store: &Store, new: Uuid) -> Result<String, StoreError> {
@@ -46,7 +54,7 @@ pub async fn assign_name(store: &Store, new: Uuid) -> Result<String, StoreError>
 
 /// The inode, and the name that stands in the database and in a file beside it, which a backup of the database alone does
 /// not have.
-fn of_file(database: &Path) -> DatabaseIdentity {
+pub(crate) fn of_file(database: &Path) -> DatabaseIdentity {
     let name = fs::read_to_string(name_file(database)).unwrap_or_default();
     let (inode, written_at) = file_status(database).unwrap_or_default();
     DatabaseIdentity { name: format!("{inode} {name}"), written_at }

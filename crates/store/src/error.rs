@@ -160,6 +160,18 @@ pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| has_code(error, &["25006"], &[]))
 }
 
+/// Whether a migration waited longer for a lock than `lock_timeout` says.
+pub(crate) fn is_lock_timeout(error: &MigrateError) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error) {
+            return has_code(error, &["55P03"], &[]);
+        }
+        source = error.source();
+    }
+    false
+}
+
 /// Whether nobody knows after this error what state the connection is in, or another one may do better: it is not used
 /// again. What only says something about the statement is not among these.
 pub(crate) fn is_connection_suspect(error: &sqlx::Error) -> bool {

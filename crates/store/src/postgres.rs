@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time::sleep;
+
 use sqlx::{
     Connection, PgConnection, PgPool,
     migrate::Migrator,
@@ -15,7 +17,7 @@ use sqlx::{
 
 use crate::{
     StoreError,
-    error::{is_connection_lost, is_read_only},
+    error::{is_connection_lost, is_lock_timeout, is_read_only},
     primary::PrimaryTracker,
     write_queue::{QUEUE_TIMEOUT, WriteQueues},
 };
@@ -25,6 +27,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const CONNECTIONS: u32 = 16;
 /// For urgent writes alone.
 const URGENT_CONNECTIONS: u32 = 4;
+/// How long a migration is tried, and how long it leaves a table to others in between.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
+const MIGRATION_RETRY: Duration = Duration::from_secs(1);
 /// Names the sweep among the database's advisory locks: "latchkey" in ASCII.
 const SWEEP_LOCK: i64 = 0x6c61_7463_686b_6579;
 
@@ -104,10 +109,23 @@ impl PostgresDatabase {
     }
 
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
-        // On a connection of its own: after an error it may hold the lock that keeps other replicas from migrating.
-        let mut connection = self.connect().await?;
-        MIGRATIONS.run(&mut connection).await?;
-        Ok(connection.close().await?)
+        let began = Instant::now();
+        loop {
+            // On a connection of its own: after an error it may hold the lock that keeps other replicas from migrating.
+            let mut connection = self.connect().await?;
+            // Who waits for a table keeps all who write to it waiting: behind a VACUUM, for as long as that takes.
+            sqlx::query("SET lock_timeout = '2s'").execute(&mut connection).await?;
+            match MIGRATIONS.run(&mut connection).await {
+                Err(error) if is_lock_timeout(&error) && began.elapsed() < MIGRATION_TIMEOUT => {
+                    tracing::info!("a migration waits for what locks a table; it is tried again");
+                    sleep(MIGRATION_RETRY).await;
+                }
+                done => {
+                    done?;
+                    return Ok(connection.close().await?);
+                }
+            }
+        }
     }
 
     /// A connection that holds the lock, outside the pool: closing it, however that comes about, gives the lock back.

@@ -39,6 +39,19 @@ impl Store {
             Engine::Postgres(postgres) => Kind::Postgres(postgres, sql, Ok(PgArguments::default())),
         })
     }
+
+    /// Begins a read that a verification waits for. On SQLite it has connections of its own.
+    pub(crate) fn urgent_query(&self, sql: &'static str) -> Query<'_> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Query(Kind::Sqlite(&sqlite.urgent_readers, sql, Vec::new())),
+            Engine::Postgres(_) => self.query(sql),
+        }
+    }
+
+    /// Whether this is a thread on which reads run that belong together: what waits here keeps its place among them.
+    pub(crate) fn is_reading(&self) -> bool {
+        matches!(&self.engine, Engine::Sqlite(sqlite) if sqlite.readers.is_current())
+    }
 }
 
 impl Query<'_> {

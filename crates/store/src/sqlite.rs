@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use sqlx::{
@@ -18,17 +19,28 @@ use tokio::{sync::Mutex, time::sleep};
 use crate::{
     StoreError,
     database_file::{DatabaseFile, WAIT_AFTER_OPENING},
+    database_identity::{self, DatabaseIdentity},
     sqlite_readers::SqliteReaders,
     write_queue::{QUEUE_TIMEOUT, WriteQueues},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// Reads at once, and urgent ones.
+const READERS: usize = 4;
+const URGENT_READERS: usize = 2;
+/// How long a migration waits for another process that migrates.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// The connections to a SQLite database.
 #[derive(Clone, Debug)]
 pub(crate) struct SqliteDatabase {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqliteReaders,
+    /// For what each verification may wait for, so that it never waits for a place that pages and exports have.
+    pub(crate) urgent_readers: SqliteReaders,
+    /// What the database was when it was opened, before anything was written.
+    pub(crate) found: DatabaseIdentity,
     pub(crate) file: Arc<DatabaseFile>,
     sweeping: Arc<AtomicBool>,
     /// Open as long as the store is. The last connection to close removes the files that all processes share, and
@@ -57,6 +69,7 @@ impl SqliteDatabase {
         create(configured.get_filename()).map_err(sqlx::Error::Io)?;
 
         let file = Arc::new(DatabaseFile::open(configured.get_filename()).map_err(sqlx::Error::Io)?);
+        let found = database_identity::of_file(&file.path);
         let options = configured
             .filename(&file.path)
             .create_if_missing(false)
@@ -87,14 +100,15 @@ impl SqliteDatabase {
             .pragma("cache_size", "-32768")
             .pragma("journal_size_limit", "67108864");
         let writer = pool().max_connections(1).connect_with(writing).await?;
-        let readers = SqliteReaders::new(file.clone());
+        let readers = SqliteReaders::new(file.clone(), READERS);
+        let urgent_readers = SqliteReaders::new(file.clone(), URGENT_READERS);
         let mut keepalive = options.pragma("query_only", "on").connect().await?;
         // A connection opens the WAL with its first read.
         sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut keepalive).await?;
         file.note_wal_files();
         sleep(WAIT_AFTER_OPENING).await;
         let keepalive = Arc::new(Mutex::new(Some(keepalive)));
-        Ok(Self { writer, readers, file, sweeping: Arc::default(), keepalive })
+        Ok(Self { writer, readers, urgent_readers, found, file, sweeping: Arc::default(), keepalive })
     }
 
     /// There is one writer: one write is under way, and one more may wait for it already.
@@ -104,8 +118,19 @@ impl SqliteDatabase {
 
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         // On a connection of its own, which nobody uses afterwards, whatever became of it.
-        let mut connection = self.writer.connect_options().connect().await?;
+        let options = self.writer.connect_options().as_ref().clone().busy_timeout(MIGRATION_TIMEOUT);
+        let mut connection = options.connect().await?;
         self.file.check_now()?;
+        let applied: Option<i64> =
+            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut connection).await.ok();
+        let newest = MIGRATIONS.iter().last().map(|migration| migration.version);
+        if applied.is_some() && applied < newest {
+            tracing::info!(
+                from = applied,
+                to = newest,
+                "migrating the database; nothing can be written until it is done"
+            );
+        }
         // sqlx takes no lock on SQLite: this transaction is it, should two processes start at once.
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
         MIGRATIONS.run_direct(None, &mut *tx, false).await?;
@@ -125,6 +150,7 @@ impl SqliteDatabase {
     pub(crate) async fn close(&self) {
         // The last to close writes the WAL back and removes it, which readers can't.
         self.readers.close().await;
+        self.urgent_readers.close().await;
         if let Some(keepalive) = self.keepalive.lock().await.take()
             && let Err(error) = keepalive.close().await
         {

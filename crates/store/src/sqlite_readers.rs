@@ -28,8 +28,6 @@ use crate::{
     write_queue::QUEUE_TIMEOUT,
 };
 
-/// Reads at once.
-const CONNECTIONS: usize = 4;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 500;
 /// A read that takes so long is told in the log.
@@ -44,6 +42,7 @@ pub(crate) struct SqliteReaders(Arc<Inner>);
 
 struct Inner {
     file: Arc<DatabaseFile>,
+    size: usize,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
@@ -54,14 +53,15 @@ thread_local! {
 }
 
 impl SqliteReaders {
-    pub(crate) fn new(file: Arc<DatabaseFile>) -> Self {
-        let permits = Arc::new(Semaphore::new(CONNECTIONS));
-        Self(Arc::new(Inner { file, permits, idle: Mutex::default() }))
+    /// `size` connections at most, and so many reads at once.
+    pub(crate) fn new(file: Arc<DatabaseFile>, size: usize) -> Self {
+        let permits = Arc::new(Semaphore::new(size));
+        Self(Arc::new(Inner { file, size, permits, idle: Mutex::default() }))
     }
 
     /// How many reads there can be at once.
     pub(crate) fn size(&self) -> usize {
-        CONNECTIONS
+        self.0.size
     }
 
     /// The first `limit` rows of a statement.
@@ -119,7 +119,7 @@ impl SqliteReaders {
     }
 
     /// Whether this thread has a connection of these.
-    fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         CURRENT.with_borrow(|current| current.as_ref().is_some_and(|(readers, _)| Arc::ptr_eq(&readers.0, &self.0)))
     }
 
@@ -187,7 +187,7 @@ impl SqliteReaders {
 
     /// Closes all connections, after what is under way.
     pub(crate) async fn close(&self) {
-        let most = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+        let most = u32::try_from(self.0.size).unwrap_or(u32::MAX);
         let all = self.0.permits.acquire_many(most).await;
         self.0.permits.close();
         drop(all);

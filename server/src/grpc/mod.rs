@@ -181,7 +181,7 @@ async fn read_signed_message(request: Request, next: Next) -> Response {
 /// Lets a call go on when there is a permit for it.
 async fn admission_layer(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
     match admit(&admission, &mut request).await {
-        Ok(_permit) => next.run(request).await,
+        Ok(permit) => permit.held_by(next.run(request).await),
         Err(error) => error_response(error),
     }
 }

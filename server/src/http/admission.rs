@@ -16,10 +16,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use latchkey_service::{CachedToken, Error, Origin, Principal};
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -100,6 +102,21 @@ impl Lane {
         let Ok(wide) = self.wide.acquire_many(weight).await else { return false };
         [narrow, wide].into_iter().for_each(SemaphorePermit::forget);
         true
+    }
+}
+
+impl Permit {
+    /// Keeps the permit until the answer is sent, if its body is made meanwhile: that is part of the request's work.
+    pub(crate) fn held_by(self, response: Response) -> Response {
+        if response.body().size_hint().exact().is_some() {
+            return response;
+        }
+        response.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                let _held = &self;
+                frame
+            }))
+        })
     }
 }
 
@@ -252,7 +269,7 @@ fn owner(token: &CachedToken) -> Uuid {
 /// Lets a request of an API go on when there is a permit for it.
 pub(crate) async fn layer(State(admission): State<Arc<Admission>>, mut request: Request, next: Next) -> Response {
     match admit(&admission, &mut request).await {
-        Ok(_place) => next.run(request).await,
+        Ok(permit) => permit.held_by(next.run(request).await),
         Err(error) => Problem::from(error).into_response(),
     }
 }
@@ -293,6 +310,25 @@ mod tests {
             Poll::Pending => Poll::Ready(None),
         })
         .await
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_piece_by_piece_keeps_its_place() {
+        let admission = Admission::new();
+        for whole in [true, false] {
+            let permit = at_once(&admission, "known", 1, RequestKind::Other).await.unwrap();
+            let lane = permit.lane.clone();
+            let under_way = lane.narrow.available_permits();
+            let body = if whole {
+                Body::from("whole")
+            } else {
+                Body::from_stream(futures::stream::iter([Ok::<_, std::convert::Infallible>("a piece")]))
+            };
+            let response = permit.held_by(Response::new(body));
+            assert_eq!(lane.narrow.available_permits() > under_way, whole);
+            drop(response);
+            assert!(lane.narrow.available_permits() > under_way);
+        }
     }
 
     #[tokio::test]

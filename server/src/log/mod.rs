@@ -4,7 +4,7 @@ mod redact;
 mod sampler;
 mod writer;
 
-use std::io::{Write, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -50,6 +50,8 @@ pub(crate) fn start(config: &LogConfig) -> Result<(), String> {
     let sampler = Sampler::new();
     let _ = LOG.set(Log { queue: queue.clone(), sampler: sampler.clone(), reported: AtomicU64::new(0) });
     let written = fmt::layer().with_writer(queue).log_internal_errors(false);
+    // Colours are for people at a terminal, unless they have set NO_COLOR.
+    let written = if stderr().is_terminal() { written } else { written.with_ansi(false) };
     let written = match config.log_format {
         LogFormat::Text => written.boxed(),
         LogFormat::Json => written.json().flatten_event(true).boxed(),

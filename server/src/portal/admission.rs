@@ -18,7 +18,7 @@ pub(super) async fn layer(
     next: Next,
 ) -> Response {
     match admit(&admission, &mut request).await {
-        Ok(_permit) => next.run(request).await,
+        Ok(permit) => permit.held_by(next.run(request).await),
         Err(error) => {
             let request_id = request.extensions().get::<Origin>().map_or("", Origin::request_id);
             pages::error_response(&portal, cookies::theme(request.headers()), request_id, &error)

@@ -29,7 +29,9 @@ impl Service {
 
     async fn check_nonces(&self) -> Result<(), Error> {
         let now = self.now();
-        let database = database_identity::current(self.store()).await?;
+        // As it was found, too: this program may have migrated it since.
+        let databases =
+            [database_identity::found(self.store()).await?, database_identity::current(self.store()).await?];
         let mut tx = self.begin_system(Purpose::Bookkeeping).await?;
         let state = nonces::state_in(&mut tx).await?;
         let here = self.inner.nonces.elsewhere.is_none();
@@ -37,7 +39,7 @@ impl Service {
             // Those of before are in Redis.
             nonces::start_epoch(&mut tx, state.epoch, Uuid::nil()).await?;
         }
-        if !is_as_left(&state, &database, now) {
+        if !databases.iter().any(|database| is_as_left(&state, database, now)) {
             self.give_up(&mut tx).await?;
         }
         let database = database_identity::assign_name(self.store(), self.inner.random.uuid()).await?;

@@ -10,8 +10,10 @@ use super::{CachedOrganization, CachedToken, Remembered};
 
 /// What an entry of a cache costs beside its value: the slot, the list it stands in, the allocation (measured).
 const ENTRY: usize = 128;
-/// What a transport says of a token: a map of six headers with their texts, at their usual length.
-const TOLD: usize = 1_100;
+/// What a transport says of a token: a map of six headers, and three ids.
+const TOLD: usize = 1_000;
+/// How much longer than itself a name is there at most.
+const TOLD_NAME: usize = 3;
 /// The share of each cache, in sixteenths of the whole.
 const TOKENS: u64 = 12;
 const REPOSITORIES: u64 = 2;
@@ -115,6 +117,8 @@ impl CachedToken {
         let used = token.last_use.as_ref().map_or(0, |last| last.user_agent.capacity() + TEXT);
         let networks = token.allowed_networks.iter().count() * 2 * size_of::<std::net::Ipv6Addr>();
         let repositories = self.repositories.len() * size_of::<RepositoryId>();
-        size_of::<Self>() + TOLD + organization + texts + scopes + ends + used + networks + repositories
+        let names = token.project_name.len() + self.organization.as_ref().map_or(0, |known| known.name.len());
+        let told = TOLD + TOLD_NAME * names + token.scopes.iter().map(|scope| scope.as_str().len() + 1).sum::<usize>();
+        size_of::<Self>() + told + organization + texts + scopes + ends + used + networks + repositories
     }
 }

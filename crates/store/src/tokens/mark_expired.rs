@@ -1,10 +1,16 @@
 //! Expiry happens by itself, but an index can't hold what depends on the clock. So a token's phase says "live" until
 //! somebody looks: before a list is read, what has expired since is noted in the phase, and the list is one walk.
 
+use std::time::Duration;
+
 use latchkey_domain::Timestamp;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx, WritePriority};
+
+/// A list keeps a place among the readers while it waits, and others want to read while nothing can be written.
+const WAIT: Duration = Duration::from_millis(250);
 
 /// Notes which tokens of a list have expired by `now`. Reads one index entry when there are none.
 pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
@@ -22,6 +28,11 @@ pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> R
             return Ok(());
         }
         match write(store, list, now).await {
+            // It goes on. For the next second, nobody waits for it again.
+            Err(StoreError::Busy) if store.is_reading() => {
+                store.list_cache.set_marked_expired(list, now);
+                return Ok(());
+            }
             // What can't be written can still be read: until it can, what has expired is listed as if it had not.
             Err(error @ (StoreError::Unavailable(_) | StoreError::Busy)) => {
                 tracing::warn!(%error, "what has expired could not be noted; lists may show it as active");
@@ -32,7 +43,20 @@ pub(super) async fn mark_expired(store: &Store, list: Uuid, now: Timestamp) -> R
     }
 }
 
+/// Where reads run that belong together, this waits no longer than [`WAIT`], and is [`StoreError::Busy`] then.
 async fn write(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
+    if !store.is_reading() {
+        return write_batch(store, list, now).await;
+    }
+    let own = store.clone();
+    let writing = tokio::spawn(async move { write_batch(&own, list, now).await });
+    match timeout(WAIT, writing).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) | Err(_) => Err(StoreError::Busy),
+    }
+}
+
+async fn write_batch(store: &Store, list: Uuid, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = store.begin(WritePriority::Normal).await?;
     batch(&mut tx, list, now, store.limits.expired).await?;
     tx.commit().await

@@ -42,7 +42,8 @@ macro_rules! by_secret {
 
 /// The check of a presented secret, current or retired: one statement.
 pub async fn by_secret(store: &Store, hash: &SecretHash) -> Result<Option<Found>, StoreError> {
-    let row: Option<FoundRow> = store.query(by_secret!()).bind(hash.as_bytes().as_slice()).fetch_optional().await?;
+    let row: Option<FoundRow> =
+        store.urgent_query(by_secret!()).bind(hash.as_bytes().as_slice()).fetch_optional().await?;
     row.map(Found::try_from).transpose()
 }
 
@@ -98,7 +99,7 @@ pub async fn repositories(store: &Store, token: TokenId) -> Result<Vec<(Reposito
 pub async fn repository_ids(store: &Store, token: TokenId) -> Result<Vec<RepositoryId>, StoreError> {
     const SQL: &str = "SELECT r.repository_id FROM api_token_repositories r \
         JOIN repositories p ON p.id = r.repository_id WHERE r.token_id = $1 ORDER BY p.name";
-    let ids: Vec<Uuid> = store.query(SQL).bind(token.0).fetch_all().await?;
+    let ids: Vec<Uuid> = store.urgent_query(SQL).bind(token.0).fetch_all().await?;
     Ok(ids.into_iter().map(RepositoryId).collect())
 }
 

@@ -1,10 +1,11 @@
 //! Opening, migrating, locking and closing.
 
-use std::task::Poll;
+use std::{sync::Arc, task::Poll};
 
 use futures::future::try_join_all;
-use latchkey_domain::OrganizationName;
-use latchkey_store::{Store, StoreError, organizations};
+use latchkey_domain::{OrganizationName, SecretHash};
+use latchkey_store::{Store, StoreError, organizations, tokens};
+use tokio::sync::{Barrier, watch};
 
 use crate::{
     database::{Database, Folder, on_both_engines},
@@ -16,6 +17,7 @@ on_both_engines!(
     a_closed_store_is_not_available,
     migrating_again_changes_nothing,
     reads_that_belong_together_leave_nothing_behind,
+    readers_that_are_taken_keep_no_verification_waiting,
 );
 
 async fn one_replica_sweeps_at_a_time(given: &Given) {
@@ -88,6 +90,29 @@ async fn reads_that_belong_together_leave_nothing_behind(given: &Given) {
     let found = try_join_all((0..many).map(|_| given.store().reading(read()))).await.unwrap();
     assert_eq!(found, vec![true; many]);
     assert!(read().await);
+}
+
+/// Whatever pages and exports wait for.
+async fn readers_that_are_taken_keep_no_verification_waiting(given: &Given) {
+    let store = given.store();
+    let begun = Arc::new(Barrier::new(store.readers() + 1));
+    let (end, ended) = watch::channel(false);
+    let taken: Vec<_> = (0..store.readers())
+        .map(|_| {
+            let (store, begun, mut ended) = (store.clone(), begun.clone(), ended.clone());
+            tokio::spawn(async move {
+                let waiting = async move {
+                    begun.wait().await;
+                    ended.wait_for(|ended| *ended).await.map(drop).unwrap();
+                };
+                store.reading(waiting).await.unwrap();
+            })
+        })
+        .collect();
+    begun.wait().await;
+    assert!(tokens::by_secret(store, &SecretHash::of(b"nobody's")).await.unwrap().is_none());
+    end.send(true).unwrap();
+    try_join_all(taken).await.unwrap();
 }
 
 async fn replicas_migrate_at_once(database: Database) {
