@@ -7,13 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::sleep;
-
 use sqlx::{
     Connection, PgConnection, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::sleep;
 
 use crate::{
     StoreError,

@@ -27,6 +27,8 @@ pub(super) struct Statements {
 
 /// The most that a page of the API or the portal reads: one row more than it shows.
 pub(super) const PLAIN_MAX: usize = 101;
+// It stands in the statement, too.
+const _: () = assert!(PLAIN_MAX == 101);
 
 /// What a row must pass, `$7` to `$13`, each of which may be null. Nothing here can make a planner leave the index of
 /// the sort: the columns that are in other indexes stand in sums, and OFFSET keeps EXISTS from becoming a join. LIKE is
